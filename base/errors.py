@@ -1,0 +1,36 @@
+"""The project's own error: something the person at the keyboard can put right."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Iterable
+
+
+class UserError(Exception):
+    """A mistake in what was asked for or given: one line, what was wrong and what to do.
+
+    Entry points print the line and exit with code 2; anything else that escapes is our bug.
+    """
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
+    """The error for a name that is not one of `known`, with the nearest one suggested."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(name.lower(), [c.lower() for c in choices], n=1, cutoff=0.4)
+    if near:
+        hint = next(c for c in choices if c.lower() == near[0])
+        return UserError(f"unknown {kind} '{name}'; did you mean '{hint}'?")
+    return UserError(f"unknown {kind} '{name}'; known: {', '.join(choices) or 'none'}")
+
+
+def run_main(main: Callable[[], int | None]) -> None:
+    """Run an entry point: a UserError becomes one line on stderr and exit code 2."""
+    try:
+        sys.exit(main() or 0)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)

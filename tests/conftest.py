@@ -1,0 +1,25 @@
+"""Headless by default; `--slow` and `--gpu` add what the default run leaves out."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+# Tests that want a real window under a display of their own take these away again.
+os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="also run tests marked slow")
+    parser.addoption("--gpu", action="store_true", help="also run tests marked gpu")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for mark in ("slow", "gpu"):
+        if not config.getoption(f"--{mark}"):
+            skip = pytest.mark.skip(reason=f"needs --{mark}")
+            for item in items:
+                if mark in item.keywords:
+                    item.add_marker(skip)
