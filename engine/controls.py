@@ -1,0 +1,114 @@
+"""From keys and mouse to what a player did in one step, and the keys that steer the player."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+
+from engine.contracts import Action
+from engine.screen import Event, FocusLost, KeyDown, KeyUp, MouseMoved
+
+
+class Command(Enum):
+    """What a key can ask of the player itself rather than of the game."""
+
+    RESTART = auto()
+    PAUSE = auto()
+    SINGLE_STEP = auto()
+    REWIND = auto()
+    SAVE = auto()
+    LOAD = auto()
+    SCREENSHOT = auto()
+    HUD = auto()
+    FULLSCREEN = auto()
+    HELP = auto()
+    LEAVE = auto()
+
+
+# One table: key -> command, how the key is written on the help page, what it does.
+COMMANDS: tuple[tuple[str, Command, str, str], ...] = (
+    ("return", Command.RESTART, "Enter", "restart from another starting point"),
+    ("p", Command.PAUSE, "P", "pause, play on"),
+    (".", Command.SINGLE_STEP, ".", "one step, then pause"),
+    ("backspace", Command.REWIND, "Backspace", "hold to rewind"),
+    ("f5", Command.SAVE, "F5", "save this moment"),
+    ("f9", Command.LOAD, "F9", "go back to the saved moment"),
+    ("f12", Command.SCREENSHOT, "F12", "screenshot"),
+    ("h", Command.HUD, "H", "figures on, off"),
+    ("f11", Command.FULLSCREEN, "F11", "full screen"),
+    ("f1", Command.HELP, "F1", "this list"),
+    ("escape", Command.LEAVE, "Esc", "leave"),
+)
+COMMAND_OF_KEY: Mapping[str, Command] = {key: command for key, command, _, _ in COMMANDS}
+
+
+def help_rows(keys: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, str], ...]:
+    """(keys, what they do) for a game's bindings, then for the player's own."""
+    game = tuple(
+        (" ".join(_written(key) for key in bound if key not in COMMAND_OF_KEY), button)
+        for button, bound in keys.items()
+    )
+    return game + tuple((written, meaning) for _, _, written, meaning in COMMANDS)
+
+
+def _written(key: str) -> str:
+    return key.upper() if len(key) == 1 else key.capitalize()
+
+
+class Controls:
+    """Collects a player's input between steps.
+
+    A key that is pressed and let go between two samples still counts for one sample; mouse
+    motion adds up. Keys that are commands of the player are never the game's.
+
+    keys: logical button -> names of the keys bound to it.
+    """
+
+    def __init__(self, keys: Mapping[str, tuple[str, ...]]) -> None:
+        self._button_of = {
+            key: button
+            for button, bound in keys.items()
+            for key in bound
+            if key not in COMMAND_OF_KEY
+        }
+        self._pressed: list[str] = []  # in the order they went down
+        self._fresh: set[str] = set()  # went down since the last sample
+        self._let_go: set[str] = set()  # fresh and already up again
+        self._mouse = [0.0, 0.0]
+        self._waiting: list[float] = []
+
+    def handle(self, event: Event) -> None:
+        """Take note of an event; those that are not input to the game are ignored."""
+        if isinstance(event, KeyDown) and event.key in self._button_of:
+            if event.key in self._pressed:
+                self._pressed.remove(event.key)
+            self._pressed.append(event.key)
+            self._fresh.add(event.key)
+            self._let_go.discard(event.key)
+            self._waiting.append(event.at)
+        elif isinstance(event, KeyUp) and event.key in self._pressed:
+            if event.key in self._fresh:
+                self._let_go.add(event.key)
+            else:
+                self._pressed.remove(event.key)
+                self._waiting.append(event.at)
+        elif isinstance(event, FocusLost):
+            self._let_go.update(self._fresh)
+            self._pressed = [key for key in self._pressed if key in self._fresh]
+        elif isinstance(event, MouseMoved):
+            self._mouse[0] += event.right
+            self._mouse[1] += event.down
+
+    def sample(self) -> tuple[Action, list[float]]:
+        """The action of this step, and when the key events that are new in it happened."""
+        buttons = tuple(dict.fromkeys(self._button_of[key] for key in self._pressed))
+        action = Action(buttons, (self._mouse[0], self._mouse[1]))
+        waited = self._waiting
+        self._pressed = [key for key in self._pressed if key not in self._let_go]
+        self._fresh, self._let_go = set(), set()
+        self._mouse, self._waiting = [0.0, 0.0], []
+        return action, waited
+
+    def forget(self) -> None:
+        """Drop taps and motion from while the game stood still; held keys stay held."""
+        self.sample()

@@ -1,0 +1,54 @@
+"""The words on the screen: figures in cells, and one line of what is going on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Cells = tuple[tuple[str, str], ...]
+
+KEEPS_UP = 0.95  # of the natural rate; below it the game runs in slow motion, and we say so
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the heads-up display shows. None: not known yet.
+
+    rate_fps, natural_fps: steps per second, as they are and as they should be.
+    model_ms: one step of the world.  input_ms: from a key to the picture that shows its effect.
+    """
+
+    natural_fps: float
+    rate_fps: float | None = None
+    model_ms: float | None = None
+    input_ms: float | None = None
+    action: str = ""
+    reward: float = 0.0
+    total: float = 0.0
+    runtime: str = ""
+
+
+def rows(figures: Figures) -> tuple[Cells, ...]:
+    """Rows of (label, value) cells."""
+    first: Cells = (
+        ("steps/s", _number(figures.rate_fps)),
+        ("model ms", _number(figures.model_ms)),
+        ("input to display ms", _number(figures.input_ms)),
+    )
+    second: Cells = (
+        ("action", figures.action or "-"),
+        ("reward", f"{figures.reward:+g}" if figures.reward else "0"),
+        ("return", f"{figures.total:g}"),
+    )
+    third: Cells = (("", figures.runtime),) if figures.runtime else ()
+    return (first, second, third) if third else (first, second)
+
+
+def slow_motion(rate_fps: float | None, natural_fps: float) -> str:
+    """A line that admits it when the machine cannot keep the game's pace; else empty."""
+    if rate_fps is None or rate_fps >= KEEPS_UP * natural_fps:
+        return ""
+    return f"slow motion: {rate_fps:.1f} of {natural_fps:g} steps/s"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

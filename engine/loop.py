@@ -1,0 +1,387 @@
+"""The loop: poll → act → step → present, on one thread, at the game's own pace.
+
+Every turn waits in `window.poll`, answers events, takes what the worker has finished and starts
+what is due. The world steps on the worker, so the window answers however long a step takes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from base.errors import UserError
+from engine import hud
+from engine.contracts import ActionVector, Frame, Step, World
+from engine.controls import COMMAND_OF_KEY, Command, Controls, help_rows
+from engine.history import History, Moment
+from engine.pacing import Clock, Pacer, RateMeter, Timings
+from engine.saves import data_folder, file_stem
+from engine.screen import CloseAsked, Event, KeyDown, KeyUp, Picture, Uncovered, Window
+from engine.session import Advance, Session
+from engine.video import write_png
+from engine.worker import Worker
+
+ANSWER_S = 0.02  # longest wait for events while the world steps
+IDLE_S = 0.5  # longest wait while nothing moves
+NOTICE_S = 4.0
+
+
+class Observer:
+    """Told what happens in a game, on the loop's thread; override what you need.
+
+    An exception raised here ends the game and reaches the caller of `play`.
+    """
+
+    def began(self, frame: Frame, seed: int, start: int) -> None:
+        """A game begins: the world was reset with `seed` and `start`, and shows `frame`."""
+
+    def stepped(self, action: ActionVector, step: Step) -> None:
+        """The world answered `action` with `step`."""
+
+    def jumped(self, frame: Frame) -> None:
+        """The player rewound or loaded: the world shows `frame`, which does not follow."""
+
+
+def play(
+    open_world: Callable[[], World],
+    window: Window,
+    *,
+    title: str = "",
+    seed: int = 0,
+    start: int = 0,
+    steps: int | None = None,
+    observers: Sequence[Observer] = (),
+    folder: Path | None = None,
+    clock: Clock = time.perf_counter,
+    worker: Worker | None = None,
+) -> Timings:
+    """Play a world in a window until the player leaves; then close both.
+
+    open_world: loads the world; called on the worker's thread while the window says so.
+    title:      what is being loaded, for that line.
+    seed, start: of the first game; every restart adds one to each.
+    steps:      leave after this many steps; None plays on.
+    folder:     for saved moments and screenshots; the user's data folder if None.
+    clock:      the window's clock.
+    Returns milliseconds per stage: model, snapshot, present, input to display.
+    Raises UserError if the world cannot be opened, and what a world or an observer raises.
+    """
+    worker = worker or Worker(on_done=window.wake)
+    folder = folder or data_folder()
+    session = Session(open_world, seed=seed, start=start, folder=folder, clock=clock)
+    loop = Loop(session, window, worker, title, steps, observers, folder, clock)
+    try:
+        loop.run()
+    finally:
+        window.close()
+        worker.close(session.close)
+    return loop.timings
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Something for the worker, and what the loop does with its result."""
+
+    work: Callable[[], Any]
+    then: Callable[[Any], None]
+    forgiving: bool = False  # a UserError becomes a line in the window instead of the end
+
+
+class Loop:
+    """The state of a game on screen. `play` is the way to run one."""
+
+    def __init__(
+        self,
+        session: Session,
+        window: Window,
+        worker: Worker,
+        title: str,
+        steps_left: int | None,
+        observers: Sequence[Observer],
+        folder: Path,
+        clock: Clock,
+    ) -> None:
+        self.timings = Timings()
+        self._session, self._window, self._worker = session, window, worker
+        self._observers, self._folder, self._clock = observers, folder, clock
+        self._title, self._steps_left = title, steps_left
+
+        self._job: _Job | None = None  # under way on the worker
+        # Asked for by the player, each once, done before the next step.
+        self._asked: dict[Command, Callable[[], _Job]] = {}
+        self._game: _Game | None = None  # None until the world is open
+
+        self._leaving = self._paused = self._help = False
+        self._hud = True
+        self._single_step = False
+        self._rewind_held = self._rewind_tapped = False
+        self._rewound = False  # the screen went back, the world has not followed yet
+        self._notice, self._notice_until = "", 0.0
+        self._shows_effect_of: list[float] = []  # key events whose effect is in the next picture
+        self._dirty = True
+
+    def run(self) -> None:
+        """Open the world and play until the player leaves."""
+        self._begin(_Job(self._session.open, self._opened))
+        while not self._leaving:
+            if self._job is not None and self._worker.done:
+                self._finish()
+            self._expire_notice()
+            if self._dirty:
+                self._present()
+            if self._job is None:
+                self._start_what_is_due()
+            for event in self._window.poll(self._patience_s()):
+                self._handle(event)
+
+    # What is due
+
+    def _patience_s(self) -> float:
+        """How long nothing will need doing, if no event comes."""
+        if self._job is not None:
+            return ANSWER_S
+        if self._game is not None and self._ticking():
+            return self._game.pacer.wait_s(self._clock())
+        return IDLE_S
+
+    def _ticking(self) -> bool:
+        """Something happens at the next tick of the game's clock."""
+        assert self._game is not None
+        rewinding = self._rewind_held or self._rewind_tapped or self._rewound
+        over = self._game.history.latest.over
+        return rewinding or (not over and (self._single_step or not self._paused))
+
+    def _start_what_is_due(self) -> None:
+        game = self._game
+        if self._asked:
+            self._begin(self._asked.pop(next(iter(self._asked)))())
+        elif game is not None and self._ticking() and game.pacer.wait_s(self._clock()) == 0:
+            game.pacer.begin(self._clock())
+            if self._rewind_held or self._rewind_tapped:
+                self._step_back(game)
+            elif self._rewound:
+                go_to = partial(self._session.go_to, game.history.latest)
+                self._begin(_Job(go_to, self._jumped))
+            else:
+                self._step(game)
+
+    def _step(self, game: _Game) -> None:
+        action, waited = game.controls.sample()
+        vector = self._session.world.actions.encode(action)
+        if self._paused:
+            self._single_step = False
+        else:
+            self._shows_effect_of = waited
+            game.rate.tick(self._clock())
+        advance = partial(self._session.advance, vector, game.history.latest)
+        self._begin(_Job(advance, self._advanced))
+
+    def _step_back(self, game: _Game) -> None:
+        self._rewind_tapped = False
+        game.rate.interrupt()
+        if game.history.back():
+            self._rewound = True
+            self._dirty = True
+
+    # What the worker has finished
+
+    def _begin(self, job: _Job) -> None:
+        self._job = job
+        self._worker.submit(job.work)
+
+    def _finish(self) -> None:
+        job, self._job = self._job, None
+        assert job is not None
+        try:
+            result = self._worker.take()
+        except UserError as error:
+            if not job.forgiving:
+                raise
+            self._say(str(error))
+        else:
+            job.then(result)
+        self._dirty = True
+
+    def _opened(self, moment: Moment) -> None:
+        self._game = _Game(self._session.world)
+        self._game.history.add(moment)
+        self._tell_began(moment)
+
+    def _restarted(self, moment: Moment) -> None:
+        self._go_on_from(moment)
+        self._tell_began(moment)
+
+    def _tell_began(self, moment: Moment) -> None:
+        for observer in self._observers:
+            observer.began(moment.frame, self._session.seed, self._session.start)
+
+    def _jumped(self, moment: Moment) -> None:
+        assert self._game is not None
+        if self._game.history.latest is not moment:
+            self._go_on_from(moment)
+        self._rewound = False
+        self._game.controls.forget()
+        for observer in self._observers:
+            observer.jumped(moment.frame)
+
+    def _go_on_from(self, moment: Moment) -> None:
+        assert self._game is not None
+        self._game.history.add(moment)
+        self._game.rate.interrupt()
+        self._game.controls.forget()
+        self._rewound = self._single_step = False
+
+    def _advanced(self, result: Advance) -> None:
+        assert self._game is not None
+        self._game.history.add(result.moment)
+        self._game.last_action = result.action
+        self.timings.add("model", result.model_ms)
+        self.timings.add("snapshot", result.snapshot_ms)
+        for observer in self._observers:
+            observer.stepped(result.action, result.step)
+        if self._steps_left is not None:
+            self._steps_left -= 1
+            self._leaving = self._steps_left <= 0
+
+    # What the player asks for
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, CloseAsked):
+            self._leaving = True
+        elif isinstance(event, Uncovered):
+            self._dirty = True
+        elif isinstance(event, KeyDown) and event.key in COMMAND_OF_KEY:
+            self._obey(COMMAND_OF_KEY[event.key])
+        elif isinstance(event, KeyUp) and COMMAND_OF_KEY.get(event.key) is Command.REWIND:
+            self._rewind_held = False
+        elif self._game is not None:
+            self._game.controls.handle(event)
+
+    def _obey(self, command: Command) -> None:
+        self._dirty = True
+        match command:
+            case Command.LEAVE:
+                self._leaving = True
+            case Command.HELP:
+                self._help = not self._help
+            case Command.HUD:
+                self._hud = not self._hud
+            case Command.FULLSCREEN:
+                self._window.toggle_fullscreen()
+            case _ if self._game is not None:
+                self._obey_in_game(command, self._game)
+
+    def _obey_in_game(self, command: Command, game: _Game) -> None:
+        session = self._session
+        match command:
+            case Command.PAUSE:
+                self._paused = not self._paused
+                self._stand_still(game)
+            case Command.SINGLE_STEP:
+                if not self._paused:
+                    self._paused = True
+                    self._stand_still(game)
+                self._single_step = True
+            case Command.REWIND:
+                self._rewind_held = self._rewind_tapped = True
+            case Command.RESTART:
+                self._asked[command] = lambda: _Job(session.restart, self._restarted)
+            case Command.SAVE:
+                save = partial(session.save, game.history.latest)
+                self._asked[command] = lambda: _Job(save, self._say)
+            case Command.LOAD:
+                self._asked[command] = lambda: _Job(
+                    partial(session.load, game.history.latest), self._jumped, forgiving=True
+                )
+            case Command.SCREENSHOT:
+                write = partial(write_png, self._screenshot_path(), self._window.capture())
+                self._asked[command] = lambda: _Job(write, self._pictured, forgiving=True)
+
+    def _stand_still(self, game: _Game) -> None:
+        """A pause begins or ends: what was pressed or timed before it says nothing now."""
+        game.controls.forget()
+        game.rate.interrupt()
+        self._shows_effect_of = []
+        self._single_step = False
+
+    def _screenshot_path(self) -> Path:
+        stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
+        return self._folder / f"{file_stem(self._session.world.name)}-{stamp}.png"
+
+    def _pictured(self, path: Path) -> None:
+        self._say(f"screenshot: {path}")
+
+    # What is on the screen
+
+    def _say(self, notice: str) -> None:
+        self._notice, self._notice_until = notice, self._clock() + NOTICE_S
+        self._dirty = True
+
+    def _expire_notice(self) -> None:
+        if self._notice and self._clock() >= self._notice_until:
+            self._notice = ""
+            self._dirty = True
+
+    def _present(self) -> None:
+        self._dirty = False
+        started = self._clock()
+        self._window.present(self._picture())
+        shown = self._clock()
+        self.timings.add("present", (shown - started) * 1e3)
+        if self._job is None:  # the step that used these keys is the one just shown
+            for pressed in self._shows_effect_of:
+                self.timings.add("input to display", (shown - pressed) * 1e3)
+            self._shows_effect_of = []
+
+    def _picture(self) -> Picture:
+        game = self._game
+        if game is None:
+            return Picture(
+                line=f"loading {self._title} ...".replace("  ", " "),
+                help=help_rows({}) if self._help else (),
+            )
+        world = self._session.world
+        moment = game.history.latest
+        figures = hud.Figures(
+            natural_fps=world.rate_fps,
+            rate_fps=game.rate.rate_fps,
+            model_ms=self.timings.recent_ms("model"),
+            input_ms=self.timings.recent_ms("input to display"),
+            action="" if game.last_action is None else world.actions.describe(game.last_action),
+            reward=moment.reward,
+            total=moment.total,
+            runtime=str(getattr(world, "runtime", "")),
+        )
+        return Picture(
+            frame=moment.frame,
+            hud=hud.rows(figures) if self._hud else (),
+            line=self._line(game, moment),
+            help=help_rows(world.actions.keys) if self._help else (),
+        )
+
+    def _line(self, game: _Game, moment: Moment) -> str:
+        if self._notice:
+            return self._notice
+        if self._rewind_held or self._rewound:
+            return "rewinding" if len(game.history) > 1 else "as far back as memory goes"
+        if moment.over:
+            return "game over - Enter restarts"
+        if self._paused:
+            return "paused - P plays on, . steps"
+        return hud.slow_motion(game.rate.rate_fps, self._session.world.rate_fps)
+
+
+class _Game:
+    """What the loop keeps for an open world."""
+
+    def __init__(self, world: World) -> None:
+        self.history = History(world.rate_fps)
+        self.pacer = Pacer(world.rate_fps)
+        self.rate = RateMeter()
+        self.controls = Controls(world.actions.keys)
+        self.last_action: ActionVector | None = None

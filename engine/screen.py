@@ -1,0 +1,108 @@
+"""What the loop and a window say to each other: events one way, pictures the other.
+
+Times are seconds on the clock that the window was given (monotonic, any origin).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from engine.contracts import Frame
+
+
+@dataclass(frozen=True)
+class KeyDown:
+    """A key went down. key: pygame.key.name spelling, lower case; at: when, in seconds."""
+
+    key: str
+    at: float = 0.0
+
+
+@dataclass(frozen=True)
+class KeyUp:
+    """A key was let go."""
+
+    key: str
+    at: float = 0.0
+
+
+@dataclass(frozen=True)
+class MouseMoved:
+    """The mouse moved by (right, down) counts."""
+
+    right: float
+    down: float
+    at: float = 0.0
+
+
+@dataclass(frozen=True)
+class FocusLost:
+    """The window no longer gets keys: whatever was held counts as let go."""
+
+    at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Uncovered:
+    """The window was resized or shown again and needs its picture drawn anew."""
+
+    at: float = 0.0
+
+
+@dataclass(frozen=True)
+class CloseAsked:
+    """The window's close button was pressed."""
+
+    at: float = 0.0
+
+
+Event = KeyDown | KeyUp | MouseMoved | FocusLost | Uncovered | CloseAsked
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Everything a window shows at once.
+
+    frame: uint8 (H, W, 3), drawn with square pixels; None before there is one.
+    hud:   rows of (label, value) cells under the playfield.
+    line:  one line of what is going on: loading, paused, game over, saved.
+    help:  (keys, what they do) pairs, drawn over the playfield; empty for none.
+    """
+
+    frame: Frame | None = None
+    hud: tuple[tuple[tuple[str, str], ...], ...] = ()
+    line: str = ""
+    help: tuple[tuple[str, str], ...] = ()
+
+
+class Window(Protocol):
+    """Where a game is seen and steered. Only `wake` may be called from another thread."""
+
+    def poll(self, timeout_s: float) -> list[Event]:
+        """Every event since the last call; if there is none, wait for one up to `timeout_s`.
+
+        Returns early, perhaps with an empty list, when `wake` is called. This is the only place
+        where the loop ever waits.
+        """
+        ...
+
+    def wake(self) -> None:
+        """Make a `poll` that is waiting, or the next one, return at once."""
+        ...
+
+    def present(self, picture: Picture) -> None:
+        """Draw `picture` and return when it has been handed to the display."""
+        ...
+
+    def capture(self) -> Frame:
+        """What the window shows now, uint8 (H, W, 3), as a copy."""
+        ...
+
+    def toggle_fullscreen(self) -> None:
+        """Go to full screen, or back to the size from before."""
+        ...
+
+    def close(self) -> None:
+        """Take the window away. Closing twice is harmless."""
+        ...

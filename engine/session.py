@@ -1,0 +1,113 @@
+"""A world being played: what the loop asks of it, each call made on the worker's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from base.errors import UserError
+from engine.contracts import ActionVector, Step, World
+from engine.history import Moment
+from engine.pacing import Clock
+from engine.saves import read_moment, save_path, write_moment
+
+
+@dataclass(frozen=True)
+class Advance:
+    """What one step brought: its result, the moment to come back to, and milliseconds."""
+
+    action: ActionVector
+    step: Step
+    moment: Moment
+    model_ms: float
+    snapshot_ms: float
+
+
+class Session:
+    """Opens a world and carries it from moment to moment.
+
+    open_world: loads the world; called once, by `open`.
+    folder:     where the saved moment of each world lies.
+    """
+
+    def __init__(
+        self, open_world: Callable[[], World], *, seed: int, start: int, folder: Path, clock: Clock
+    ) -> None:
+        self._open_world = open_world
+        self._folder = folder
+        self._clock = clock
+        self._saved: Moment | None = None
+        self._opened: World | None = None
+        self.seed, self.start = seed, start
+
+    @property
+    def world(self) -> World:
+        """The opened world."""
+        assert self._opened is not None, "the world is not open yet"
+        return self._opened
+
+    def open(self) -> Moment:
+        """Load the world and begin its first game."""
+        self._opened = self._open_world()
+        return self._begin()
+
+    def restart(self) -> Moment:
+        """Begin the next game: another starting point, another seed."""
+        self.seed, self.start = self.seed + 1, self.start + 1
+        return self._begin()
+
+    def _begin(self) -> Moment:
+        frame = self.world.reset(self.seed, self.start)
+        return Moment(frame, self.world.snapshot())
+
+    def advance(self, action: ActionVector, before: Moment) -> Advance:
+        """Step the world from `before`, the moment it is at."""
+        started = self._clock()
+        step = self.world.step(action)
+        stepped = self._clock()
+        snapshot = self.world.snapshot()
+        kept = self._clock()
+        moment = Moment(
+            frame=step.frame,
+            snapshot=snapshot,
+            reward=step.reward,
+            total=before.total + step.reward,
+            steps=before.steps + 1,
+            over=step.ended or step.truncated,
+        )
+        return Advance(action, step, moment, (stepped - started) * 1e3, (kept - stepped) * 1e3)
+
+    def go_to(self, moment: Moment) -> Moment:
+        """Put the world back to `moment`."""
+        self.world.restore(moment.snapshot)
+        return moment
+
+    def save(self, moment: Moment) -> str:
+        """Keep `moment`, in memory and on disk; a line that says so."""
+        self._saved = moment
+        path = save_path(self._folder, self.world.name)
+        try:
+            write_moment(path, self.world.name, moment)
+        except UserError as error:
+            return f"saved until you leave; {error}"
+        return "saved - F9 comes back here"
+
+    def load(self, current: Moment) -> Moment:
+        """Put the world at the saved moment. UserError leaves it at `current`."""
+        moment = self._saved
+        if moment is None:
+            path = save_path(self._folder, self.world.name)
+            moment = read_moment(path, self.world.name, like=current)
+        try:
+            self.world.restore(moment.snapshot)
+        except Exception as error:
+            # A snapshot from disk is foreign data: a world may fail on its values in any way.
+            self.world.restore(current.snapshot)
+            raise UserError("the saved moment does not fit this world; F5 saves over it") from error
+        return moment
+
+    def close(self) -> None:
+        """Release the world, if it was opened."""
+        if self._opened is not None:
+            self._opened.close()
