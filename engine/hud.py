@@ -14,6 +14,7 @@ class Figures:
     """What the heads-up display shows. None: not known yet.
 
     rate_fps, natural_fps: steps per second, as they are and as they should be.
+    runtime: what the world runs on; leave it empty when its row is wanted for the line.
     model_ms: one step of the world.  input_ms: from a key to the picture that shows its effect.
     """
 
@@ -39,8 +40,7 @@ def rows(figures: Figures) -> tuple[Cells, ...]:
         ("reward", f"{figures.reward:+g}" if figures.reward else "0"),
         ("return", f"{figures.total:g}"),
     )
-    third: Cells = (("", figures.runtime),) if figures.runtime else ()
-    return (first, second, third) if third else (first, second)
+    return (first, second, (("", figures.runtime),)) if figures.runtime else (first, second)
 
 
 def slow_motion(rate_fps: float | None, natural_fps: float) -> str:

@@ -347,6 +347,7 @@ class Loop:
             )
         world = self._session.world
         moment = game.history.latest
+        line = self._line(game, moment)
         figures = hud.Figures(
             natural_fps=world.rate_fps,
             rate_fps=game.rate.rate_fps,
@@ -355,12 +356,12 @@ class Loop:
             action="" if game.last_action is None else world.actions.describe(game.last_action),
             reward=moment.reward,
             total=moment.total,
-            runtime=str(getattr(world, "runtime", "")),
+            runtime="" if line else str(getattr(world, "runtime", "")),
         )
         return Picture(
             frame=moment.frame,
             hud=hud.rows(figures) if self._hud else (),
-            line=self._line(game, moment),
+            line=line,
             help=help_rows(world.actions.keys) if self._help else (),
         )
 

@@ -1,0 +1,231 @@
+"""The window on a desktop; the only file that imports pygame."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Mapping
+
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+if os.environ.get("DISPLAY") and os.environ.get("SDL_VIDEODRIVER", "x11") == "x11":
+    # SDL would show a picture drawn in memory by way of OpenGL; on a machine without a GPU that
+    # costs the model 7 ms of every frame, a plain copy to the X server 1.
+    os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
+
+import numpy as np
+import pygame
+
+from engine.contracts import Frame
+from engine.pacing import Clock
+from engine.screen import (
+    CloseAsked,
+    Event,
+    FocusLost,
+    KeyDown,
+    KeyUp,
+    MouseMoved,
+    Picture,
+    Uncovered,
+)
+
+GROUND = (14, 14, 17)
+LABEL = (132, 132, 144)
+VALUE = (232, 232, 236)
+LINE = (255, 206, 92)
+PANEL = (24, 24, 29, 236)
+SHARE_OF_DESKTOP = 0.72  # of the desktop's height, for the playfield of a new window
+BAR_ROWS = 3  # rows of text under the playfield, kept free even when empty: nothing jumps
+SMALLEST_TEXT_PX, TEXT_SHARE = 13, 1 / 34  # of the window's shorter side
+
+
+class NoDisplayError(Exception):
+    """There is no display to open a window on; the text says what is missing."""
+
+
+def why_no_display(environment: Mapping[str, str] = os.environ) -> str:
+    """Why no window can be seen on this machine, or empty if one should open."""
+    if environment.get("SDL_VIDEODRIVER") in ("dummy", "offscreen"):
+        return f"SDL_VIDEODRIVER is {environment['SDL_VIDEODRIVER']}"
+    if sys.platform.startswith("linux") and not (
+        environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")
+    ):
+        return "neither DISPLAY nor WAYLAND_DISPLAY is set"
+    return ""
+
+
+class DesktopWindow:
+    """A resizable window: the playfield in square pixels, text under it on a dark ground.
+
+    Raises NoDisplayError if the platform refuses to open it.
+    """
+
+    def __init__(self, title: str, clock: Clock = time.perf_counter) -> None:
+        self._clock = clock
+        try:
+            pygame.display.init()
+            pygame.font.init()
+            height = pygame.display.get_desktop_sizes()[0][1]
+            side = max(256, int(height * SHARE_OF_DESKTOP) // 64 * 64)
+            size = (side, side + BAR_ROWS * _row_px(side) + _margin_px(side))
+            self._window = pygame.Window(title, size, resizable=True)
+            self._surface = self._window.get_surface()
+        except pygame.error as error:
+            pygame.quit()
+            raise NoDisplayError(str(error)) from error
+        self._wake = pygame.event.custom_type()
+        self._fullscreen = False
+        self._fonts: dict[int, pygame.font.Font] = {}
+
+    def poll(self, timeout_s: float) -> list[Event]:
+        raw = pygame.event.get()
+        if not raw and timeout_s > 0:
+            # pygame waits in whole milliseconds and takes 0 for "for ever".
+            if timeout_s >= 1e-3:
+                raw = [pygame.event.wait(int(timeout_s * 1e3)), *pygame.event.get()]
+            else:
+                time.sleep(timeout_s)
+                raw = pygame.event.get()
+        now = self._clock()
+        return [event for event in (self._translate(item, now) for item in raw) if event]
+
+    def _translate(self, raw: pygame.event.Event, now: float) -> Event | None:
+        match raw.type:
+            case pygame.KEYDOWN:
+                return KeyDown(_key_name(raw.key), now)
+            case pygame.KEYUP:
+                return KeyUp(_key_name(raw.key), now)
+            case pygame.MOUSEMOTION:
+                return MouseMoved(float(raw.rel[0]), float(raw.rel[1]), now)
+            case pygame.WINDOWFOCUSLOST:
+                return FocusLost(now)
+            case pygame.WINDOWEXPOSED | pygame.WINDOWSIZECHANGED:
+                return Uncovered(now)
+            case pygame.QUIT:
+                return CloseAsked(now)
+        return None
+
+    def wake(self) -> None:
+        # The window may be gone, or its queue full, by the time a worker gets here.
+        with contextlib.suppress(pygame.error):
+            pygame.event.post(pygame.Event(self._wake))
+
+    def present(self, picture: Picture) -> None:
+        surface = self._surface = self._window.get_surface()
+        surface.fill(GROUND)
+        width, height = surface.get_size()
+        side = min(width, height)
+        row, margin = _row_px(side), _margin_px(side)
+        bar_top = max(0, height - BAR_ROWS * row - margin)
+        if picture.frame is None:
+            self._text(surface, picture.line, LINE, width // 2, height // 2, width, centre=True)
+        else:
+            self._playfield(surface, picture.frame, pygame.Rect(0, 0, width, bar_top))
+            self._bar(surface, picture, pygame.Rect(margin, bar_top, width - 2 * margin, row))
+        if picture.help:
+            self._help(surface, picture.help)
+        self._window.flip()
+
+    def _playfield(self, surface: pygame.Surface, frame: Frame, area: pygame.Rect) -> None:
+        height, width = frame.shape[:2]
+        scale: float = min(area.width / width, area.height / height)
+        if scale >= 1:
+            scale = int(scale)
+        size = (max(1, int(width * scale)), max(1, int(height * scale)))
+        image = pygame.image.frombuffer(frame.tobytes(), (width, height), "RGB")
+        scaled = pygame.transform.scale(image, size)
+        surface.blit(scaled, scaled.get_rect(center=area.center))
+
+    def _bar(self, surface: pygame.Surface, picture: Picture, row: pygame.Rect) -> None:
+        middle = row.centery
+        for cells in picture.hud:
+            self._cells(surface, cells, row.left, middle, row.width)
+            middle += row.height
+        bottom = row.top + (BAR_ROWS - 1) * row.height + row.height // 2
+        self._text(surface, picture.line, LINE, row.left, bottom, row.width)
+
+    def _cells(
+        self,
+        surface: pygame.Surface,
+        cells: tuple[tuple[str, str], ...],
+        left: int,
+        middle: int,
+        width: int,
+    ) -> None:
+        column = width // max(1, len(cells))
+        for i, (label, value) in enumerate(cells):
+            at = left + i * column
+            used = self._text(surface, f"{label} ", LABEL, at, middle, column * 3 // 4)
+            self._text(surface, value, VALUE, at + used, middle, column - used)
+
+    def _help(self, surface: pygame.Surface, rows: tuple[tuple[str, str], ...]) -> None:
+        width, height = surface.get_size()
+        row = min(_row_px(min(width, height)) * 5 // 4, height // (len(rows) + 2))
+        panel = pygame.Surface((width, row * (len(rows) + 1)), pygame.SRCALPHA)
+        panel.fill(PANEL)
+        for i, (keys, meaning) in enumerate(rows):
+            middle = row + i * row
+            self._text(panel, keys, LINE, width // 10, middle, width // 4)
+            self._text(panel, meaning, VALUE, width * 2 // 5, middle, width * 11 // 20)
+        surface.blit(panel, panel.get_rect(center=(width // 2, height // 2)))
+
+    def _text(
+        self,
+        surface: pygame.Surface,
+        text: str,
+        colour: tuple[int, int, int],
+        x: int,
+        middle: int,
+        room_px: int,
+        centre: bool = False,
+    ) -> int:
+        """Draw one line, smaller if it would not fit in `room_px`; its width in pixels."""
+        if not text.strip():
+            return 0
+        size = _text_px(min(self._surface.get_size()))
+        wide = self._font(size).size(text)[0]
+        if wide > room_px:
+            size = max(8, size * max(1, room_px) // wide)
+        drawn = self._font(size).render(text, True, colour)
+        place = (
+            drawn.get_rect(center=(x, middle)) if centre else drawn.get_rect(midleft=(x, middle))
+        )
+        surface.blit(drawn, place)
+        return drawn.get_width()
+
+    def _font(self, size_px: int) -> pygame.font.Font:
+        if size_px not in self._fonts:
+            self._fonts[size_px] = pygame.font.Font(None, size_px)
+        return self._fonts[size_px]
+
+    def capture(self) -> Frame:
+        pixels = pygame.surfarray.array3d(self._surface)  # (W, H, 3)
+        return np.ascontiguousarray(pixels.swapaxes(0, 1))
+
+    def toggle_fullscreen(self) -> None:
+        if self._fullscreen:
+            self._window.set_windowed()
+        else:
+            self._window.set_fullscreen(True)
+        self._fullscreen = not self._fullscreen
+
+    def close(self) -> None:
+        pygame.quit()
+
+
+def _key_name(key: int) -> str:
+    return pygame.key.name(key).lower()
+
+
+def _text_px(side_px: int) -> int:
+    """Font size; pygame counts a line's height, of which letters fill about two thirds."""
+    return max(SMALLEST_TEXT_PX, int(side_px * TEXT_SHARE * 1.2))
+
+
+def _row_px(side_px: int) -> int:
+    return _text_px(side_px) * 5 // 4
+
+
+def _margin_px(side_px: int) -> int:
+    return _text_px(side_px) // 2
