@@ -1,0 +1,111 @@
+"""Batches of windows as tensors; the batch of a given number is always the same."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datasets.segments import Segment, Segments
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B windows of T frames.
+
+    frames:  uint8 (B, T, C, H, W), oldest first.
+    actions: float32 (B, T, A); `actions[:, t]` is the action taken at `frames[:, t]`, which leads
+             to `frames[:, t + 1]`. The last one's result lies outside the window.
+    rewards, ended, life_lost: (B, T), float32 and bool: what that action brought. Where
+             `frames[:, t]` is an episode's last frame no action was taken, and all four are 0.
+    valid:   bool (B, T), False where `frames[:, t]` lies before the episode's start: there stands
+             a copy of its first frame, and the other four are 0.
+    """
+
+    frames: Tensor
+    actions: Tensor
+    rewards: Tensor
+    ended: Tensor
+    life_lost: Tensor
+    valid: Tensor
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on a device; the frames stay uint8."""
+        moved = {f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)}
+        return Batch(**moved)
+
+
+def collate(segments: list[Segment]) -> Batch:
+    """Stack B segments of one length."""
+
+    def stack(name: str) -> Tensor:
+        return torch.from_numpy(np.stack([getattr(s.window, name) for s in segments]))
+
+    return Batch(
+        frames=stack("frames").permute(0, 1, 4, 2, 3).contiguous(),
+        actions=stack("actions"),
+        rewards=stack("rewards"),
+        ended=stack("ended"),
+        life_lost=stack("life_lost"),
+        valid=torch.from_numpy(np.stack([s.valid for s in segments])),
+    )
+
+
+class Batches:
+    """An endless sequence of random batches in which number i depends on the seed and i alone.
+
+    So training that goes on at batch i sees what it would have seen without a break.
+    """
+
+    def __init__(self, segments: Segments, batch_size: int, seed: int) -> None:
+        self.segments = segments
+        self.batch_size = batch_size
+        self.seed = seed
+
+    def __getitem__(self, index: int) -> Batch:
+        """Batch number `index`, from 0."""
+        rng = np.random.default_rng([self.seed, index])
+        return collate([self.segments.sample(rng) for _ in range(self.batch_size)])
+
+
+def prefetch(batches: Batches, start: int, ahead: int = 4) -> Iterator[Batch]:
+    """Batches number `start`, `start + 1`, ..., up to `ahead` of them read in advance by a thread.
+
+    Endless. Closing the iterator ends the thread; an error in it is raised here.
+    """
+    ready: queue.Queue[Batch | BaseException] = queue.Queue(ahead)
+    done = threading.Event()
+
+    def fill() -> None:
+        index = start
+        while not done.is_set():
+            try:
+                item: Batch | BaseException = batches[index]
+            except BaseException as error:
+                item = error
+            while not done.is_set():
+                try:
+                    ready.put(item, timeout=0.1)
+                    break
+                except queue.Full:
+                    continue
+            if isinstance(item, BaseException):
+                return
+            index += 1
+
+    thread = threading.Thread(target=fill, name="prefetch", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = ready.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        done.set()
+        thread.join()

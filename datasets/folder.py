@@ -1,0 +1,86 @@
+"""A folder of episodes: file names, who may write, and what a crash left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from base.errors import UserError
+from datasets.journal import finish_journal
+
+try:
+    import fcntl
+except ImportError:  # Windows: two recorders in one folder go unnoticed there
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = ".recording"
+_NAME = re.compile(r"episode_(\d{6,9})\.(h5|journal)")
+
+
+def episode_path(folder: Path, number: int) -> Path:
+    """Where episode `number` of a folder is."""
+    return folder / f"episode_{number:06d}.h5"
+
+
+def numbered(folder: Path, suffix: str) -> dict[int, Path]:
+    """The files of a folder named as episodes ("h5") or journals ("journal"), by number."""
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except OSError as error:
+        raise UserError(f"cannot open {folder}: {error.strerror or error}") from error
+    matches = (match for name in names if (match := _NAME.fullmatch(name)))
+    return {int(match[1]): folder / match[0] for match in matches if match[2] == suffix}
+
+
+@contextmanager
+def sole_writer(folder: Path) -> Iterator[bool]:
+    """Hold the folder's lock; yields whether it was free. A process that dies lets go of it."""
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror or error}") from error
+    try:
+        yield _try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def rescue(folder: Path) -> dict[Path, str]:
+    """Turn journals that a crash left into episodes; the reason for each that stays as it is.
+
+    Leaves a folder alone that is being recorded to.
+    """
+    journals = numbered(folder, "journal")
+    if not journals:
+        return {}
+    try:
+        with sole_writer(folder) as free:
+            if not free:
+                return dict.fromkeys(journals.values(), "is being recorded")
+            return rescue_all(folder)
+    except UserError as error:
+        return dict.fromkeys(journals.values(), str(error))
+
+
+def rescue_all(folder: Path) -> dict[Path, str]:
+    """`rescue` for the one who holds the lock."""
+    left = {}
+    for number, journal in numbered(folder, "journal").items():
+        try:
+            finish_journal(journal, episode_path(folder, number))
+        except UserError as error:
+            left[journal] = str(error)
+    return left
+
+
+def _try_lock(descriptor: int) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

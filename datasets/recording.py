@@ -1,0 +1,220 @@
+"""Recording gameplay into a folder of episodes so that a crash costs at most a second."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from base.errors import UserError
+from datasets.episode import CHUNK, EpisodeFile, EpisodeInfo
+from datasets.folder import LOCK, episode_path, numbered, rescue_all, sole_writer
+from datasets.journal import (
+    ENDED,
+    LIFE_LOST,
+    TRUNCATED,
+    Row,
+    append,
+    chunk_block,
+    finish_journal,
+    header_block,
+)
+from engine.contracts import ActionVector, Frame, Step
+
+SYNC_EVERY_S = 1.0
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+MAX_WAITING = 64  # chunks between the game and the disk
+
+
+class Recording:
+    """A folder that episodes are being recorded to. Use it in a `with` statement.
+
+    Every `CHUNK` steps go to a journal, compressed by a thread of their own; an episode's end
+    turns the journal into an episode file. Whatever ends the `with` block, the episode in
+    progress is kept, as truncated. Journals left by a crash are rescued first.
+
+    first: the number of the first episode that will be recorded here.
+
+    Raises UserError for a folder that holds something else or another game, one that is being
+    recorded to, and, from any method, when the disk refuses; all written before stays readable.
+    """
+
+    def __init__(self, folder: Path, game: str) -> None:
+        self.folder = Path(folder)
+        self._stack = ExitStack()
+        with ExitStack() as stack:
+            self._prepare(stack, game)
+            self._stack = stack.pop_all()
+        self._thread = ThreadPoolExecutor(1, "recording")
+        self._waiting: deque[Future[None]] = deque()
+        self._info: EpisodeInfo | None = None
+        self._rows: list[Row] = []
+        self._mixture: Mapping[str, int] = {}
+        self._descriptor = -1
+        self._synced_at = 0.0
+        self._failed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.finish()
+        finally:
+            self.close()
+
+    @property
+    def number(self) -> int:
+        """The number of the episode in progress, or of the next one."""
+        return self._number
+
+    def begin(self, info: EpisodeInfo, frame: Frame) -> None:
+        """Begin an episode with its first frame; one in progress is finished as truncated."""
+        self.finish()
+        self._info = info
+        self._mixture = info.mixture
+        self._do(self._open, self._path("journal"), header_block(info, _shape(frame)))
+        self._add(Row(frame, np.zeros(info.actions.size, np.float32)))
+
+    def add(self, action: ActionVector, step: Step, mixture: Mapping[str, int]) -> None:
+        """Add one step and the frame it led to; finishes the episode when the step ends it.
+
+        mixture: the player's count so far.
+        """
+        flags = ENDED * step.ended | TRUNCATED * step.truncated | LIFE_LOST * step.life_lost
+        self._mixture = mixture
+        self._add(Row(step.frame, action, step.reward, flags))
+        if step.ended or step.truncated:
+            self.finish()
+
+    def finish(self) -> None:
+        """Write the episode in progress, if there is one."""
+        if self._info is None:
+            return
+        self._info = None
+        if self._rows:
+            self._hand_over()
+        self._do(self._turn_into_episode, self._path("journal"), self._path("h5"))
+        self._number += 1
+
+    def close(self) -> None:
+        """Wait until all is on disk and let go of the folder. Closing twice is harmless."""
+        try:
+            while self._waiting:
+                self._waiting.popleft().result()
+        finally:
+            self._thread.shutdown(cancel_futures=True)
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1
+            self._stack.close()
+
+    def _prepare(self, stack: ExitStack, game: str) -> None:
+        """Lock the folder, rescue what a crash left, and check that it holds this game."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            names = {path.name for path in self.folder.iterdir()} - {LOCK}
+        except OSError as error:
+            raise UserError(f"cannot write to {self.folder}: {error.strerror or error}") from error
+        ours = numbered(self.folder, "h5") | numbered(self.folder, "journal")
+        if names and not ours:
+            raise UserError(
+                f"{self.folder} is not empty and holds no recording; choose another folder"
+            )
+        if not stack.enter_context(sole_writer(self.folder)):
+            raise UserError(f"{self.folder} is being recorded to by another program")
+        rescue_all(self.folder)
+        _check_game(numbered(self.folder, "h5").values(), game)
+        taken = numbered(self.folder, "h5") | numbered(self.folder, "journal")
+        self._number = max(taken, default=-1) + 1
+
+    def _path(self, suffix: str) -> Path:
+        return episode_path(self.folder, self._number).with_suffix(f".{suffix}")
+
+    def _add(self, row: Row) -> None:
+        self._rows.append(row)
+        if len(self._rows) == CHUNK:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        self._do(self._write, self._rows, dict(self._mixture))
+        self._rows = []
+
+    def _do(self, job: Callable[..., None], *arguments: object) -> None:
+        """Queue a job for the thread; an earlier one's error appears here."""
+        while self._waiting and (self._waiting[0].done() or len(self._waiting) >= MAX_WAITING):
+            self._waiting.popleft().result()
+        self._waiting.append(self._thread.submit(self._unless_failed, job, *arguments))
+
+    # What follows runs on the thread.
+
+    def _unless_failed(self, job: Callable[..., None], *arguments: object) -> None:
+        """Do a job. After one has failed the journal must stay as it is, for the next rescue."""
+        if self._failed:
+            return
+        try:
+            job(*arguments)
+        except BaseException:
+            self._failed = True
+            raise
+
+    def _open(self, journal: Path, header: bytes) -> None:
+        try:
+            self._descriptor = os.open(journal, _NEW_FILE, 0o666)
+        except OSError as error:
+            raise UserError(f"cannot write {journal}: {error.strerror or error}") from error
+        self._append(header)
+
+    def _write(self, rows: list[Row], mixture: Mapping[str, int]) -> None:
+        self._append(chunk_block(rows, mixture))
+
+    def _append(self, block: bytes) -> None:
+        try:
+            append(self._descriptor, block)
+            if time.monotonic() - self._synced_at >= SYNC_EVERY_S:
+                os.fsync(self._descriptor)
+                self._synced_at = time.monotonic()
+        except OSError as error:
+            raise UserError(
+                f"cannot record to {self.folder}: {error.strerror or error}; "
+                "what was recorded until then is kept"
+            ) from error
+
+    def _turn_into_episode(self, journal: Path, episode: Path) -> None:
+        os.close(self._descriptor)
+        self._descriptor = -1
+        finish_journal(journal, episode)
+
+
+def _check_game(paths: Iterable[Path], game: str) -> None:
+    """UserError if the first readable episode is of another game."""
+    for path in paths:
+        try:
+            file = EpisodeFile(path)
+        except UserError:
+            continue
+        file.close()
+        if file.info.game != game:
+            raise UserError(
+                f"{path.parent} holds recordings of {file.info.game}, not {game}; "
+                "choose another folder"
+            )
+        return
+
+
+def _shape(frame: Frame) -> tuple[int, int, int]:
+    height, width, colours = frame.shape
+    return height, width, colours

@@ -1,0 +1,95 @@
+"""Short windows at random places of recorded episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from base.errors import UserError
+from datasets.store import Store, Window
+
+
+@dataclass(frozen=True)
+class Segment:
+    """T frames in a row, of one episode.
+
+    window: as `Store.read` gives it, T frames long.
+    valid:  bool (T,), False for what stands before the episode's first frame: copies of that
+            frame with no action (all zero), no reward and no end.
+    """
+
+    window: Window
+    valid: NDArray[np.bool_]
+
+
+class Segments:
+    """All windows of `length` frames in some episodes of a store, each equally likely.
+
+    A window never leaves its episode at the end. At the start it may, as long as at least
+    `least_valid` of its frames are in the episode (default: all of them).
+
+    Raises UserError when no episode is long enough.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        episodes: Sequence[int],
+        length: int,
+        least_valid: int | None = None,
+    ) -> None:
+        self.store = store
+        self.length = length
+        self.least_valid = length if least_valid is None else least_valid
+        if not 1 <= self.least_valid <= length:
+            raise ValueError(f"least_valid must be 1 to {length}, not {self.least_valid}")
+        self._episodes = np.array(episodes, np.int64)
+        frames = np.array([store.length(episode) + 1 for episode in episodes], np.int64)
+        self._ends = np.cumsum(np.maximum(frames - self.least_valid + 1, 0))
+        if not len(self):
+            raise UserError(
+                f"{store.folder} has no episode of {self.least_valid} frames or more to draw from; "
+                "record more steps"
+            )
+
+    def __len__(self) -> int:
+        """How many windows there are."""
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Episode and first frame of window `index`; negative if it starts before the episode."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"no window {index} of {len(self)}")
+        row = int(np.searchsorted(self._ends, index, side="right"))
+        before = int(self._ends[row - 1]) if row else 0
+        return int(self._episodes[row]), index - before - (self.length - self.least_valid)
+
+    def __getitem__(self, index: int) -> Segment:
+        """Read window `index`."""
+        return self.read(*self.place(index))
+
+    def sample(self, rng: np.random.Generator) -> Segment:
+        """Read a random window."""
+        return self[int(rng.integers(len(self)))]
+
+    def read(self, episode: int, start: int) -> Segment:
+        """The window of an episode that starts at frame `start`, which may be negative."""
+        missing = max(-start, 0)
+        window = self.store.read(episode, start + missing, start + self.length)
+        valid = np.arange(self.length) >= missing
+        return Segment(_pad(window, missing) if missing else window, valid)
+
+
+def _pad(window: Window, missing: int) -> Window:
+    """Put `missing` copies of the first frame before a window, and empty steps."""
+    first = np.repeat(window.frames[:1], missing, axis=0)
+    return Window(
+        np.concatenate([first, window.frames]),
+        np.pad(window.actions, ((missing, 0), (0, 0))),
+        np.pad(window.rewards, (missing, 0)),
+        np.pad(window.ended, (missing, 0)),
+        np.pad(window.life_lost, (missing, 0)),
+    )

@@ -1,0 +1,153 @@
+"""Reading a folder of recorded episodes: any window of any episode, without reading the rest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from base.errors import UserError
+from datasets.episode import EpisodeFile, EpisodeInfo, Steps
+from datasets.folder import numbered, rescue
+
+HELD_OUT_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Window:
+    """Frames of an episode in a row, and the steps taken from them.
+
+    frames: uint8 (n, H, W, 3).
+    The others are (n, ...), and their row t is the step taken *from* frame t: `actions[t]` leads
+    from `frames[t]` to `frames[t + 1]` and earns `rewards[t]`. From the last frame of an episode
+    no step was taken: its row is zero.
+    actions: float32 (n, A). rewards: float32 (n,). ended, life_lost: bool (n,).
+    """
+
+    frames: NDArray[np.uint8]
+    actions: NDArray[np.float32]
+    rewards: NDArray[np.float32]
+    ended: NDArray[np.bool_]
+    life_lost: NDArray[np.bool_]
+
+
+class Store:
+    """The episodes of a folder, by position in the order of their numbers.
+
+    folder:    where they are. Journals that a crash left there are rescued first.
+    memory_gb: decoded frames of whole episodes are kept up to this size; reading is then a copy.
+    skipped:   files left out, with the reason: damaged, of another game, still being recorded.
+    info:      metadata of the first episode; game, action space and rate are common to all.
+
+    Raises UserError when the folder holds no readable episode.
+    """
+
+    def __init__(self, folder: Path, memory_gb: float = 0.0) -> None:
+        self.folder = Path(folder)
+        self.skipped: dict[Path, str] = rescue(self.folder)
+        self.paths: list[Path] = []
+        self.numbers: list[int] = []
+        self._files: list[EpisodeFile] = []
+        for number, path in numbered(self.folder, "h5").items():
+            self._open(number, path)
+        if not self._files:
+            reasons = "; ".join(self.skipped.values())
+            raise UserError(
+                f"{self.folder} holds no recorded episode that can be read"
+                + (f": {reasons}" if reasons else "; record some with python -m tools.record")
+            )
+        self.info: EpisodeInfo = self._files[0].info
+        self.frame_shape = self._files[0].frame_shape
+        self._memory_left = int(memory_gb * 1e9)
+        self._kept: dict[int, NDArray[np.uint8]] = {}
+        self._reading = threading.Lock()  # HDF5 files have one reader at a time
+
+    def __len__(self) -> int:
+        """How many episodes there are."""
+        return len(self._files)
+
+    def length(self, episode: int) -> int:
+        """T, the number of steps of an episode; it has T + 1 frames."""
+        return len(self._files[episode])
+
+    def episode_info(self, episode: int) -> EpisodeInfo:
+        """An episode's own metadata: seed, player, mixture."""
+        return self._files[episode].info
+
+    def steps(self, episode: int) -> Steps:
+        """All steps of an episode, without its frames."""
+        return self._files[episode].steps
+
+    def read(self, episode: int, start: int, stop: int) -> Window:
+        """Frames start to stop - 1 and the steps from them; 0 <= start < stop <= T + 1."""
+        frames = self._read_frames(episode, start, stop)
+        steps = self.steps(episode)
+        missing = stop - start - len(steps.rewards[start:stop])  # 1 with the last frame, or 0
+        return Window(
+            frames,
+            np.pad(steps.actions[start:stop], ((0, missing), (0, 0))),
+            np.pad(steps.rewards[start:stop], (0, missing)),
+            np.pad(steps.ended[start:stop], (0, missing)),
+            np.pad(steps.life_lost[start:stop], (0, missing)),
+        )
+
+    def split(self) -> tuple[list[int], list[int]]:
+        """(training, held-out) episodes, by position.
+
+        Held out is every episode whose number ends in 1, so recording more moves none from one
+        side to the other. Where that holds out nothing or everything, it is the last one; of a
+        single episode there is nothing to hold out.
+        """
+        held_out = [i for i, n in enumerate(self.numbers) if n % HELD_OUT_EVERY == 1]
+        if len(held_out) in (0, len(self)):
+            held_out = [len(self) - 1] if len(self) > 1 else []
+        kept = set(held_out)
+        return [i for i in range(len(self)) if i not in kept], held_out
+
+    def close(self) -> None:
+        """Close all files. Closing twice is harmless."""
+        for file in self._files:
+            file.close()
+
+    def _open(self, number: int, path: Path) -> None:
+        try:
+            file = EpisodeFile(path)
+        except UserError as error:
+            self.skipped[path] = str(error)
+            return
+        if self._files and (difference := _difference(self._files[0], file)):
+            file.close()
+            self.skipped[path] = f"{path} differs from the first episode in its {difference}"
+            return
+        self._files.append(file)
+        self.paths.append(path)
+        self.numbers.append(number)
+
+    def _read_frames(self, episode: int, start: int, stop: int) -> NDArray[np.uint8]:
+        with self._reading:
+            kept = self._kept.get(episode)
+            if kept is None:
+                file = self._files[episode]
+                count = len(file) + 1
+                size = count * int(np.prod(self.frame_shape))
+                if size > self._memory_left:
+                    return file.read_frames(start, stop)
+                kept = self._kept[episode] = file.read_frames(0, count)
+                self._memory_left -= size
+        if not 0 <= start < stop <= len(kept):
+            raise IndexError(f"no frames {start} to {stop} in an episode of {len(kept)} frames")
+        return kept[start:stop].copy()
+
+
+def _difference(first: EpisodeFile, other: EpisodeFile) -> str | None:
+    pairs: Sequence[tuple[str, object, object]] = (
+        ("game", first.info.game, other.info.game),
+        ("actions", first.info.actions.names, other.info.actions.names),
+        ("rate", first.info.rate_fps, other.info.rate_fps),
+        ("frame size", first.frame_shape, other.frame_shape),
+    )
+    return next((name for name, ours, theirs in pairs if ours != theirs), None)
