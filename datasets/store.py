@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,7 @@ class Store:
         self.paths: list[Path] = []
         self.numbers: list[int] = []
         self._files: list[EpisodeFile] = []
+        self._rows: list[Steps] = []
         for number, path in numbered(self.folder, "h5").items():
             self._open(number, path)
         if not self._files:
@@ -85,14 +86,13 @@ class Store:
     def read(self, episode: int, start: int, stop: int) -> Window:
         """Frames start to stop - 1 and the steps from them; 0 <= start < stop <= T + 1."""
         frames = self._read_frames(episode, start, stop)
-        steps = self.steps(episode)
-        missing = stop - start - len(steps.rewards[start:stop])  # 1 with the last frame, or 0
+        rows = self._rows[episode]
         return Window(
             frames,
-            np.pad(steps.actions[start:stop], ((0, missing), (0, 0))),
-            np.pad(steps.rewards[start:stop], (0, missing)),
-            np.pad(steps.ended[start:stop], (0, missing)),
-            np.pad(steps.life_lost[start:stop], (0, missing)),
+            rows.actions[start:stop].copy(),
+            rows.rewards[start:stop].copy(),
+            rows.ended[start:stop].copy(),
+            rows.life_lost[start:stop].copy(),
         )
 
     def split(self) -> tuple[list[int], list[int]]:
@@ -124,6 +124,7 @@ class Store:
             self.skipped[path] = f"{path} differs from the first episode in its {difference}"
             return
         self._files.append(file)
+        self._rows.append(_with_blank_row(file.steps))
         self.paths.append(path)
         self.numbers.append(number)
 
@@ -141,6 +142,16 @@ class Store:
         if not 0 <= start < stop <= len(kept):
             raise IndexError(f"no frames {start} to {stop} in an episode of {len(kept)} frames")
         return kept[start:stop].copy()
+
+
+def _with_blank_row(steps: Steps) -> Steps:
+    """Steps with a row more, all zero, for the last frame."""
+    padded = {
+        f.name: np.pad(a, [(0, 1)] + [(0, 0)] * (a.ndim - 1))
+        for f in fields(steps)
+        for a in (getattr(steps, f.name),)
+    }
+    return Steps(**padded)
 
 
 def _difference(first: EpisodeFile, other: EpisodeFile) -> str | None:
