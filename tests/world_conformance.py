@@ -2,52 +2,122 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
+
 import numpy as np
 
-from engine.contracts import Frame, Step, World
+from engine.contracts import Frame, Snapshot, Step, World
 
 
-def check_world(world: World, steps: int = 8) -> None:
-    """Fail unless `world` keeps the contract in engine/contracts.py over a short game."""
+def check_world(world: World, steps: int = 40, another: Callable[[], World] | None = None) -> None:
+    """Fail unless `world` keeps the contract in engine/contracts.py over short games.
+
+    another: builds an equal world; then seeds and snapshots must also mean the same there.
+    """
+    _check_description(world)
+    _check_steps(world, steps)
+    _check_a_seed_decides(world, steps, another)
+    _check_starts(world)
+    _check_frames_are_fresh(world)
+    _check_snapshots(world, steps, another)
+    world.close()
+    world.close()
+
+
+def _check_description(world: World) -> None:
     assert isinstance(world, World)
-    rng = np.random.default_rng(1)
-    actions = [world.actions.one_hot(int(i)) for i in rng.integers(world.actions.size, size=steps)]
+    assert world.name
+    assert world.rate_fps > 0
+    assert world.starts >= 1
+    height, width, colours = world.frame_shape
+    assert height > 0 and width > 0 and colours == 3
 
-    def run() -> list[Step]:
-        return [world.step(action) for action in actions]
 
-    first = world.reset(seed=5, start=1)
-    _check_frame(world, first)
-    played = run()
-    for step in played:
+def _check_steps(world: World, steps: int) -> None:
+    _check_frame(world, world.reset(seed=1))
+    for step in _play(world, steps, seed=1):
+        assert isinstance(step, Step)
         _check_frame(world, step.frame)
-        assert isinstance(step.reward, float)
-        assert isinstance(step.ended, bool)
+        assert type(step.reward) is float and np.isfinite(step.reward)
+        assert all(type(flag) is bool for flag in (step.ended, step.truncated, step.life_lost))
 
-    # The same seed, start and actions: the same game; starts count modulo `starts`.
-    assert np.array_equal(world.reset(seed=5, start=1 + world.starts), first)
-    _check_same(run(), played)
 
-    # A snapshot is plain arrays, a copy, and brings everything back, more than once.
-    world.reset(seed=5, start=1)
-    before = world.step(actions[0])
+def _check_a_seed_decides(world: World, steps: int, another: Callable[[], World] | None) -> None:
+    """Neither what was played before nor another world in the same process may matter."""
+    first = [world.reset(seed=2), *_frames(_play(world, steps, seed=2))]
+    assert len({frame.tobytes() for frame in first}) > 1, "nothing ever moved"
+    again = [world.reset(seed=2), *_frames(_play(world, steps, seed=2))]
+    _same_frames(first, again)
+    if another is None:
+        return
+    other = another()
+    other.reset(seed=3)
+    _play(other, 5, seed=3)
+    _same_frames(first, [other.reset(seed=2), *_frames(_play(other, steps, seed=2))])
+    other.close()
+
+
+def _check_starts(world: World) -> None:
+    for start in range(min(world.starts, 4)):
+        first = world.reset(seed=0, start=start)
+        _check_frame(world, first)
+        _same_frames([first], [world.reset(seed=0, start=start + world.starts)])
+
+
+def _check_frames_are_fresh(world: World) -> None:
+    """A caller may keep frames, and even draw on them."""
+    actions = [world.actions.one_hot(i % world.actions.size) for i in range(6)]
+    world.reset(seed=4)
+    plain = [world.step(action).frame.copy() for action in actions]
+    kept = [world.reset(seed=4)]
+    for expected, action in zip(plain, actions, strict=True):
+        kept[-1][:] = 77
+        kept.append(world.step(action).frame)
+        _same_frames([expected], [kept[-1]])
+    assert all((frame == 77).all() for frame in kept[:-1]), "a frame given away was written to"
+    showing = world.restore(world.snapshot())
+    showing[:] = 78
+    assert (world.restore(world.snapshot()) != 78).any()
+
+
+def _check_snapshots(world: World, steps: int, another: Callable[[], World] | None) -> None:
+    world.reset(seed=5)
+    shown = _frames(_play(world, 7, seed=5))[-1]
     snapshot = world.snapshot()
     assert all(array.dtype != object for array in snapshot.values())
-    kept = {name: array.copy() for name, array in snapshot.items()}
-    ahead = run()
-    for name, array in snapshot.items():
-        assert np.array_equal(array, kept[name]), f"stepping changed a snapshot's '{name}'"
-    for _ in range(2):
-        assert np.array_equal(world.restore(snapshot), before.frame)
-        _check_same(run(), ahead)
+    stored = _through_a_file(snapshot)
+    ahead = _frames(_play(world, steps, seed=6))
+    for _ in range(2):  # the first use must not spoil the second
+        _same_frames([shown], [world.restore(snapshot)])
+        _same_frames(ahead, _frames(_play(world, steps, seed=6)))
+    other = world if another is None else another()
+    other.reset(seed=9)
+    _same_frames([shown], [other.restore(stored)])
+    _same_frames(ahead, _frames(_play(other, steps, seed=6)))
+    if other is not world:
+        other.close()
 
-    # Frames are the caller's to keep and to change.
-    world.restore(snapshot)
-    world.step(actions[0]).frame[:] = 0
-    _check_same([world.step(action) for action in actions[1:]], ahead[1:])
 
-    world.close()
-    world.close()
+def _through_a_file(snapshot: Snapshot) -> Snapshot:
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **snapshot)
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def _play(world: World, steps: int, seed: int) -> list[Step]:
+    """Up to `steps` random steps; fewer if the game ends."""
+    rng = np.random.default_rng(seed)
+    played: list[Step] = []
+    while len(played) < steps and not (played and played[-1].ended):
+        played.append(world.step(world.actions.one_hot(int(rng.integers(world.actions.size)))))
+    return played
+
+
+def _frames(steps: list[Step]) -> list[Frame]:
+    return [step.frame.copy() for step in steps]
 
 
 def _check_frame(world: World, frame: Frame) -> None:
@@ -55,7 +125,7 @@ def _check_frame(world: World, frame: Frame) -> None:
     assert frame.dtype == np.uint8
 
 
-def _check_same(these: list[Step], those: list[Step]) -> None:
-    for this, that in zip(these, those, strict=True):
-        assert np.array_equal(this.frame, that.frame)
-        assert (this.reward, this.ended, this.truncated) == (that.reward, that.ended, that.truncated)
+def _same_frames(expected: list[Frame], actual: list[Frame]) -> None:
+    assert len(expected) == len(actual)
+    for i, (one, other) in enumerate(zip(expected, actual, strict=True)):
+        np.testing.assert_array_equal(one, other, err_msg=f"frame {i}")

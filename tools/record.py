@@ -19,7 +19,7 @@ from base.errors import UserError, run_main
 from datasets.episode import EpisodeInfo
 from datasets.recording import Recording
 from engine.worlds.atari import AtariWorld
-from engine.worlds.atari_players import Player, RandomPlayer, ScriptedPlayer
+from engine.worlds.atari_players import CountingPlayer, RandomPlayer, ScriptedPlayer
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,14 @@ def _play_episode(
         player=config.player,
         emulator=world.emulator.to_json(),
     )
-    recording.begin(info, world.reset(seed))
-    ended = False
+    frame, ended = world.reset(seed), False
+    recording.begin(info, frame)
     while not (ended or stopped or bar.n >= config.steps):
-        action = player.act()
+        action = player.act(frame)
         step = world.step(action)
         recording.add(action, step, player.mixture)
         bar.update()
-        ended = step.ended
+        frame, ended = step.frame, step.ended
     return player.mixture
 
 
@@ -99,7 +99,7 @@ def episode_seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
-def _player(kind: str, world: AtariWorld, seed: int) -> Player:
+def _player(kind: str, world: AtariWorld, seed: int) -> CountingPlayer:
     if kind == "scripted":
         return ScriptedPlayer(world, seed)
     return RandomPlayer(world, seed)

@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from base.errors import UserError
-from engine.contracts import ActionVector
+from engine.contracts import ActionVector, Frame
+from engine.players import Player
 from engine.worlds.atari import AtariWorld
 
 # What one step of holding a direction does to a paddle, in its own pixels: part of the way now,
@@ -29,17 +30,13 @@ MAX_SERVE_DELAY = 12  # steps
 MAX_HOLD = 12  # steps that a random key stays down
 
 
-class Player(Protocol):
-    """Someone who plays one episode.
+class CountingPlayer(Player, Protocol):
+    """A player of one episode that tells how it was played.
 
     mixture: how many steps were played in each way so far, by its name.
     """
 
     mixture: Counter[str]
-
-    def act(self) -> ActionVector:
-        """The action for the next step, from what the world shows now."""
-        ...
 
 
 class RandomPlayer:
@@ -50,7 +47,7 @@ class RandomPlayer:
         self._choices = [world.actions.one_hot(i) for i in range(world.actions.size)]
         self._rng = np.random.default_rng([seed, 1])
 
-    def act(self) -> ActionVector:
+    def act(self, frame: Frame) -> ActionVector:
         self.mixture["random"] += 1
         return self._choices[self._rng.integers(len(self._choices))]
 
@@ -110,7 +107,7 @@ class ScriptedPlayer:
         self._pushing = 0  # direction of the step before: -1, 0 or 1
         self._ball = 0  # where it was a step before
 
-    def act(self) -> ActionVector:
+    def act(self, frame: Frame) -> ActionVector:
         ram = self._world.ram()
         ball_in_play = bool(ram[self._game.in_play])
         self._choose_mode(ball_in_play)
