@@ -55,25 +55,31 @@ def why_no_display(environment: Mapping[str, str] = os.environ) -> str:
     return ""
 
 
-class DesktopWindow:
-    """A resizable window: the playfield in square pixels, text under it on a dark ground.
+def open_window(title: str, clock: Clock = time.perf_counter) -> DesktopWindow:
+    """A new window on the desktop. Raises NoDisplayError where there is none."""
+    why = why_no_display()
+    if why:
+        raise NoDisplayError(why)
+    try:
+        return DesktopWindow(title, clock)
+    except pygame.error as error:
+        pygame.quit()
+        raise NoDisplayError(str(error)) from error
 
-    Raises NoDisplayError if the platform refuses to open it.
-    """
+
+class DesktopWindow:
+    """A resizable window: the playfield in square pixels, text under it on a dark ground."""
 
     def __init__(self, title: str, clock: Clock = time.perf_counter) -> None:
         self._clock = clock
-        try:
-            pygame.display.init()
-            pygame.font.init()
-            height = pygame.display.get_desktop_sizes()[0][1]
-            side = max(256, int(height * SHARE_OF_DESKTOP) // 64 * 64)
-            size = (side, side + BAR_ROWS * _row_px(side) + _margin_px(side))
-            self._window = pygame.Window(title, size, resizable=True)
-            self._surface = self._window.get_surface()
-        except pygame.error as error:
-            pygame.quit()
-            raise NoDisplayError(str(error)) from error
+        pygame.display.init()
+        pygame.font.init()
+        height = pygame.display.get_desktop_sizes()[0][1]
+        side = max(256, int(height * SHARE_OF_DESKTOP) // 64 * 64)
+        size = (side, side + BAR_ROWS * _row_px(side) + _margin_px(side))
+        self._window = pygame.Window(title, size, resizable=True)
+        self._window.minimum_size = (160, 160)
+        self._surface = self._window.get_surface()
         self._wake = pygame.event.custom_type()
         self._fullscreen = False
         self._fonts: dict[int, pygame.font.Font] = {}
@@ -122,7 +128,9 @@ class DesktopWindow:
             self._text(surface, picture.line, LINE, width // 2, height // 2, width, centre=True)
         else:
             self._playfield(surface, picture.frame, pygame.Rect(0, 0, width, bar_top))
-            self._bar(surface, picture, pygame.Rect(margin, bar_top, width - 2 * margin, row))
+            bar = pygame.Rect(0, bar_top, min(width, side * 5 // 4) - 2 * margin, row)
+            bar.centerx = width // 2
+            self._bar(surface, picture, bar)
         if picture.help:
             self._help(surface, picture.help)
         self._window.flip()
@@ -161,13 +169,14 @@ class DesktopWindow:
 
     def _help(self, surface: pygame.Surface, rows: tuple[tuple[str, str], ...]) -> None:
         width, height = surface.get_size()
-        row = min(_row_px(min(width, height)) * 5 // 4, height // (len(rows) + 2))
-        panel = pygame.Surface((width, row * (len(rows) + 1)), pygame.SRCALPHA)
+        room = min(width, height)
+        row = min(_row_px(room) * 5 // 4, height // (len(rows) + 2))
+        panel = pygame.Surface((room, row * (len(rows) + 1)), pygame.SRCALPHA)
         panel.fill(PANEL)
         for i, (keys, meaning) in enumerate(rows):
             middle = row + i * row
-            self._text(panel, keys, LINE, width // 10, middle, width // 4)
-            self._text(panel, meaning, VALUE, width * 2 // 5, middle, width * 11 // 20)
+            self._text(panel, keys, LINE, room // 10, middle, room // 4)
+            self._text(panel, meaning, VALUE, room * 2 // 5, middle, room * 11 // 20)
         surface.blit(panel, panel.get_rect(center=(width // 2, height // 2)))
 
     def _text(

@@ -1,0 +1,33 @@
+"""Where cartridges are found: a folder given by its path, or one of those that ship with us."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from base.errors import UserError, unknown
+
+SHIPPED = Path(__file__).resolve().parent.parent / "cartridges"
+CARD = "cartridge.json"
+
+
+def shipped_names(folder: Path = SHIPPED) -> list[str]:
+    """Names of the cartridges in `folder`, sorted."""
+    return sorted(card.parent.name for card in folder.glob(f"*/{CARD}"))
+
+
+def find_cartridge(name: str, folder: Path = SHIPPED) -> Path:
+    """The folder of a cartridge, by its name in `folder` or by its own path.
+
+    Raises UserError for a name that is neither, and for a folder without a card.
+    """
+    names = shipped_names(folder)
+    if name in names:
+        return folder / name
+    path = Path(name)
+    if path.is_dir():
+        if not (path / CARD).is_file():
+            raise UserError(f"{path} is not a cartridge: it has no {CARD}")
+        return path
+    if path.exists():
+        raise UserError(f"{path} is not a cartridge: a cartridge is a folder with a {CARD}")
+    raise unknown("cartridge", name, names)

@@ -1,0 +1,52 @@
+"""Action files: what to press, as text, one action a line.
+
+    # serve, then go left for eight steps
+    FIRE
+    LEFT*8
+
+Blank lines and everything after # are ignored. Names are those of the world's action space, in
+any case.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from base.errors import UserError
+from engine.contracts import ActionSpace, ActionVector
+
+MOST_STEPS = 1_000_000
+_LINE = re.compile(r"(?P<name>[^*]+?)\s*(?:\*\s*(?P<count>[0-9]{1,9}))?")
+
+
+def read_actions(path: Path, space: ActionSpace) -> list[ActionVector]:
+    """The actions in a file, repeats written out. UserError names the line that is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not a text file of actions") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    return parse_actions(text, space, str(path))
+
+
+def parse_actions(text: str, space: ActionSpace, source: str) -> list[ActionVector]:
+    """The actions in `text`; `source` is named in errors."""
+    actions: list[ActionVector] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        content = line.split("#", 1)[0].strip()
+        if not content:
+            continue
+        match = _LINE.fullmatch(content)
+        if match is None:
+            raise UserError(f"{source}, line {number}: expected NAME or NAME*COUNT")
+        try:
+            vector = space.named(match["name"])
+        except UserError as error:
+            raise UserError(f"{source}, line {number}: {error}") from error
+        count = int(match["count"] or 1)
+        if len(actions) + count > MOST_STEPS:
+            raise UserError(f"{source}, line {number}: more than {MOST_STEPS} steps in all")
+        actions.extend([vector] * count)
+    return actions

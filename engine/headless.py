@@ -1,0 +1,147 @@
+"""Playing without a window, as fast as the machine can: for pictures, figures and tests."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from base.files import replacing, write_text
+from engine.action_file import read_actions
+from engine.contracts import Frame, Step, World
+from engine.pacing import Timings
+from engine.players import Player, ScriptPlayer, choose_player
+from engine.video import contact_sheet, write_png, writing_video
+
+DEMO_S = 20.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a run should leave behind; None leaves that out.
+
+    frames: npz with `frames` uint8 (N, H, W, 3), the frames that the N steps made, `rewards`
+            float32 (N,) and `ended` bool (N,).
+    video:  MP4 of the same frames at the world's own rate.
+    sheet:  PNG of frames spread over the run.
+    report: JSON with milliseconds per stage.
+    """
+
+    frames: Path | None = None
+    video: Path | None = None
+    sheet: Path | None = None
+    report: Path | None = None
+
+
+def rollout(
+    world: World, player: Player, steps: int, seed: int, start: int, timings: Timings
+) -> Iterator[Step]:
+    """The answers to `steps` steps; a game that ends is followed by the next one.
+
+    As in the window, the next game has the next starting point and the next seed.
+    """
+    frame = world.reset(seed, start)
+    for _ in range(steps):
+        action = player.act(frame)
+        started = time.perf_counter()
+        step = world.step(action)
+        timings.add("model", (time.perf_counter() - started) * 1e3)
+        yield step
+        frame = step.frame
+        if step.ended or step.truncated:
+            seed, start = seed + 1, start + 1
+            frame = world.reset(seed, start)
+
+
+def run(
+    open_world: Callable[[], World],
+    wanted: Wanted,
+    *,
+    steps: int,
+    actions: Path | None = None,
+    seed: int = 0,
+    start: int = 0,
+) -> dict[str, Any]:
+    """Play `steps` steps and write what is wanted; the report, ready for JSON.
+
+    actions: a file of actions (see engine/action_file.py), followed by the world's first action
+             when it is shorter than the run; without one a player that sees the frames plays.
+    """
+    opening = time.perf_counter()
+    world = open_world()
+    try:
+        open_s = time.perf_counter() - opening
+        player: Player = (
+            choose_player(world, seed)
+            if actions is None
+            else ScriptPlayer(world.actions, read_actions(actions, world.actions))
+        )
+        timings = Timings()
+        started = time.perf_counter()
+        steps_of_run = rollout(world, player, steps, seed, start, timings)
+        rewards = _record(steps_of_run, world, wanted, steps, timings)
+        spent_s = time.perf_counter() - started
+        report = {
+            "cartridge": world.name,
+            "seed": seed,
+            "start": start,
+            "steps": steps,
+            "reward": float(rewards.sum()),
+            "runtime": str(getattr(world, "runtime", "")),
+            "open_s": round(open_s, 3),
+            "steps_per_s": round(steps / spent_s, 2),
+            "stages": timings.summary(),
+        }
+    finally:
+        world.close()
+    if wanted.report is not None:
+        write_text(wanted.report, json.dumps(report, indent=2) + "\n")
+    return report
+
+
+def run_demo(open_world: Callable[[], World], folder: Path, seed: int = 0) -> Wanted:
+    """Play for 20 seconds of the game's time; the film and contact sheet made in `folder`."""
+    wanted = Wanted(video=folder / "dream.mp4", sheet=folder / "dream.png")
+    world = open_world()
+    run(lambda: world, wanted, steps=max(1, round(DEMO_S * world.rate_fps)), seed=seed)
+    return wanted
+
+
+def _record(
+    played: Iterator[Step], world: World, wanted: Wanted, steps: int, timings: Timings
+) -> NDArray[np.float32]:
+    """Go through a rollout once and write its pictures; the rewards (N,)."""
+    keep = wanted.frames is not None or wanted.sheet is not None
+    frames = np.empty((steps if keep else 0, *world.frame_shape), np.uint8)
+    rewards, ended = np.zeros(steps, np.float32), np.zeros(steps, np.bool_)
+    with ExitStack() as stack:
+        video = None
+        if wanted.video is not None:
+            video = stack.enter_context(writing_video(wanted.video, world.rate_fps))
+        for i, step in enumerate(played):
+            rewards[i], ended[i] = step.reward, step.ended
+            if keep:
+                frames[i] = step.frame
+            if video is not None:
+                encoding = time.perf_counter()
+                video.add(step.frame)
+                timings.add("encode", (time.perf_counter() - encoding) * 1e3)
+    if wanted.frames is not None:
+        _write_arrays(wanted.frames, frames, rewards, ended)
+    if wanted.sheet is not None:
+        write_png(wanted.sheet, contact_sheet(list(frames)))
+    return rewards
+
+
+def _write_arrays(
+    path: Path, frames: Frame, rewards: NDArray[np.float32], ended: NDArray[np.bool_]
+) -> None:
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, frames=frames, rewards=rewards, ended=ended)

@@ -1,0 +1,134 @@
+"""Play a cartridge: in a window, without one, or as a film where there is no display."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from base.cartridges import find_cartridge
+from base.errors import UserError, run_main
+from base.files import write_text
+from engine import headless, loop
+from engine.action_file import MOST_STEPS
+from engine.contracts import World
+from engine.window import NoDisplayError, open_window
+
+HEADLESS_STEPS = 300
+KEYS = "A D or arrows move, Space fires, Enter restarts, F1 lists all keys, Esc leaves"
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Play a world model as a game. Keys: F1 in the window lists them."""
+
+    cartridge: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CARTRIDGE")] = "breakout"
+    """Folder of a cartridge, or the name of one in cartridges/."""
+
+    seed: int = 0
+    """Decides the dream: same seed and actions, same frames."""
+    start: int = 0
+    """Which starting context to begin from; restarts go on to the next."""
+    steps: int | None = None
+    """Stop after this many steps. Without a window 300 unless given."""
+    report: Path | None = None
+    """Write milliseconds per stage, median and p95, to this JSON file at the end."""
+
+    headless: bool = False
+    """Play without a window and as fast as possible."""
+    actions: Path | None = None
+    """With --headless: actions to play, one name a line, NAME*K repeats, # comments. When they run
+    out the first action (NOOP) goes on; without a file a scripted player plays."""
+    frames: Path | None = None
+    """With --headless: write frames, rewards and ended of every step to this npz file."""
+    video: Path | None = None
+    """With --headless: write an MP4 to this file."""
+
+    device: str | None = None
+    """Where the model runs: cpu, cuda, ...; chosen for this machine unless given."""
+    precision: str | None = None
+    """Arithmetic of the model: float32, bfloat16, ...; chosen for this machine unless given."""
+    sampler_steps: int | None = None
+    """Denoising steps a frame; the cartridge says unless given."""
+    folder: Path | None = None
+    """Where saved moments (F5) and screenshots (F12) go; your data folder unless given."""
+    out: Path = Path("out")
+    """On a machine without a display: folder for the film and the contact sheet."""
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise UserError(f"--seed must not be negative, and {self.seed} is")
+        if self.steps is not None and not 1 <= self.steps <= MOST_STEPS:
+            raise UserError(f"--steps must be between 1 and {MOST_STEPS}, not {self.steps}")
+
+
+def main(flags: Flags) -> int:
+    """Turn flags into a cartridge, the cartridge into a world, and play it."""
+    path = find_cartridge(flags.cartridge)
+
+    def open_world() -> World:
+        from models.dream import open_world as open_dream  # loads torch: the window comes first
+
+        return open_dream(
+            path, device=flags.device, precision=flags.precision, steps=flags.sampler_steps
+        )
+
+    if flags.headless:
+        return play_headless(flags, open_world)
+    if flags.actions or flags.frames or flags.video:
+        raise UserError("--actions, --frames and --video need --headless")
+    return play_in_window(flags, path.resolve().name, open_world)
+
+
+def play_headless(flags: Flags, open_world: Callable[[], World]) -> int:
+    """Play without a window; print the figures of the report."""
+    wanted = headless.Wanted(frames=flags.frames, video=flags.video, report=flags.report)
+    report = headless.run(
+        open_world,
+        wanted,
+        steps=HEADLESS_STEPS if flags.steps is None else flags.steps,
+        actions=flags.actions,
+        seed=flags.seed,
+        start=flags.start,
+    )
+    print(json.dumps(report))
+    return 0
+
+
+def play_in_window(flags: Flags, title: str, open_world: Callable[[], World]) -> int:
+    """Play in a window, or make a film of the dream where there is no display."""
+    try:
+        window = open_window(f"{title} - Dreamcart")
+    except NoDisplayError as error:
+        print(f"no display ({error}): dreaming {headless.DEMO_S:.0f} seconds to a film", flush=True)
+        return make_film(flags, open_world)
+    timings = loop.play(
+        open_world,
+        window,
+        title=title,
+        seed=flags.seed,
+        start=flags.start,
+        steps=flags.steps,
+        folder=flags.folder,
+    )
+    if flags.report is not None:
+        report = {"cartridge": title, "seed": flags.seed, "stages": timings.summary()}
+        write_text(flags.report, json.dumps(report, indent=2) + "\n")
+    return 0
+
+
+def make_film(flags: Flags, open_world: Callable[[], World]) -> int:
+    """Let a scripted player dream, and say what was made and how to play instead."""
+    made = headless.run_demo(open_world, flags.out, flags.seed)
+    print(f"film:          {made.video}")
+    print(f"contact sheet: {made.sheet}")
+    print(f"to play, run this on a machine with a screen, or over ssh -X. {KEYS}")
+    return 0
+
+
+if __name__ == "__main__":
+    run_main(lambda: main(tyro.cli(Flags)))
