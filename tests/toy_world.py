@@ -67,8 +67,10 @@ class ToyWorld:
         return frame.copy()
 
     def snapshot(self) -> Snapshot:
-        state = self._rng.bit_generator.state["state"]
-        words = [(state[key] >> shift) & (2**64 - 1) for key in ("state", "inc") for shift in (0, 64)]
+        whole, low = self._rng.bit_generator.state, 2**64 - 1
+        state = whole["state"]
+        words = [state[key] >> shift & low for key in ("state", "inc") for shift in (0, 64)]
+        words += [whole["has_uint32"], whole["uinteger"]]  # half a draw may be left over
         return {
             "rng": np.array(words, np.uint64),
             "where": np.array([self._x, self._turns, self._steps], np.int64),
@@ -76,9 +78,10 @@ class ToyWorld:
         }
 
     def restore(self, snapshot: Snapshot) -> Frame:
-        low, high, inc_low, inc_high = (int(word) for word in snapshot["rng"])
+        low, high, inc_low, inc_high, *left_over = (int(word) for word in snapshot["rng"])
         state = self._rng.bit_generator.state
         state["state"] = {"state": low | high << 64, "inc": inc_low | inc_high << 64}
+        state["has_uint32"], state["uinteger"] = left_over
         self._rng.bit_generator.state = state
         self._x, self._turns, self._steps = (int(value) for value in snapshot["where"])
         self._frame = snapshot["frame"].copy()
