@@ -123,10 +123,11 @@ class Loop:
         self._rewound = False  # the screen went back, the world has not followed yet
         self._notice, self._notice_until = "", 0.0
         self._shows_effect_of: list[float] = []  # key events whose effect is in the next picture
-        self._dirty = True
+        self._dirty = False
 
     def run(self) -> None:
         """Open the world and play until the player leaves."""
+        self._present()  # something to look at before anything is loaded
         self._begin(_Job(self._session.open, self._opened))
         while not self._leaving:
             if self._job is not None and self._worker.done:
@@ -143,6 +144,8 @@ class Loop:
 
     def _patience_s(self) -> float:
         """How long nothing will need doing, if no event comes."""
+        if self._dirty:
+            return 0.0
         if self._job is not None:
             return ANSWER_S
         if self._game is not None and self._ticking():
