@@ -118,6 +118,7 @@ def write_episode(
             frames = file.create_dataset(
                 "frames",
                 shape=(count, *frame_shape),
+                maxshape=(None, *frame_shape),  # or a chunk could not outgrow a short episode
                 dtype=np.uint8,
                 chunks=(CHUNK, *frame_shape),
                 compression="gzip",

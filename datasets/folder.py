@@ -73,6 +73,8 @@ def rescue_all(folder: Path) -> dict[Path, str]:
             finish_journal(journal, episode_path(folder, number))
         except UserError as error:
             left[journal] = str(error)
+    for unfinished in folder.glob(".episode_*.h5"):  # killed while turning a journal into it
+        unfinished.unlink(missing_ok=True)
     return left
 
 

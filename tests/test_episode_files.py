@@ -1,0 +1,225 @@
+"""Episode files and journals: any bytes give data or one clear line, never a crash."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+import zlib
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from base.errors import UserError
+from datasets.episode import CHUNK, STAMP_BYTES, EpisodeFile, _stamp
+from datasets.folder import numbered
+from datasets.journal import (
+    LIFE_LOST,
+    Row,
+    _block,
+    _counts,
+    chunk_block,
+    finish_journal,
+    header_block,
+    read_journal,
+)
+from datasets.store import Store
+from tests.recordings import record_toys, toy_episode, toy_info
+
+LENGTH = 2 * CHUNK + 3
+bytes_of_some_sort = st.binary(max_size=3000)
+
+
+@functools.cache
+def _journal() -> bytes:
+    """A journal of `LENGTH` steps, three blocks after the header."""
+    first, steps = toy_episode(LENGTH, shape=(4, 4))
+    rows = [Row(first, np.zeros(4, np.float32))]
+    rows += [
+        Row(step.frame, action, step.reward, LIFE_LOST * (i % 2))
+        for i, (action, step) in enumerate(steps)
+    ]
+    blocks = [chunk_block(rows[i : i + CHUNK], {"random": i}) for i in range(0, len(rows), CHUNK)]
+    return header_block(toy_info(), (4, 4, 3)) + b"".join(blocks)
+
+
+@functools.cache
+def _episode() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        record_toys(Path(folder), LENGTH)
+        return next(iter(numbered(Path(folder), "h5").values())).read_bytes()
+
+
+def _open_bytes(data: bytes, name: str) -> Store | UserError:
+    """A folder with nothing but a file of these bytes, read; the UserError if it cannot be."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / name).write_bytes(data)
+        try:
+            store = Store(Path(folder), memory_gb=1)
+        except UserError as error:
+            assert "\n" not in str(error)
+            return error
+        store.read(0, 0, store.length(0) + 1)  # everything is in memory now
+        store.close()
+        return store
+
+
+def _steps_kept(data: bytes) -> int:
+    """How many steps of a damaged journal come back; they must be the first ones, unchanged."""
+    result = _open_bytes(data, "episode_000000.journal")
+    if isinstance(result, UserError):
+        return 0
+    first, steps = toy_episode(LENGTH, shape=(4, 4))
+    kept = result.length(0)
+    window = result.read(0, 0, kept + 1)
+    expected = [first, *(step.frame for _, step in steps)]
+    np.testing.assert_array_equal(window.frames, expected[: kept + 1])
+    np.testing.assert_array_equal(window.actions[:-1], [action for action, _ in steps[:kept]])
+    assert result.steps(0).truncated[-1]
+    return kept
+
+
+def test_a_journal_torn_at_any_byte_gives_all_whole_blocks(tmp_path: Path) -> None:
+    whole, path = _journal(), tmp_path / "journal"
+    kept = []
+    for length in range(len(whole) + 1):
+        path.write_bytes(whole[:length])
+        try:
+            kept.append(len(read_journal(path)[3]))
+        except UserError:
+            kept.append(-1)
+    assert kept == sorted(kept)
+    assert sorted(set(kept)) == [-1, 0, CHUNK - 1, 2 * CHUNK - 1, LENGTH]
+    assert kept.count(LENGTH) == 1
+
+
+@given(st.integers(0, len(_journal()) - 1))
+@settings(max_examples=50, deadline=None)
+def test_what_a_torn_journal_gives_is_what_was_recorded(length: int) -> None:
+    assert _steps_kept(_journal()[:length]) in (0, CHUNK - 1, 2 * CHUNK - 1)
+
+
+@given(st.integers(0, len(_journal()) - 1), st.integers(1, 255))
+@settings(max_examples=100, deadline=None)
+def test_a_damaged_byte_costs_no_more_than_what_follows_it(at: int, flip: int) -> None:
+    damaged = bytearray(_journal())
+    damaged[at] ^= flip
+    assert _steps_kept(bytes(damaged)) in (0, CHUNK - 1, 2 * CHUNK - 1)
+
+
+@given(bytes_of_some_sort, st.sampled_from(["h5", "journal"]))
+@settings(max_examples=100, deadline=None)
+def test_any_bytes_are_refused_in_one_line(data: bytes, suffix: str) -> None:
+    assert isinstance(_open_bytes(data, f"episode_000000.{suffix}"), UserError)
+
+
+@given(st.lists(bytes_of_some_sort, min_size=1, max_size=3), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_any_bytes_in_whole_blocks_are_refused_in_one_line(
+    payloads: list[bytes], after_a_real_header: bool
+) -> None:
+    """Even a journal whose checksums are right may hold anything."""
+    start = header_block(toy_info(), (4, 4, 3)) if after_a_real_header else b""
+    result = _open_bytes(start + b"".join(map(_block, payloads)), "episode_000000.journal")
+    assert isinstance(result, UserError)
+
+
+def test_a_block_that_would_fill_the_memory_is_refused() -> None:
+    bomb = zlib.compress(bytes(50_000_000))
+    numbers = np.zeros(5, np.float32).tobytes() + b"\0"
+    block = _block(_counts.pack(1, 2) + b"{}" + numbers + bomb)
+    result = _open_bytes(header_block(toy_info(), (4, 4, 3)) + block, "episode_000000.journal")
+    assert isinstance(result, UserError)
+    assert "does not hold the frames it should" in str(result)
+
+
+@given(st.integers(0, len(_episode()) - 1), st.integers(1, 255))
+@settings(max_examples=100, deadline=None)
+def test_a_damaged_byte_of_an_episode_file_is_noticed(at: int, flip: int) -> None:
+    damaged = bytearray(_episode())
+    damaged[at] ^= flip
+    result = _open_bytes(bytes(damaged), "episode_000000.h5")
+    if isinstance(result, Store):  # only in the blanks between stamp and HDF5
+        assert at < STAMP_BYTES
+        assert result.length(0) == LENGTH
+
+
+@given(st.integers(0, len(_episode()) - 1))
+@settings(max_examples=50, deadline=None)
+def test_a_torn_episode_file_is_noticed(length: int) -> None:
+    assert isinstance(_open_bytes(_episode()[:length], "episode_000000.h5"), UserError)
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda file: file.pop("frames"), "frames"),
+        (lambda file: file.pop("rewards"), "rewards"),
+        (lambda file: file.attrs.pop("actions"), "actions"),
+        (lambda file: file.attrs.modify("actions", "[1, 2"), "Expecting"),
+        (lambda file: file.attrs.modify("actions", "[]"), "action space"),
+        (lambda file: file.attrs.modify("version", 99), "version is 99, this program reads 1"),
+        (lambda file: _set(file, "rate_fps", "fast"), "fast"),
+        (lambda file: _set(file, "game", 3), "damaged"),
+        (lambda file: _replace(file, "rewards", np.zeros(3, np.float32)), "its rewards are"),
+        (lambda file: _replace(file, "rewards", np.full(LENGTH, np.nan, np.float32)), "finite"),
+        (lambda file: _replace(file, "actions", np.zeros((LENGTH, 9), np.float32)), "its actions"),
+        (lambda file: _replace(file, "frames", np.zeros((LENGTH + 1, 8, 8, 1), np.uint8)), "uint8"),
+        (lambda file: _replace(file, "frames", np.zeros((LENGTH + 1, 8, 8, 3))), "float64"),
+    ],
+)  # fmt: skip
+def test_a_well_stamped_file_with_wrong_content_is_refused(tmp_path, damage, says) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "episode_000000.h5"
+    path.write_bytes(_episode())
+    with h5py.File(path, "r+") as file:
+        damage(file)
+    _stamp(path)
+    with pytest.raises(UserError, match=f"{path} is not a whole episode.*{says}"):
+        EpisodeFile(path)
+
+
+def _set(file: h5py.File, name: str, value: object) -> None:
+    file.attrs[name] = value
+
+
+def _replace(file: h5py.File, name: str, data: np.ndarray) -> None:
+    del file[name]
+    file.create_dataset(name, data=data)
+
+
+def test_an_hdf5_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "episode_000000.h5"
+    with h5py.File(path, "w") as file:
+        file["frames"] = np.zeros((4, 8, 8, 3), np.uint8)
+    with pytest.raises(UserError, match=r"episode_000000\.h5 is not an episode file"):
+        Store(tmp_path)
+
+
+def test_a_damaged_episode_is_skipped_and_named(tmp_path: Path) -> None:
+    record_toys(tmp_path, 10, 11, 12)
+    bad = tmp_path / "episode_000001.h5"
+    os.truncate(bad, bad.stat().st_size - 1)
+    store = Store(tmp_path)
+    assert store.numbers == [0, 2]
+    assert list(store.skipped) == [bad]
+    assert "is damaged: it has" in store.skipped[bad]
+
+
+def test_a_journal_with_nothing_but_a_first_frame_leaves_no_episode(tmp_path: Path) -> None:
+    path, episode = tmp_path / "episode_000000.journal", tmp_path / "episode_000000.h5"
+    path.write_bytes(_journal()[: len(header_block(toy_info(), (4, 4, 3)))])
+    assert finish_journal(path, episode) == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_journal_of_a_later_format_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "episode_000000.journal"
+    path.write_bytes(_block(b'{"format": "dreamcart journal", "version": 2}'))
+    with pytest.raises(UserError, match="its version is 2, this program reads 1"):
+        read_journal(path)
+    record_toys(tmp_path, 3)
+    assert path.exists() and Store(tmp_path).numbers == [1]
