@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 
+import hypothesis
 import pytest
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("project", deadline=None)
+hypothesis.settings.load_profile("project")
 
 # Tests that want a real window under a display of their own take these away again.
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
