@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -73,7 +73,7 @@ class Batches:
         return collate([self.segments.sample(rng) for _ in range(self.batch_size)])
 
 
-def prefetch(batches: Batches, start: int, ahead: int = 4) -> Iterator[Batch]:
+def prefetch(batches: Batches, start: int, ahead: int = 4) -> Generator[Batch, None, None]:
     """Batches number `start`, `start + 1`, ..., up to `ahead` of them read in advance by a thread.
 
     Endless. Closing the iterator ends the thread; an error in it is raised here.

@@ -134,7 +134,7 @@ def write_episode(
 
 
 class EpisodeFile:
-    """An episode on disk, open for reading any part of it.
+    """An episode on disk: what is known of it, its steps, and any of its frames when asked for.
 
     info:        its metadata.
     steps:       all of its steps; they are small.
@@ -145,17 +145,12 @@ class EpisodeFile:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
+        self._file: Any = None  # opened by the first reading of frames
         _check_stamp(self.path)
         try:
-            self._file = h5py.File(self.path, "r")
-            try:
-                self._read_all_but_frames()
-            except BaseException:
-                self._file.close()
-                raise
-        except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise UserError(f"{self.path} is not a whole episode: {error}") from error
-        except UserError as error:
+            with h5py.File(self.path, "r") as file:
+                self._read_all_but_frames(file)
+        except (OSError, KeyError, RuntimeError, TypeError, ValueError, UserError) as error:
             raise UserError(f"{self.path} is not a whole episode: {error}") from error
 
     def __len__(self) -> int:
@@ -167,17 +162,21 @@ class EpisodeFile:
         if not 0 <= start < stop <= len(self) + 1:
             raise IndexError(f"no frames {start} to {stop} in an episode of {len(self)} steps")
         try:
+            if self._file is None:
+                self._file = h5py.File(self.path, "r")
+                self._frames = self._file["frames"]
             frames: NDArray[np.uint8] = self._frames[start:stop]
             return frames
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, KeyError, RuntimeError, ValueError) as error:
             raise UserError(f"cannot read frames from {self.path}: {error}") from error
 
     def close(self) -> None:
-        """Close the file. Closing twice is harmless."""
-        self._file.close()
+        """Close the file; reading frames opens it again. Closing twice is harmless."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
-    def _read_all_but_frames(self) -> None:
-        file = self._file
+    def _read_all_but_frames(self, file: Any) -> None:
         version = file.attrs["version"]
         if version != VERSION:
             raise UserError(f"its format version is {version}, this program reads {VERSION}")
@@ -188,8 +187,7 @@ class EpisodeFile:
         attributes["rate_fps"] = float(attributes["rate_fps"])
         self.info = info_from_json(attributes)
 
-        self._frames = file["frames"]
-        shape, kind = self._frames.shape, self._frames.dtype
+        shape, kind = file["frames"].shape, file["frames"].dtype
         if kind != np.uint8 or len(shape) != 4 or shape[3] != 3 or shape[0] < 2:
             raise UserError(f"its frames are {kind} {shape}, not uint8 (T + 1, H, W, 3)")
         self.frame_shape: tuple[int, int, int] = (shape[1], shape[2], 3)

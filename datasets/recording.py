@@ -206,7 +206,6 @@ def _check_game(paths: Iterable[Path], game: str) -> None:
             file = EpisodeFile(path)
         except UserError:
             continue
-        file.close()
         if file.info.game != game:
             raise UserError(
                 f"{path.parent} holds recordings of {file.info.game}, not {game}; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,6 +16,7 @@ from datasets.episode import EpisodeFile, EpisodeInfo, Steps
 from datasets.folder import numbered, rescue
 
 HELD_OUT_EVERY = 10
+MAX_OPEN = 64  # files at a time; systems allow some hundreds
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Store:
         self._files: list[EpisodeFile] = []
         self._rows: list[Steps] = []
         for number, path in numbered(self.folder, "h5").items():
-            self._open(number, path)
+            self._add(number, path)
         if not self._files:
             reasons = "; ".join(self.skipped.values())
             raise UserError(
@@ -65,6 +67,7 @@ class Store:
         self.frame_shape = self._files[0].frame_shape
         self._memory_left = int(memory_gb * 1e9)
         self._kept: dict[int, NDArray[np.uint8]] = {}
+        self._open_files: OrderedDict[int, EpisodeFile] = OrderedDict()  # used last comes last
         self._reading = threading.Lock()  # HDF5 files have one reader at a time
 
     def __len__(self) -> int:
@@ -113,14 +116,13 @@ class Store:
         for file in self._files:
             file.close()
 
-    def _open(self, number: int, path: Path) -> None:
+    def _add(self, number: int, path: Path) -> None:
         try:
             file = EpisodeFile(path)
         except UserError as error:
             self.skipped[path] = str(error)
             return
         if self._files and (difference := _difference(self._files[0], file)):
-            file.close()
             self.skipped[path] = f"{path} differs from the first episode in its {difference}"
             return
         self._files.append(file)
@@ -132,16 +134,25 @@ class Store:
         with self._reading:
             kept = self._kept.get(episode)
             if kept is None:
-                file = self._files[episode]
+                file = self._opened(episode)
                 count = len(file) + 1
                 size = count * int(np.prod(self.frame_shape))
                 if size > self._memory_left:
                     return file.read_frames(start, stop)
                 kept = self._kept[episode] = file.read_frames(0, count)
                 self._memory_left -= size
+                file.close()
         if not 0 <= start < stop <= len(kept):
             raise IndexError(f"no frames {start} to {stop} in an episode of {len(kept)} frames")
         return kept[start:stop].copy()
+
+    def _opened(self, episode: int) -> EpisodeFile:
+        """An episode's file, kept open until `MAX_OPEN` others have been read after it."""
+        self._open_files[episode] = self._files[episode]
+        self._open_files.move_to_end(episode)
+        if len(self._open_files) > MAX_OPEN:
+            self._open_files.popitem(last=False)[1].close()
+        return self._files[episode]
 
 
 def _with_blank_row(steps: Steps) -> Steps:
