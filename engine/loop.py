@@ -376,8 +376,10 @@ class Loop:
         if moment.over:
             return "game over - Enter restarts"
         if self._paused:
-            return "paused - P plays on, . steps"
-        return hud.slow_motion(game.rate.rate_fps, self._session.world.rate_fps)
+            return "paused - P plays on, '.' makes one step"
+        rate_fps = self._session.world.rate_fps
+        hint = "F1 lists the keys" if moment.steps < NOTICE_S * rate_fps else ""
+        return hud.slow_motion(game.rate.rate_fps, rate_fps) or hint
 
 
 class _Game:
