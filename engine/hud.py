@@ -13,12 +13,11 @@ KEEPS_UP = 0.95  # of the natural rate; below it the game runs in slow motion, a
 class Figures:
     """What the heads-up display shows. None: not known yet.
 
-    rate_fps, natural_fps: steps per second, as they are and as they should be.
+    rate_fps: steps per second.
     runtime: what the world runs on; leave it empty when its row is wanted for the line.
     model_ms: one step of the world.  input_ms: from a key to the picture that shows its effect.
     """
 
-    natural_fps: float
     rate_fps: float | None = None
     model_ms: float | None = None
     input_ms: float | None = None

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from base.errors import UserError
-from engine import hud
-from engine.contracts import ActionVector, Frame, Step, World
-from engine.controls import COMMAND_OF_KEY, Command, Controls, help_rows
-from engine.history import History, Moment
-from engine.pacing import Clock, Pacer, RateMeter, Timings
+from engine.contracts import World
+from engine.controls import COMMAND_OF_KEY, Command, help_rows
+from engine.game import Game, Mode
+from engine.history import Moment
+from engine.observer import Observer
+from engine.pacing import Clock, Timings
 from engine.saves import data_folder, file_stem
-from engine.screen import CloseAsked, Event, KeyDown, KeyUp, Picture, Uncovered, Window
+from engine.screen import CloseAsked, Event, FocusLost, KeyDown, KeyUp, Picture, Uncovered, Window
 from engine.session import Advance, Session
 from engine.video import write_png
 from engine.worker import Worker
@@ -29,22 +30,6 @@ from engine.worker import Worker
 ANSWER_S = 0.02  # longest wait for events while the world steps
 IDLE_S = 0.5  # longest wait while nothing moves
 NOTICE_S = 4.0
-
-
-class Observer:
-    """Told what happens in a game, on the loop's thread; override what you need.
-
-    An exception raised here ends the game and reaches the caller of `play`.
-    """
-
-    def began(self, frame: Frame, seed: int, start: int) -> None:
-        """A game begins: the world was reset with `seed` and `start`, and shows `frame`."""
-
-    def stepped(self, action: ActionVector, step: Step) -> None:
-        """The world answered `action` with `step`."""
-
-    def jumped(self, frame: Frame) -> None:
-        """The player rewound or loaded: the world shows `frame`, which does not follow."""
 
 
 def play(
@@ -114,7 +99,7 @@ class Loop:
         self._job: _Job | None = None  # under way on the worker
         # Asked for by the player, each once, done before the next step.
         self._asked: dict[Command, Callable[[], _Job]] = {}
-        self._game: _Game | None = None  # None until the world is open
+        self._game: Game | None = None  # None until the world is open
 
         self._leaving = self._paused = self._help = False
         self._hud = True
@@ -156,24 +141,25 @@ class Loop:
         """Something happens at the next tick of the game's clock."""
         assert self._game is not None
         rewinding = self._rewind_held or self._rewind_tapped or self._rewound
-        over = self._game.history.latest.over
+        over = self._game.moment.over
         return rewinding or (not over and (self._single_step or not self._paused))
 
     def _start_what_is_due(self) -> None:
         game = self._game
         if self._asked:
-            self._begin(self._asked.pop(next(iter(self._asked)))())
+            first = next(iter(self._asked))
+            self._begin(self._asked.pop(first)())
         elif game is not None and self._ticking() and game.pacer.wait_s(self._clock()) == 0:
             game.pacer.begin(self._clock())
             if self._rewind_held or self._rewind_tapped:
                 self._step_back(game)
             elif self._rewound:
-                go_to = partial(self._session.go_to, game.history.latest)
+                go_to = partial(self._session.go_to, game.moment)
                 self._begin(_Job(go_to, self._jumped))
             else:
                 self._step(game)
 
-    def _step(self, game: _Game) -> None:
+    def _step(self, game: Game) -> None:
         action, waited = game.controls.sample()
         vector = self._session.world.actions.encode(action)
         if self._paused:
@@ -181,11 +167,11 @@ class Loop:
         else:
             self._shows_effect_of = waited
             game.rate.tick(self._clock())
-        advance = partial(self._session.advance, vector, game.history.latest)
+        advance = partial(self._session.advance, vector, game.moment)
         self._begin(_Job(advance, self._advanced))
 
-    def _step_back(self, game: _Game) -> None:
-        self._rewind_tapped = False
+    def _step_back(self, game: Game) -> None:
+        self._rewind_tapped = self._single_step = False
         game.rate.interrupt()
         if game.history.back():
             self._rewound = True
@@ -211,8 +197,7 @@ class Loop:
         self._dirty = True
 
     def _opened(self, moment: Moment) -> None:
-        self._game = _Game(self._session.world)
-        self._game.history.add(moment)
+        self._game = Game(self._session.world, moment)
         self._tell_began(moment)
 
     def _restarted(self, moment: Moment) -> None:
@@ -225,7 +210,7 @@ class Loop:
 
     def _jumped(self, moment: Moment) -> None:
         assert self._game is not None
-        if self._game.history.latest is not moment:
+        if self._game.moment is not moment:
             self._go_on_from(moment)
         self._rewound = False
         self._game.controls.forget()
@@ -235,8 +220,7 @@ class Loop:
     def _go_on_from(self, moment: Moment) -> None:
         assert self._game is not None
         self._game.history.add(moment)
-        self._game.rate.interrupt()
-        self._game.controls.forget()
+        self._game.interrupt()
         self._rewound = self._single_step = False
 
     def _advanced(self, result: Advance) -> None:
@@ -262,6 +246,12 @@ class Loop:
             self._obey(COMMAND_OF_KEY[event.key])
         elif isinstance(event, KeyUp) and COMMAND_OF_KEY.get(event.key) is Command.REWIND:
             self._rewind_held = False
+            self._dirty = True
+        elif isinstance(event, FocusLost):
+            self._rewind_held = False
+            self._dirty = True
+            if self._game is not None:
+                self._game.controls.handle(event)
         elif self._game is not None:
             self._game.controls.handle(event)
 
@@ -279,7 +269,7 @@ class Loop:
             case _ if self._game is not None:
                 self._obey_in_game(command, self._game)
 
-    def _obey_in_game(self, command: Command, game: _Game) -> None:
+    def _obey_in_game(self, command: Command, game: Game) -> None:
         session = self._session
         match command:
             case Command.PAUSE:
@@ -295,20 +285,19 @@ class Loop:
             case Command.RESTART:
                 self._asked[command] = lambda: _Job(session.restart, self._restarted)
             case Command.SAVE:
-                save = partial(session.save, game.history.latest)
+                save = partial(session.save, game.moment)
                 self._asked[command] = lambda: _Job(save, self._say)
             case Command.LOAD:
                 self._asked[command] = lambda: _Job(
-                    partial(session.load, game.history.latest), self._jumped, forgiving=True
+                    partial(session.load, game.moment), self._jumped, forgiving=True
                 )
             case Command.SCREENSHOT:
                 write = partial(write_png, self._screenshot_path(), self._window.capture())
                 self._asked[command] = lambda: _Job(write, self._pictured, forgiving=True)
 
-    def _stand_still(self, game: _Game) -> None:
+    def _stand_still(self, game: Game) -> None:
         """A pause begins or ends: what was pressed or timed before it says nothing now."""
-        game.controls.forget()
-        game.rate.interrupt()
+        game.interrupt()
         self._shows_effect_of = []
         self._single_step = False
 
@@ -342,52 +331,14 @@ class Loop:
             self._shows_effect_of = []
 
     def _picture(self) -> Picture:
-        game = self._game
-        if game is None:
-            return Picture(
-                line=f"loading {self._title} ...".replace("  ", " "),
-                help=help_rows({}) if self._help else (),
-            )
-        world = self._session.world
-        moment = game.history.latest
-        line = self._line(game, moment)
-        figures = hud.Figures(
-            natural_fps=world.rate_fps,
-            rate_fps=game.rate.rate_fps,
-            model_ms=self.timings.recent_ms("model"),
-            input_ms=self.timings.recent_ms("input to display"),
-            action="" if game.last_action is None else world.actions.describe(game.last_action),
-            reward=moment.reward,
-            total=moment.total,
-            runtime="" if line else str(getattr(world, "runtime", "")),
+        if self._game is None:
+            line = f"loading {self._title} ..." if self._title else "loading ..."
+            return Picture(line=line, help=help_rows({}) if self._help else ())
+        mode = Mode(
+            paused=self._paused,
+            rewinding=self._rewind_held or self._rewound,
+            show_hud=self._hud,
+            show_help=self._help,
+            notice=self._notice,
         )
-        return Picture(
-            frame=moment.frame,
-            hud=hud.rows(figures) if self._hud else (),
-            line=line,
-            help=help_rows(world.actions.keys) if self._help else (),
-        )
-
-    def _line(self, game: _Game, moment: Moment) -> str:
-        if self._notice:
-            return self._notice
-        if self._rewind_held or self._rewound:
-            return "rewinding" if len(game.history) > 1 else "as far back as memory goes"
-        if moment.over:
-            return "game over - Enter restarts"
-        if self._paused:
-            return "paused - P plays on, '.' makes one step"
-        rate_fps = self._session.world.rate_fps
-        hint = "F1 lists the keys" if moment.steps < NOTICE_S * rate_fps else ""
-        return hud.slow_motion(game.rate.rate_fps, rate_fps) or hint
-
-
-class _Game:
-    """What the loop keeps for an open world."""
-
-    def __init__(self, world: World) -> None:
-        self.history = History(world.rate_fps)
-        self.pacer = Pacer(world.rate_fps)
-        self.rate = RateMeter()
-        self.controls = Controls(world.actions.keys)
-        self.last_action: ActionVector | None = None
+        return self._game.picture(mode, self.timings)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from engine.contracts import ActionVector, Frame, Step
-from engine.loop import Observer, play
+from engine.loop import play
 from engine.null_window import NullWindow, VirtualClock
+from engine.observer import Observer
 from engine.pacing import Timings
 from engine.screen import CloseAsked, Event, KeyDown, KeyUp
 from engine.worker import Worker

@@ -12,9 +12,10 @@ import pytest
 
 from base.errors import UserError
 from engine.contracts import ActionVector, Frame, Step
-from engine.loop import Observer, play
+from engine.loop import play
 from engine.null_window import NullWindow, VirtualClock
-from engine.screen import CloseAsked, KeyDown, Picture
+from engine.observer import Observer
+from engine.screen import CloseAsked, FocusLost, KeyDown, Picture
 from tests.scripted_game import TICK_S, PromptWorker, down, dream, hold, play_script, same, tap, up
 from tests.toy_world import ToyWorld, square_x
 
@@ -133,6 +134,22 @@ def test_a_tap_on_rewind_goes_back_one_step_even_while_paused(tmp_path: Path) ->
     game = play_script(events, tmp_path, ticks=30)
     assert len(game.diary.actions) == 11
     assert same(game.diary.frames[-2:], dream(["NOOP"] * 10)[-2:])
+
+
+def test_rewinding_ends_when_the_window_loses_the_keys(tmp_path: Path) -> None:
+    """The key going up is then someone else's event, and the game would run back for ever."""
+    events = [down("backspace", 19.5), FocusLost(24.5 * TICK_S)]
+    game = play_script(events, tmp_path, ticks=40)
+    jump = game.diary.lines.index(("jumped", None))
+    assert same(game.diary.frames[jump:], dream(["NOOP"] * 40)[15:30])
+
+
+def test_the_line_says_the_end_of_memory_only_while_the_key_is_down(tmp_path: Path) -> None:
+    game = play_script([*tap("p", 2.5), *hold("backspace", 4, 20)], tmp_path, ticks=30)
+    assert game.lines[-2:] == [
+        "as far back as memory goes",
+        "paused - P plays on, '.' makes one step",
+    ]
 
 
 def test_rewinding_undoes_the_end_of_a_game_and_a_restart(tmp_path: Path) -> None:

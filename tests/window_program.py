@@ -12,7 +12,8 @@ from collections import Counter
 from pathlib import Path
 
 from engine.contracts import ActionVector, Frame, Step
-from engine.loop import Observer, play
+from engine.loop import play
+from engine.observer import Observer
 from engine.window import open_window
 from tests.toy_world import ToyWorld
 

@@ -1,0 +1,86 @@
+"""A game on screen: what the loop keeps for an open world, and the picture it makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine import hud
+from engine.contracts import ActionVector, World
+from engine.controls import Controls, help_rows
+from engine.history import History, Moment
+from engine.pacing import Pacer, RateMeter, Timings
+from engine.screen import Picture
+
+HINT_S = 4.0
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How the player is looking at the game.
+
+    notice: a line that goes before all others, such as "saved"; empty for none.
+    """
+
+    paused: bool = False
+    rewinding: bool = False
+    show_hud: bool = True
+    show_help: bool = False
+    notice: str = ""
+
+
+class Game:
+    """An open world with its history, clock and controls.
+
+    moment:      the one on screen, the latest of `history`.
+    last_action: what led to it, if a step did.
+    """
+
+    def __init__(self, world: World, moment: Moment) -> None:
+        self.world = world
+        self.history = History(world.rate_fps)
+        self.history.add(moment)
+        self.pacer = Pacer(world.rate_fps)
+        self.rate = RateMeter()
+        self.controls = Controls(world.actions.keys)
+        self.last_action: ActionVector | None = None
+
+    @property
+    def moment(self) -> Moment:
+        return self.history.latest
+
+    def interrupt(self) -> None:
+        """The game stood still or went elsewhere: drop input and rates from before."""
+        self.controls.forget()
+        self.rate.interrupt()
+
+    def picture(self, mode: Mode, timings: Timings) -> Picture:
+        """What the window should show now."""
+        world, moment, line = self.world, self.moment, self._line(mode)
+        figures = hud.Figures(
+            rate_fps=self.rate.rate_fps,
+            model_ms=timings.recent_ms("model"),
+            input_ms=timings.recent_ms("input to display"),
+            action="" if self.last_action is None else world.actions.describe(self.last_action),
+            reward=moment.reward,
+            total=moment.total,
+            runtime="" if line else str(getattr(world, "runtime", "")),
+        )
+        return Picture(
+            frame=moment.frame,
+            hud=hud.rows(figures) if mode.show_hud else (),
+            line=line,
+            help=help_rows(world.actions.keys) if mode.show_help else (),
+        )
+
+    def _line(self, mode: Mode) -> str:
+        natural_fps = self.world.rate_fps
+        if mode.notice:
+            return mode.notice
+        if mode.rewinding:
+            return "rewinding" if len(self.history) > 1 else "as far back as memory goes"
+        if self.moment.over:
+            return "game over - Enter restarts"
+        if mode.paused:
+            return "paused - P plays on, '.' makes one step"
+        hint = "F1 lists the keys" if self.moment.steps < HINT_S * natural_fps else ""
+        return hud.slow_motion(self.rate.rate_fps, natural_fps) or hint

@@ -1,0 +1,21 @@
+"""How others follow a game as it is played: recorders, counters."""
+
+from __future__ import annotations
+
+from engine.contracts import ActionVector, Frame, Step
+
+
+class Observer:
+    """Told what happens in a game, on the loop's thread; override what you need.
+
+    An exception raised here ends the game and reaches the caller of `engine.loop.play`.
+    """
+
+    def began(self, frame: Frame, seed: int, start: int) -> None:
+        """A game begins: the world was reset with `seed` and `start`, and shows `frame`."""
+
+    def stepped(self, action: ActionVector, step: Step) -> None:
+        """The world answered `action` with `step`."""
+
+    def jumped(self, frame: Frame) -> None:
+        """The player rewound or loaded: the world shows `frame`, which does not follow."""
