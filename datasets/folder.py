@@ -59,10 +59,10 @@ def rescue(folder: Path) -> dict[Path, str]:
     try:
         with sole_writer(folder) as free:
             if not free:
-                return dict.fromkeys(journals.values(), "is being recorded")
+                return {path: f"{path} is being recorded" for path in journals.values()}
             return rescue_all(folder)
     except UserError as error:
-        return dict.fromkeys(journals.values(), str(error))
+        return {path: f"{path} cannot be rescued: {error}" for path in journals.values()}
 
 
 def rescue_all(folder: Path) -> dict[Path, str]:

@@ -100,7 +100,7 @@ def test_reading_leaves_a_recording_in_progress_alone(tmp_path: Path) -> None:
             time.sleep(0.001)
         store = Store(tmp_path)
         assert len(store) == 1
-        assert store.skipped == {journals[0]: "is being recorded"}
+        assert store.skipped == {journals[0]: f"{journals[0]} is being recorded"}
         recording.add(*steps[-1], {})
     assert Store(tmp_path).length(1) == 2 * CHUNK + 3
 
