@@ -27,7 +27,7 @@ class InspectConfig:
     Episodes that a crash left unfinished are rescued first.
     """
 
-    data: Annotated[Path, tyro.conf.Positional]
+    data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
     """The folder, as tools.record wrote it."""
     sheet: Path | None = None
     """Where the contact sheet goes; contact_sheet.png in the folder if not given."""
@@ -35,7 +35,7 @@ class InspectConfig:
 
 def main() -> None:
     """Parse the command line and inspect."""
-    inspect(tyro.cli(InspectConfig))
+    inspect(tyro.cli(InspectConfig, prog="python -m tools.inspect"))
 
 
 def inspect(config: InspectConfig) -> None:
