@@ -110,7 +110,8 @@ def write_episode(
     if not len(steps) or len(chunks) != -(-count // CHUNK):
         raise ValueError(f"{len(chunks)} chunks do not hold {count} frames")
     with replacing(path) as temporary:
-        with h5py.File(temporary, "w", userblock_size=STAMP_BYTES) as file:
+        # HDF5's layout since 1.10 needs half the bytes that the default, older one does.
+        with h5py.File(temporary, "w", libver=("v110", "v110"), userblock_size=STAMP_BYTES) as file:
             file.attrs["format"] = MAGIC
             file.attrs["version"] = VERSION
             for key, value in info.to_json().items():
