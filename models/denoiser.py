@@ -1,0 +1,168 @@
+"""The denoiser: from a noisy guess, the last frames and the actions, the next frame.
+
+Shapes: B batch, T context frames, C = 3 channels, H W pixels, A action width, K conditioning width.
+Frames are floats in [-1, 1].
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.frames import quantise
+from models.sampler import euler
+from models.unet import UNet, UNetConfig
+
+FRAME_STD = 0.5  # of frames in [-1, 1], near enough for every game: scales the context
+Target = Literal["frame", "change"]
+
+
+@dataclass(frozen=True)
+class DenoiserConfig:
+    """What a denoiser is made of and what it predicts.
+
+    height, width: of a frame, in pixels.
+    context:       T, how many past frames it sees.
+    actions:       A, the width of an action vector; one action belongs to each context frame.
+    target:        what noise is added to and the network estimates: the next "frame", or its
+                   "change" against the last one. Most of a game's picture stays as it is, so a
+                   change is mostly 0 and a network's capacity goes to what moves.
+    sigma_data:    standard deviation of the target.
+    """
+
+    height: int
+    width: int
+    context: int
+    actions: int
+    target: Target
+    sigma_data: float
+    unet: UNetConfig
+
+    def __post_init__(self) -> None:
+        if min(self.height, self.width, self.context, self.actions) < 1:
+            raise ValueError("height, width, context and actions must be positive")
+        if not 0 < self.sigma_data < 100:
+            raise ValueError(f"sigma_data must be positive, not {self.sigma_data}")
+        if self.target not in get_args(Target):
+            raise ValueError(f"target must be 'frame' or 'change', not '{self.target}'")
+        if self.unet.cond % (2 * self.context):
+            raise ValueError(f"unet.cond must be a multiple of {2 * self.context}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; `from_json` reads it."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> DenoiserConfig:
+        """Read what `to_json` wrote. Raises TypeError or ValueError on anything else."""
+        unet = dict(data["unet"])
+        for name in ("channels", "depths", "attention"):
+            unet[name] = tuple(unet[name])
+        return DenoiserConfig(**{**data, "unet": UNetConfig(**unet)})
+
+
+class FourierFeatures(nn.Module):
+    """A number as cosines and sines of random frequencies (Karras et al. 2022, after Song)."""
+
+    weight: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        # On the CPU whatever the default device: drawing on "meta" imports half of torch.
+        self.register_buffer("weight", torch.randn(1, width // 2, device="cpu"))
+
+    def forward(self, value: Tensor) -> Tensor:
+        """value (B,) → (B, width)."""
+        angle = 2 * math.pi * value[:, None] * self.weight
+        return torch.cat((angle.cos(), angle.sin()), dim=1)
+
+
+class Denoiser(nn.Module):
+    """A U-Net with EDM's preconditioning (Karras et al. 2022, table 1)."""
+
+    def __init__(self, config: DenoiserConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.unet.cond
+        self.noise_embedding = FourierFeatures(width)
+        self.action_embedding = nn.Linear(config.actions, width // config.context, bias=False)
+        self.cond = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.unet = UNet(3 * (config.context + 1), 3, config.unet)
+
+    def forward(self, x: Tensor, sigma: Tensor, context: Tensor, actions: Tensor) -> Tensor:
+        """Estimate the clean target.
+
+        x (B, C, H, W) is the target plus noise of deviation sigma (B,); context (B, T, C, H, W)
+        is oldest first; actions (B, T, A), of which row t was taken at context frame t.
+        Returns (B, C, H, W), float32.
+        """
+        c_in, c_skip, c_out = self.scales(sigma)
+        return c_skip * x + c_out * self.network(x * c_in, sigma, context, actions)
+
+    def scales(self, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """c_in, c_skip and c_out of noise levels (B,), each (B, 1, 1, 1)."""
+        sigma = sigma[:, None, None, None]
+        total = sigma**2 + self.config.sigma_data**2
+        c_out = sigma * self.config.sigma_data / total.sqrt()
+        return 1 / total.sqrt(), self.config.sigma_data**2 / total, c_out
+
+    def network(self, x: Tensor, sigma: Tensor, context: Tensor, actions: Tensor) -> Tensor:
+        """The bare network: shapes as in `forward`, x already scaled to unit variance."""
+        noise = self.noise_embedding(sigma.log() / 4)
+        cond = self.cond(noise + self.action_embedding(actions).flatten(1))
+        x = torch.cat((context.flatten(1, 2) / FRAME_STD, x), dim=1)
+        return self.unet(x, cond).float()
+
+    def loss(
+        self,
+        frame: Tensor,
+        sigma: Tensor,
+        noise: Tensor,
+        context: Tensor,
+        actions: Tensor,
+        changed_weight: float = 1.0,
+    ) -> tuple[Tensor, Tensor]:
+        """Training loss of each example (B,), and the estimated frame (B, C, H, W), detached.
+
+        frame: the true next frame; noise: unit noise of the same shape. Pixels where the target
+        moves count `changed_weight` times: they are few, and they are the game. The loss is the
+        squared error of the network's own output, as EDM weighs it.
+        """
+        target = frame - self.base(context)
+        c_in, c_skip, c_out = self.scales(sigma)
+        x = target + sigma[:, None, None, None] * noise
+        output = self.network(x * c_in, sigma, context, actions)
+        error = (output - (target - c_skip * x) / c_out).square()
+        if changed_weight != 1.0:
+            moved = (frame - context[:, -1]).abs().amax(dim=1, keepdim=True) > CHANGED
+            error = error * (1 + (changed_weight - 1) * moved)
+        estimate = self.base(context) + (c_skip * x + c_out * output).detach()
+        return error.mean(dim=(1, 2, 3)), estimate
+
+    def base(self, context: Tensor) -> Tensor:
+        """What the target is relative to, (B, C, H, W): the last frame, or zero."""
+        last = context[:, -1]
+        return last if self.config.target == "change" else torch.zeros_like(last)
+
+    def next_frame(
+        self, noise: Tensor, context: Tensor, actions: Tensor, sigmas: Sequence[float]
+    ) -> Tensor:
+        """Dream the next frame (B, C, H, W), one of the 256 levels in every value.
+
+        noise: unit noise (B, C, H, W); sigmas: falling noise levels, one network call each.
+        """
+
+        def denoise(x: Tensor, sigma: float) -> Tensor:
+            return self(x, torch.full((x.shape[0],), sigma, device=x.device), context, actions)
+
+        return quantise(self.base(context) + euler(denoise, noise, sigmas))
+
+
+CHANGED = 0.02  # of [-1, 1]: two and a half grey levels, above what averaging and noise leave

@@ -1,0 +1,90 @@
+"""The optimiser: Muon for the convolutions' weights, AdamW for everything else.
+
+Muon (Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks") replaces a
+weight matrix's momentum by the nearest orthogonal matrix, so that every direction of the update
+counts alike; the size of its update is matched to Adam's as in Liu et al. 2025, "Muon is scalable
+for LLM training".
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+MOMENTUM = 0.95
+ITERATION = (3.4445, -4.7750, 2.0315)  # of the quintic below; coefficients from Jordan et al.
+ITERATIONS = 5
+ADAM_RMS = 0.2  # root mean square of a typical Adam update
+
+
+class Muon(Optimizer):
+    """Momentum, orthogonalised. For weights of two or more dimensions, seen as (out, rest)."""
+
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float) -> None:
+        super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Update every parameter that has a gradient."""
+        for group in self.param_groups:
+            # Weights of one shape are orthogonalised together: one batch of matrix products.
+            alike: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    alike[parameter.shape].append(parameter)
+            for parameters in alike.values():
+                self._step(parameters, group["lr"], group["weight_decay"])
+
+    def _step(self, parameters: list[nn.Parameter], lr: float, weight_decay: float) -> None:
+        updates = []
+        for parameter in parameters:
+            assert parameter.grad is not None
+            state = self.state[parameter]
+            if not state:
+                state["momentum"] = torch.zeros_like(parameter)
+            state["momentum"].lerp_(parameter.grad, 1 - MOMENTUM)
+            updates.append(parameter.grad.lerp(state["momentum"], MOMENTUM).flatten(1))
+        rows, columns = updates[0].shape
+        scale = ADAM_RMS * max(rows, columns) ** 0.5
+        for parameter, update in zip(parameters, orthogonalise(torch.stack(updates)), strict=True):
+            parameter.mul_(1 - lr * weight_decay)
+            parameter.add_(update.view_as(parameter), alpha=-lr * scale)
+
+
+def orthogonalise(matrices: Tensor) -> Tensor:
+    """(N, rows, columns) → the same with all singular values near 1 (Newton-Schulz, bf16)."""
+    a, b, c = ITERATION
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = (matrices.mT if tall else matrices).bfloat16()
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(ITERATIONS):
+        square = x @ x.mT
+        x = a * x + (b * square + c * square @ square) @ x
+    return (x.mT if tall else x).to(matrices.dtype)
+
+
+def build(model: nn.Module, lr: float, muon_lr: float, weight_decay: float) -> list[Optimizer]:
+    """The optimisers of a model. Biases, norms and embeddings are not decayed; the first and
+    last convolution, where features meet pixels, go to AdamW."""
+    muon, decayed, plain = [], [], []
+    for name, parameter in model.named_parameters():
+        if parameter.ndim == 4 and "conv_in" not in name and "conv_out" not in name:
+            muon.append(parameter)
+        elif parameter.ndim >= 2 and "embedding" not in name:
+            decayed.append(parameter)
+        else:
+            plain.append(parameter)
+    groups = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
+    adam = AdamW(groups, lr=lr, weight_decay=weight_decay, eps=1e-8)
+    return [adam, Muon(muon, muon_lr, weight_decay)] if muon else [adam]
+
+
+def schedule(update: int, updates: int, warmup: int, cooldown: float) -> float:
+    """Share of the full learning rate at an update (from 0): up, level, then down to 0."""
+    rise = (update + 1) / max(1, warmup)
+    fall = (updates - update) / max(1.0, cooldown * updates)
+    return min(1.0, rise, fall)

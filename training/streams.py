@@ -1,0 +1,84 @@
+"""Dreams that go on from one update to the next, so that a model learns from its own mistakes.
+
+In play a model sees frames it made itself. A stream walks along a recorded episode: each update
+trains it to make the recorded next frame from its own last frames, and the frame it then dreams
+takes its place in the context of the next update. So training on rollouts of tens of steps costs
+no more than training on single ones. A dream that no longer resembles the recording would teach
+things to jump, so it is started over from the recording.
+
+Shapes: S streams, T context frames, C H W a frame, A action width.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datasets.batches import Batch, collate
+from datasets.segments import Segment, Segments
+
+LOST_SHARE = 0.5  # of the squared error that repeating the last recorded frame would make
+LOST_FLOOR = 0.5  # summed squared error that is always forgiven, in units of [-1, 1]
+
+
+class Streams:
+    """S dreams along recorded episodes; `segments` gives windows of T + 1 frames."""
+
+    def __init__(self, segments: Segments, count: int, most_steps: int, seed: int) -> None:
+        self.segments = segments
+        self.most_steps = most_steps
+        self.seed = seed
+        self.places = torch.zeros(count, 2, dtype=torch.int64)  # episode, first frame
+        self.ages = torch.full((count,), -1)  # steps dreamed so far; -1: to be started
+        channels_last = segments.store.frame_shape
+        shape = (channels_last[2], channels_last[0], channels_last[1])
+        self.context = torch.zeros(count, segments.length - 1, *shape, dtype=torch.uint8)
+
+    def batch(self, update: int) -> Batch:
+        """The streams' recorded windows for an update; those to be started are placed first."""
+        rng = np.random.default_rng([self.seed, update])
+        rows: list[Segment] = []
+        for i in range(len(self.ages)):
+            if self.ages[i] < 0:
+                # Drawn for every stream that starts, in order: the draw depends on nothing else.
+                place = self.segments.place(int(rng.integers(len(self.segments))))
+                self.places[i] = torch.tensor(place)
+            episode, first = self.places[i].tolist()
+            rows.append(self.segments.read(episode, first))
+        batch = collate(rows)
+        starting = self.ages < 0
+        self.context[starting] = batch.frames[starting, :-1]
+        self.ages[starting] = 0
+        return batch
+
+    def advance(self, dreamed: Tensor, recorded: Tensor) -> None:
+        """Take the dreamed frames (S, C, H, W) uint8 into the contexts and move on a step.
+
+        recorded: (S, T + 1, C, H, W) uint8, the windows that `batch` gave.
+        """
+        still = _squared_error(recorded[:, -2], recorded[:, -1])
+        lost = _squared_error(dreamed, recorded[:, -1]) > LOST_SHARE * still + LOST_FLOOR
+        self.context = torch.cat((self.context[:, 1:], dreamed[:, None]), dim=1)
+        self.places[:, 1] += 1
+        self.ages += 1
+        for i, (episode, first) in enumerate(self.places.tolist()):
+            # The window after the next step needs a frame more than the episode may have.
+            over = first + self.segments.length > self.segments.store.length(episode) + 1
+            if over or bool(lost[i]) or self.ages[i] >= self.most_steps:
+                self.ages[i] = -1
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that `load_state_dict` needs to go on exactly."""
+        return {"places": self.places, "ages": self.ages, "context": self.context}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on where `state_dict` was taken."""
+        self.places, self.ages, self.context = (
+            state[name].clone() for name in ("places", "ages", "context")
+        )
+
+
+def _squared_error(a: Tensor, b: Tensor) -> Tensor:
+    """Summed over a frame, in units of [-1, 1]; uint8 (S, C, H, W) twice → (S,)."""
+    return ((a.float() - b.float()) / 127.5).square().sum(dim=(1, 2, 3))

@@ -1,0 +1,172 @@
+"""One update of a world model: which examples, at which noise, and what is learnt from them."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from datasets.batches import Batch
+from models.denoiser import Denoiser
+from models.frames import to_float, to_uint8
+from models.reward_end import RewardEnd
+from training.config import TrainConfig
+from training.optimizer import build, schedule
+from training.streams import Streams
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What one update reports: plain floats, averaged over the examples of each kind."""
+
+    recorded: float
+    dreamed: float
+    head: float
+    gradient_norm: float
+    stream_age: float
+
+
+class Learner:
+    """The networks in training, their averages, their optimisers and the dreams they learn from.
+
+    denoiser, head: what is optimised. denoiser_ema: the averaged weights that will be played.
+    """
+
+    def __init__(
+        self, config: TrainConfig, denoiser: Denoiser, head: RewardEnd, streams: Streams | None
+    ) -> None:
+        self.config = config
+        self.denoiser, self.head, self.streams = denoiser, head, streams
+        self.denoiser_ema = copy.deepcopy(denoiser).requires_grad_(False).eval()
+        self.head_ema = copy.deepcopy(head).requires_grad_(False).eval()
+        self.optimizers: list[Optimizer] = [
+            *build(
+                denoiser,
+                config.learning_rate,
+                config.muon_learning_rate,
+                config.weight_decay,
+            ),
+            torch.optim.AdamW(head.parameters(), lr=config.learning_rate),
+        ]
+        self._rates = [[g["lr"] for g in optimizer.param_groups] for optimizer in self.optimizers]
+        self.device = next(denoiser.parameters()).device
+        self.precision = torch.float32
+
+    def update(self, index: int, fresh: Batch) -> Losses:
+        """Optimiser step number `index` (from 0) on a batch of recorded windows of T + 1 frames.
+
+        Everything random in it comes from the configured seed and `index`.
+        """
+        config = self.config
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + index)
+        losses, head_loss, streamed = self.losses(index, fresh, generator)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        (losses.mean() + head_loss).backward()
+        norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), config.gradient_clip)
+        factor = schedule(index, config.updates, config.warmup, config.cooldown)
+        for optimizer, rates in zip(self.optimizers, self._rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * factor
+            optimizer.step()
+        # Early averages forget quickly, so that the first evaluations show what was learnt.
+        keep = min(config.ema, (1 + index) / (10 + index))
+        average(self.denoiser_ema, self.denoiser, keep)
+        average(self.head_ema, self.head, keep)
+        dreamed = losses[:streamed].mean().item() if streamed else 0.0
+        age = self.streams.ages.clamp(min=0).float().mean().item() if self.streams else 0.0
+        return Losses(losses[streamed:].mean().item(), dreamed, head_loss.item(), norm.item(), age)
+
+    def losses(
+        self, index: int, fresh: Batch, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, int]:
+        """(loss of each example (B,), loss of the head, how many of the first rows are streams).
+
+        The streams move on by one dreamed frame.
+        """
+        config, streams = self.config, self.streams
+        batch, count = fresh, 0
+        if streams is not None:
+            walked = streams.batch(index)
+            count = len(walked.frames)
+            batch = join(walked, fresh)
+        batch = batch.to(self.device)
+        frames = to_float(batch.frames)
+        context, target = frames[:, :-1], frames[:, -1]
+        if streams is not None:
+            own = to_float(streams.context.to(self.device))
+            context = torch.cat((own, context[count:]))
+        noise = [self._randn(target.shape, generator) for _ in config.sigmas]
+        context = context + config.context_noise * self._randn(context.shape, generator)
+        sigma = draw_sigmas(config, count, len(frames), generator).to(self.device)
+        with torch.autocast(self.device.type, self.precision, self.precision != torch.float32):
+            losses, estimate = self.denoiser.loss(
+                target, sigma, noise[0], context, batch.actions[:, :-1], config.changed_weight
+            )
+            head_frames = frames[:, -self.head.config.frames :]
+            head_loss = self.head.loss(
+                head_frames, batch.rewards[:, -2], batch.life_lost[:, -2], batch.ended[:, -2]
+            )
+            if streams is not None:
+                dreamed = self._finish(
+                    estimate[:count],
+                    [n[:count] for n in noise[1:]],
+                    context[:count],
+                    batch.actions[:count, :-1],
+                )
+        if streams is not None:
+            streams.advance(to_uint8(dreamed).cpu(), walked.frames)
+        return losses, head_loss, count
+
+    @torch.no_grad()
+    def _finish(
+        self, frame: Tensor, noise: list[Tensor], context: Tensor, actions: Tensor
+    ) -> Tensor:
+        """Play the later noise levels from the estimate made at the first, as the sampler would."""
+        base = self.denoiser.base(context)
+        for sigma, unit in zip(self.config.sigmas[1:], noise, strict=True):
+            x = frame - base + sigma * unit
+            level = torch.full((len(x),), sigma, device=x.device)
+            frame = base + self.denoiser(x, level, context, actions)
+        return frame
+
+    def _randn(self, shape: torch.Size, generator: torch.Generator) -> Tensor:
+        return torch.randn(shape, generator=generator).to(self.device)
+
+
+def draw_sigmas(config: TrainConfig, streams: int, rows: int, generator: torch.Generator) -> Tensor:
+    """Noise levels (rows,): the first `streams` at the first level, the rest mixed as configured.
+
+    Where play starts all is prediction; at low noise the answer still shows through, and a model
+    trained there alone learns to denoise and not to predict.
+    """
+    first, later = config.sigmas[0], config.sigmas[1:] or config.sigmas
+    kind = torch.rand(rows, generator=generator)
+    which = torch.randint(len(later), (rows,), generator=generator)
+    spread = torch.randn(rows, generator=generator) * config.sigma_scale + config.sigma_location
+    sigma = spread.exp().clamp(0.002, first)
+    sigma = torch.where(
+        kind < config.share_first + config.share_later, torch.tensor(later)[which], sigma
+    )
+    sigma[kind < config.share_first] = first
+    sigma[:streams] = first
+    return sigma
+
+
+@torch.no_grad()
+def average(ema: nn.Module, model: nn.Module, keep: float) -> None:
+    """Move the averaged weights towards the model's."""
+    torch._foreach_lerp_(list(ema.parameters()), list(model.parameters()), 1 - keep)
+
+
+def join(first: Batch, second: Batch) -> Batch:
+    """The rows of both batches."""
+    return Batch(
+        *(
+            torch.cat((getattr(first, name), getattr(second, name)))
+            for name in first.__dataclass_fields__
+        )
+    )
