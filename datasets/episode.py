@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import zlib
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from base.errors import UserError
-from base.files import replacing
+from base.files import write_bytes
 from engine.contracts import ActionSpace, actions_from_json
 
 VERSION = 1
@@ -109,29 +110,30 @@ def write_episode(
     count = len(steps) + 1
     if not len(steps) or len(chunks) != -(-count // CHUNK):
         raise ValueError(f"{len(chunks)} chunks do not hold {count} frames")
-    with replacing(path) as temporary:
-        # HDF5's layout since 1.10 needs half the bytes that the default, older one does.
-        with h5py.File(temporary, "w", libver=("v110", "v110"), userblock_size=STAMP_BYTES) as file:
-            file.attrs["format"] = MAGIC
-            file.attrs["version"] = VERSION
-            for key, value in info.to_json().items():
-                file.attrs[key] = json.dumps(value) if isinstance(value, dict) else value
-            frames = file.create_dataset(
-                "frames",
-                shape=(count, *frame_shape),
-                maxshape=(None, *frame_shape),  # or a chunk could not outgrow a short episode
-                dtype=np.uint8,
-                chunks=(CHUNK, *frame_shape),
-                compression="gzip",
-            )
-            for i, chunk in enumerate(chunks):
-                frames.id.write_direct_chunk((i * CHUNK, 0, 0, 0), chunk)
-            file.create_dataset("actions", data=steps.actions, compression="gzip")
-            file.create_dataset("rewards", data=steps.rewards, compression="gzip")
-            for name in ("ended", "truncated", "life_lost"):
-                flags = getattr(steps, name).astype(np.uint8)
-                file.create_dataset(name, data=flags, compression="gzip")
-        _stamp(temporary)
+    # Made in memory, where it fits easily: on a full disk HDF5's own writing ends in riddles.
+    made = io.BytesIO()
+    # HDF5's layout since 1.10 needs half the bytes that the default, older one does.
+    with h5py.File(made, "w", libver=("v110", "v110"), userblock_size=STAMP_BYTES) as file:
+        file.attrs["format"] = MAGIC
+        file.attrs["version"] = VERSION
+        for key, value in info.to_json().items():
+            file.attrs[key] = json.dumps(value) if isinstance(value, dict) else value
+        frames = file.create_dataset(
+            "frames",
+            shape=(count, *frame_shape),
+            maxshape=(None, *frame_shape),  # or a chunk could not outgrow a short episode
+            dtype=np.uint8,
+            chunks=(CHUNK, *frame_shape),
+            compression="gzip",
+        )
+        for i, chunk in enumerate(chunks):
+            frames.id.write_direct_chunk((i * CHUNK, 0, 0, 0), chunk)
+        file.create_dataset("actions", data=steps.actions, compression="gzip")
+        file.create_dataset("rewards", data=steps.rewards, compression="gzip")
+        for name in ("ended", "truncated", "life_lost"):
+            flags = getattr(steps, name).astype(np.uint8)
+            file.create_dataset(name, data=flags, compression="gzip")
+    write_bytes(path, stamped(made.getvalue()))
 
 
 class EpisodeFile:
@@ -152,7 +154,8 @@ class EpisodeFile:
             with h5py.File(self.path, "r") as file:
                 self._read_all_but_frames(file)
         except (OSError, KeyError, RuntimeError, TypeError, ValueError, UserError) as error:
-            raise UserError(f"{self.path} is not a whole episode: {error}") from error
+            reason = " ".join(str(error).split())  # HDF5 breaks lines
+            raise UserError(f"{self.path} is not a whole episode: {reason}") from error
 
     def __len__(self) -> int:
         """T, the number of steps; there are T + 1 frames."""
@@ -169,7 +172,8 @@ class EpisodeFile:
             frames: NDArray[np.uint8] = self._frames[start:stop]
             return frames
         except (OSError, KeyError, RuntimeError, ValueError) as error:
-            raise UserError(f"cannot read frames from {self.path}: {error}") from error
+            reason = " ".join(str(error).split())
+            raise UserError(f"cannot read frames from {self.path}: {reason}") from error
 
     def close(self) -> None:
         """Close the file; reading frames opens it again. Closing twice is harmless."""
@@ -222,18 +226,15 @@ def _array(file: Any, name: str, kind: type, shape: tuple[int, ...]) -> NDArray[
     return array
 
 
-def _stamp(path: Path) -> None:
-    """Write size and checksum of all that follows the user block into the user block."""
-    with open(path, "r+b") as file:
-        file.seek(STAMP_BYTES)
-        check = _crc32(file)
-        line = f"{MAGIC} {VERSION} bytes {file.tell()} crc32 {check:08x}\n"
-        file.seek(0)
-        file.write(line.encode().ljust(STAMP_BYTES, b" "))
+def stamped(file: bytes) -> bytes:
+    """A file whose user block tells size and checksum of the rest."""
+    check = zlib.crc32(memoryview(file)[STAMP_BYTES:])
+    line = f"{MAGIC} {VERSION} bytes {len(file)} crc32 {check:08x}\n"
+    return line.encode().ljust(STAMP_BYTES, b" ") + file[STAMP_BYTES:]
 
 
 def _check_stamp(path: Path) -> None:
-    """UserError unless the file is exactly what `_stamp` saw.
+    """UserError unless the file is exactly what `stamped` made.
 
     Checked before HDF5 sees a byte, since its library does not promise to survive damaged files.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from base.errors import UserError
@@ -48,34 +48,30 @@ def sole_writer(folder: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def rescue(folder: Path) -> dict[Path, str]:
-    """Turn journals that a crash left into episodes; the reason for each that stays as it is.
+def rescue(folder: Path) -> bool:
+    """Turn journals that a crash left into episodes; False if the folder is being recorded to.
 
-    Leaves a folder alone that is being recorded to.
+    Journals of a recording in progress are left alone, as is one that cannot be read or turned
+    into an episode (full disk, no permission).
     """
-    journals = numbered(folder, "journal")
-    if not journals:
-        return {}
+    if not numbered(folder, "journal"):
+        return True
     try:
         with sole_writer(folder) as free:
-            if not free:
-                return {path: f"{path} is being recorded" for path in journals.values()}
-            return rescue_all(folder)
-    except UserError as error:
-        return {path: f"{path} cannot be rescued: {error}" for path in journals.values()}
+            if free:
+                rescue_all(folder)
+            return free
+    except UserError:  # nobody can write here
+        return True
 
 
-def rescue_all(folder: Path) -> dict[Path, str]:
+def rescue_all(folder: Path) -> None:
     """`rescue` for the one who holds the lock."""
-    left = {}
     for number, journal in numbered(folder, "journal").items():
-        try:
+        with suppress(UserError):
             finish_journal(journal, episode_path(folder, number))
-        except UserError as error:
-            left[journal] = str(error)
     for unfinished in folder.glob(".episode_*.h5"):  # killed while turning a journal into it
         unfinished.unlink(missing_ok=True)
-    return left
 
 
 def _try_lock(descriptor: int) -> bool:

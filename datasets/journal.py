@@ -96,6 +96,35 @@ def finish_journal(journal: Path, episode: Path) -> int:
     return len(steps)
 
 
+class JournalFile:
+    """A journal read as an episode, in the way of `EpisodeFile`: for one that must stay as it is.
+
+    Raises UserError for a journal that holds no whole step or cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.info, self.frame_shape, self._chunks, self.steps = read_journal(path)
+        if not len(self.steps):
+            raise UserError(f"{path} holds no whole step")
+
+    def __len__(self) -> int:
+        """T, the number of steps; there are T + 1 frames."""
+        return len(self.steps)
+
+    def read_frames(self, start: int, stop: int) -> NDArray[np.uint8]:
+        """Frames start to stop - 1, uint8 (stop - start, H, W, 3); 0 <= start < stop <= T + 1."""
+        if not 0 <= start < stop <= len(self) + 1:
+            raise IndexError(f"no frames {start} to {stop} in an episode of {len(self)} steps")
+        first = start // CHUNK
+        data = b"".join(map(zlib.decompress, self._chunks[first : -(-stop // CHUNK)]))
+        frames = np.frombuffer(data, np.uint8).reshape(-1, *self.frame_shape)
+        return frames[start - first * CHUNK : stop - first * CHUNK].copy()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 def read_journal(
     path: Path,
 ) -> tuple[EpisodeInfo, tuple[int, int, int], list[bytes], Steps]:

@@ -30,6 +30,7 @@ from datasets.journal import (
 from engine.contracts import ActionVector, Frame, Step
 
 SYNC_EVERY_S = 1.0
+_KEPT = "what was recorded until then is kept"
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 MAX_WAITING = 64  # chunks between the game and the disk
 
@@ -189,14 +190,16 @@ class Recording:
                 self._synced_at = time.monotonic()
         except OSError as error:
             raise UserError(
-                f"cannot record to {self.folder}: {error.strerror or error}; "
-                "what was recorded until then is kept"
+                f"cannot record to {self.folder}: {error.strerror or error}; {_KEPT}"
             ) from error
 
     def _turn_into_episode(self, journal: Path, episode: Path) -> None:
         os.close(self._descriptor)
         self._descriptor = -1
-        finish_journal(journal, episode)
+        try:
+            finish_journal(journal, episode)
+        except UserError as error:
+            raise UserError(f"{error}; {_KEPT}") from error
 
 
 def _check_game(paths: Iterable[Path], game: str) -> None:

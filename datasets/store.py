@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from base.errors import UserError
 from datasets.episode import EpisodeFile, EpisodeInfo, Steps
 from datasets.folder import numbered, rescue
+from datasets.journal import JournalFile
+
+Episode = EpisodeFile | JournalFile
 
 HELD_OUT_EVERY = 10
 MAX_OPEN = 64  # files at a time; systems allow some hundreds
@@ -40,7 +43,8 @@ class Window:
 class Store:
     """The episodes of a folder, by position in the order of their numbers.
 
-    folder:    where they are. Journals that a crash left there are rescued first.
+    folder:    where they are. Journals that a crash left there are turned into episodes first, or
+               read as they are where nothing can be written.
     memory_gb: decoded frames of whole episodes are kept up to this size; reading is then a copy.
     skipped:   files left out, with the reason: damaged, of another game, still being recorded.
     info:      metadata of the first episode; game, action space and rate are common to all.
@@ -50,12 +54,17 @@ class Store:
 
     def __init__(self, folder: Path, memory_gb: float = 0.0) -> None:
         self.folder = Path(folder)
-        self.skipped: dict[Path, str] = rescue(self.folder)
+        at_rest = rescue(self.folder)
+        self.skipped: dict[Path, str] = {}
         self.paths: list[Path] = []
         self.numbers: list[int] = []
-        self._files: list[EpisodeFile] = []
+        self._files: list[Episode] = []
         self._rows: list[Steps] = []
-        for number, path in numbered(self.folder, "h5").items():
+        journals = numbered(self.folder, "journal")
+        if not at_rest:
+            self.skipped = {path: f"{path} is being recorded" for path in journals.values()}
+            journals = {}
+        for number, path in sorted((journals | numbered(self.folder, "h5")).items()):
             self._add(number, path)
         if not self._files:
             reasons = "; ".join(self.skipped.values())
@@ -67,7 +76,7 @@ class Store:
         self.frame_shape = self._files[0].frame_shape
         self._memory_left = int(memory_gb * 1e9)
         self._kept: dict[int, NDArray[np.uint8]] = {}
-        self._open_files: OrderedDict[int, EpisodeFile] = OrderedDict()  # used last comes last
+        self._open_files: OrderedDict[int, Episode] = OrderedDict()  # used last comes last
         self._reading = threading.Lock()  # HDF5 files have one reader at a time
 
     def __len__(self) -> int:
@@ -117,8 +126,9 @@ class Store:
             file.close()
 
     def _add(self, number: int, path: Path) -> None:
+        file: Episode
         try:
-            file = EpisodeFile(path)
+            file = EpisodeFile(path) if path.suffix == ".h5" else JournalFile(path)
         except UserError as error:
             self.skipped[path] = str(error)
             return
@@ -146,7 +156,7 @@ class Store:
             raise IndexError(f"no frames {start} to {stop} in an episode of {len(kept)} frames")
         return kept[start:stop].copy()
 
-    def _opened(self, episode: int) -> EpisodeFile:
+    def _opened(self, episode: int) -> Episode:
         """An episode's file, kept open until `MAX_OPEN` others have been read after it."""
         self._open_files[episode] = self._files[episode]
         self._open_files.move_to_end(episode)
@@ -165,7 +175,7 @@ def _with_blank_row(steps: Steps) -> Steps:
     return Steps(**padded)
 
 
-def _difference(first: EpisodeFile, other: EpisodeFile) -> str | None:
+def _difference(first: Episode, other: Episode) -> str | None:
     pairs: Sequence[tuple[str, object, object]] = (
         ("game", first.info.game, other.info.game),
         ("actions", first.info.actions.names, other.info.actions.names),

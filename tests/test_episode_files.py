@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from base.errors import UserError
-from datasets.episode import CHUNK, STAMP_BYTES, EpisodeFile, _stamp
+from datasets.episode import CHUNK, STAMP_BYTES, EpisodeFile, stamped
 from datasets.folder import numbered
 from datasets.journal import (
     LIFE_LOST,
@@ -177,7 +177,7 @@ def test_a_well_stamped_file_with_wrong_content_is_refused(tmp_path, damage, say
     path.write_bytes(_episode())
     with h5py.File(path, "r+") as file:
         damage(file)
-    _stamp(path)
+    path.write_bytes(stamped(path.read_bytes()))
     with pytest.raises(UserError, match=f"{path} is not a whole episode.*{says}"):
         EpisodeFile(path)
 

@@ -213,6 +213,32 @@ def test_a_full_disk_stops_the_recording_with_one_line(
     np.testing.assert_array_equal(frames[1:], [step.frame for _, step in steps[:kept]])
 
 
+def test_a_disk_too_full_for_the_episode_file_keeps_its_journal_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal fits, the episode made of it does not: reading must not need room either."""
+
+    def write_episode(path: Path, *_: object) -> None:
+        raise UserError(f"cannot write {path}: No space left on device")
+
+    monkeypatch.setattr(journal, "write_episode", write_episode)
+    message = "episode_000000.h5: No space left on device; what was recorded until then is kept"
+    with pytest.raises(UserError, match=message):
+        record_toys(tmp_path, 21)
+    store = Store(tmp_path)
+    assert not store.skipped and store.length(0) == 21
+    first, steps = toy_episode(21, seed=0)
+    frames = [first, *(step.frame for _, step in steps)]
+    for start, stop in [(0, 22), (0, 1), (7, 9), (8, 16), (21, 22), (3, 22)]:
+        np.testing.assert_array_equal(store.read(0, start, stop).frames, frames[start:stop])
+    with pytest.raises(IndexError):
+        store.read(0, 5, 23)
+    monkeypatch.undo()
+    assert numbered(tmp_path, "journal")
+    np.testing.assert_array_equal(Store(tmp_path).read(0, 0, 22).frames, frames)
+    assert not numbered(tmp_path, "journal")
+
+
 def test_an_unwritable_place_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write to"):
