@@ -89,30 +89,36 @@ def examine(store: Store, watch: Callable[[int], object] = lambda steps: None) -
     return health
 
 
-def warnings(health: Health) -> list[str]:
-    """What will hurt training, each in a plain sentence; empty for a good recording."""
-    steps = health.steps
-    minutes = steps / health.rate_fps / 60
+def warnings(health: Health) -> Iterator[str]:
+    """What will hurt training, each in a plain sentence; none for a good recording."""
+    steps, episodes = health.steps, len(health.lengths)
+    if steps < FEW_STEPS:
+        minutes = steps / health.rate_fps / 60
+        yield f"{steps} steps are few ({minutes:.1f} minutes of play): record {FEW_STEPS} or more"
+    if episodes == 1:
+        yield "there is one episode only: none can be held out to score the model on"
+    elif episodes < FEW_EPISODES:
+        yield f"{episodes} episodes are few: scores on the held-out ones will depend on chance"
+    for name, count in health.actions.items():
+        if count < HARDLY_USED * steps:
+            yield (
+                f"the action {name} is hardly used ({count} steps): the model will not learn "
+                "what it does"
+            )
+    if health.idle > MOSTLY_IDLE * steps:
+        share = health.idle / steps
+        yield f"nothing is pressed in {share:.0%} of the steps: the model may ignore the keys"
+    if not health.rewards:
+        yield "no reward was ever earned: the model cannot learn to give any"
+    if not health.ended:
+        yield "no game was ever over: the model cannot learn when one is"
     frozen = sum(stretch.steps for stretch in health.frozen) / steps
-    says = [
-        (steps < FEW_STEPS, f"{steps} steps are few ({minutes:.1f} minutes of play): record "
-         f"{FEW_STEPS} or more"),
-        (len(health.lengths) == 1, "there is one episode only, so none can be held out to see "
-         "how good the model is on what it has not seen"),
-        (1 < len(health.lengths) < FEW_EPISODES, f"{len(health.lengths)} episodes are few: "
-         "scores on the held-out ones will depend on chance"),
-        *((count < HARDLY_USED * steps, f"the action {name} is hardly used ({count} steps): the "
-           "model will not learn what it does") for name, count in health.actions.items()),
-        (health.idle > MOSTLY_IDLE * steps, f"nothing is pressed in {health.idle / steps:.0%} of "
-         "the steps: the model may learn to ignore the keys"),
-        (not health.rewards, "no reward was ever earned: the model cannot learn to give any"),
-        (not health.ended, "no game was ever over: the model cannot learn when one is"),
-        (frozen > MOSTLY_FROZEN, f"the picture stands still in {frozen:.0%} of the time"),
-        *((True, f"{copy.name} is a copy of {first.name}: remove it")
-          for copy, first in health.duplicates),
-        *((True, f"left out: {reason}") for reason in health.skipped.values()),
-    ]  # fmt: skip
-    return [sentence for applies, sentence in says if applies]
+    if frozen > MOSTLY_FROZEN:
+        yield f"the picture stands still in {frozen:.0%} of the time"
+    for copy, first in health.duplicates:
+        yield f"{copy.name} is a copy of {first.name}: remove it"
+    for reason in health.skipped.values():
+        yield f"left out: {reason}"
 
 
 def sample_frames(store: Store, rows: int, columns: int) -> list[NDArray[np.uint8]]:

@@ -69,7 +69,7 @@ def test_a_stretch_at_the_end_counts_too(tmp_path: Path) -> None:
     health = examine(Store(tmp_path))
     (stretch,) = health.frozen
     assert (stretch.start, stretch.steps) == (0, 50)
-    assert "the picture stands still in 100% of the time" in warnings(health)
+    assert "the picture stands still in 100% of the time" in list(warnings(health))
 
 
 def test_copies_and_damaged_files_are_named(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_copies_and_damaged_files_are_named(tmp_path: Path) -> None:
     health = examine(Store(tmp_path))
     (pair,) = health.duplicates
     assert [path.name for path in pair] == ["episode_000007.h5", "episode_000001.h5"]
-    said = warnings(health)
+    said = list(warnings(health))
     assert "episode_000007.h5 is a copy of episode_000001.h5: remove it" in said
     assert any("episode_000009.h5 is not an episode file" in sentence for sentence in said)
 
@@ -97,14 +97,14 @@ def test_copies_and_damaged_files_are_named(tmp_path: Path) -> None:
 )
 def test_what_will_hurt_is_said(tmp_path: Path, actions: str, rewards: str, says: str) -> None:
     _record(tmp_path, actions, rewards)
-    said = warnings(examine(Store(tmp_path)))
+    said = list(warnings(examine(Store(tmp_path))))
     assert any(says in sentence for sentence in said)
 
 
 def test_a_good_recording_earns_no_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("datasets.health.FEW_STEPS", 300)
     record_toys(tmp_path, *[30] * 10)
-    assert warnings(examine(Store(tmp_path))) == []
+    assert list(warnings(examine(Store(tmp_path)))) == []
 
 
 @pytest.mark.parametrize("episodes", [1, 2, 3, 9])

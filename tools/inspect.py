@@ -49,7 +49,7 @@ def inspect(config: InspectConfig) -> None:
         config.sheet or config.data / "contact_sheet.png", contact_sheet(frames, COLUMNS, ROWS)
     )
     print(f"contact sheet: {sheet} (a row is an episode from first to last frame)")
-    found = warnings(health)
+    found = list(warnings(health))
     for sentence in found:
         print(f"warning: {sentence}")
     if not found:

@@ -18,12 +18,13 @@ from engine.worlds.atari import AtariWorld
 PUSH_NOW_PX = 12
 PUSH_LATER_PX = 11
 
-# Steps that a way of playing lasts on average, and how often it is chosen.
+# Steps that a way of playing lasts on average. A lost ball ends the others early, so that tracking
+# makes up three quarters of a recording.
 TRACKING_STEPS = 105
 OTHER_STEPS = 150
 OTHERS = ("holding keys", "idling")
 
-MAX_BALL_STEP_PX = 20
+MAX_BALL_STEP_PX = 20  # no ball is faster
 MAX_ERROR_WIDTH_PX = 6.0  # standard deviation; half a paddle is 8
 
 MAX_SERVE_DELAY = 12  # steps
@@ -58,7 +59,6 @@ class PaddleGame:
 
     ball, paddle: positions along the paddle's track; `offset_px` is ball minus paddle when the
                   ball would meet the paddle's middle.
-    height:       the ball's position towards the paddle.
     in_play:      0 while there is no ball.
     less, more:   the actions that make the paddle's number smaller and larger.
     serve:        the action that brings a ball into play, if the game waits for one.
@@ -67,7 +67,6 @@ class PaddleGame:
     ball: int
     paddle: int
     offset_px: float
-    height: int
     in_play: int
     less: str
     more: str
@@ -75,8 +74,8 @@ class PaddleGame:
 
 
 PADDLE_GAMES = {
-    "breakout": PaddleGame(99, 72, 9.5, 101, 101, "LEFT", "RIGHT", "FIRE"),
-    "pong": PaddleGame(54, 51, 3.0, 49, 54, "RIGHT", "LEFT", None),
+    "breakout": PaddleGame(99, 72, 9.5, 101, "LEFT", "RIGHT", "FIRE"),
+    "pong": PaddleGame(54, 51, 3.0, 54, "RIGHT", "LEFT", None),
 }
 
 
