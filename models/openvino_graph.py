@@ -1,0 +1,334 @@
+"""OpenVINO graphs built by running a torch module's own `forward` on symbols.
+
+A `Symbol` stands where a tensor would and answers torch's calls through `__torch_function__`,
+each by the OpenVINO operation of the same meaning, so the graph follows the module's code and
+nothing is written twice. It takes a fraction of a second, where `openvino.convert_model` traces
+for several: that is most of the player's start-up budget. Tensors that depend on no input
+(noise levels, weights) are computed by torch and become constants. Shapes are static.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import openvino as ov
+import torch
+from openvino import opset15 as ops
+from torch import Tensor, nn
+
+Node = Any  # an openvino.Node or Output; the binding is generated and untyped
+TYPES = {torch.float32: np.float32, torch.uint8: np.uint8, torch.int64: np.int64}
+
+
+class NotSupportedError(NotImplementedError):
+    """A module uses a torch operation that has no translation below; torch still runs it."""
+
+
+class Symbol:
+    """A tensor of an OpenVINO graph, as a torch module's `forward` sees it."""
+
+    def __init__(self, output: Node) -> None:
+        self.output = output
+
+    @property
+    def shape(self) -> torch.Size:
+        return torch.Size(list(self.output.get_shape()))
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        name = np.dtype(self.output.get_element_type().to_dtype())
+        return next(torch_type for torch_type, known in TYPES.items() if name == known)
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu")
+
+    @property
+    def mT(self) -> Symbol:  # noqa: N802 - torch's own spelling
+        return transpose(self, -1, -2)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in TRANSLATIONS:
+            raise NotSupportedError(f"no OpenVINO form of Tensor.{name}")
+        return lambda *args, **kwargs: TRANSLATIONS[name](self, *args, **kwargs)
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        name = func.__name__.strip("_")
+        if name not in TRANSLATIONS:
+            raise NotSupportedError(f"no OpenVINO form of torch.{name}")
+        return TRANSLATIONS[name](*args, **(kwargs or {}))
+
+    def __add__(self, other: Any) -> Symbol:
+        return add(self, other)
+
+    def __sub__(self, other: Any) -> Symbol:
+        return sub(self, other)
+
+    def __rsub__(self, other: Any) -> Symbol:
+        return sub(other, self)
+
+    def __mul__(self, other: Any) -> Symbol:
+        return mul(self, other)
+
+    def __truediv__(self, other: Any) -> Symbol:
+        return div(self, other)
+
+    def __neg__(self) -> Symbol:
+        return mul(self, -1.0)
+
+    def __getitem__(self, index: Any) -> Symbol:
+        return getitem(self, index)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+
+def build(module: nn.Module, inputs: Mapping[str, tuple[tuple[int, ...], torch.dtype]]) -> ov.Model:
+    """The graph of `module(*inputs)`.
+
+    inputs: name → (static shape, torch.float32 or torch.uint8), in the order of `forward`.
+    Raises NotSupportedError when the module uses an operation that is not translated here.
+    """
+    parameters = [
+        ops.parameter(list(shape), TYPES[dtype], name) for name, (shape, dtype) in inputs.items()
+    ]
+    with torch.no_grad():
+        results = module(*(Symbol(parameter.output(0)) for parameter in parameters))
+    results = results if isinstance(results, tuple) else (results,)
+    return ov.Model([ops.result(node(result)) for result in results], parameters, "frame")
+
+
+def node(value: Any) -> Node:
+    """The graph's form of a symbol, tensor or number."""
+    if isinstance(value, Symbol):
+        return value.output
+    if isinstance(value, Tensor):
+        return ops.constant(value.detach().numpy()).output(0)
+    return ops.constant(np.array(value, np.float32)).output(0)
+
+
+def wrap(created: Any) -> Symbol:
+    return Symbol(created.output(0))
+
+
+def integers(values: Iterable[int]) -> Node:
+    return ops.constant(np.array(list(values), np.int64))
+
+
+def conv2d(
+    x: Symbol, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+    dilation: Any = 1, groups: int = 1,
+) -> Symbol:  # fmt: skip
+    if groups != 1:
+        raise NotSupportedError("no OpenVINO form of a grouped convolution")
+    stride, padding, dilation = (
+        [v, v] if isinstance(v, int) else list(v) for v in (stride, padding, dilation)
+    )
+    y = ops.convolution(node(x), node(weight), stride, padding, padding, dilation)
+    return wrap(y if bias is None else ops.add(y, node(bias.view(1, -1, 1, 1))))
+
+
+def linear(x: Symbol, weight: Tensor, bias: Tensor | None = None) -> Symbol:
+    y = ops.matmul(node(x), node(weight), False, True)
+    return wrap(y if bias is None else ops.add(y, node(bias)))
+
+
+def group_norm(
+    x: Symbol, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Symbol:  # fmt: skip
+    # Not GroupNormalization: OpenVINO 2026.4 crashes compiling that in float32 for AVX-512 when
+    # an adaptive scale and shift follow it and the map is 16x16 or smaller.
+    shape = x.shape
+    grouped = ops.reshape(node(x), integers((shape[0], num_groups, -1)), False)
+    y = ops.mvn(grouped, integers([2]), True, eps, "inside_sqrt")
+    y = ops.reshape(y, integers(shape), False)
+    if weight is not None and bias is not None:
+        y = ops.multiply(y, node(weight.view(1, -1, 1, 1)))
+        y = ops.add(y, node(bias.view(1, -1, 1, 1)))
+    return wrap(y)
+
+
+def scaled_dot_product_attention(q: Symbol, k: Symbol, v: Symbol) -> Symbol:
+    return wrap(ops.scaled_dot_product_attention(node(q), node(k), node(v)))
+
+
+def cat(values: Sequence[Any], dim: int = 0) -> Symbol:
+    return wrap(ops.concat([node(value) for value in values], dim))
+
+
+def pad(x: Symbol, amounts: Sequence[int], mode: str = "constant", value: Any = None) -> Symbol:
+    if mode != "constant" or value:
+        raise NotSupportedError(f"no OpenVINO form of padding with {mode} {value}")
+    if not any(amounts):
+        return x
+    before, after = [0] * x.ndim, [0] * x.ndim
+    for i in range(len(amounts) // 2):
+        before[-1 - i], after[-1 - i] = amounts[2 * i], amounts[2 * i + 1]
+    return wrap(ops.pad(node(x), integers(before), integers(after), "constant", node(0.0)))
+
+
+def interpolate(
+    x: Symbol, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
+    align_corners: Any = None, recompute_scale_factor: Any = None, antialias: bool = False,
+) -> Symbol:  # fmt: skip
+    factor = int(scale_factor or 0)
+    if mode != "nearest" or factor != scale_factor or size is not None:
+        raise NotSupportedError("only nearest enlargement by a whole factor has an OpenVINO form")
+    height, width = x.shape[-2:]
+    return wrap(
+        ops.interpolate(
+            node(x), integers((height * factor, width * factor)), "nearest", "sizes",
+            coordinate_transformation_mode="asymmetric", nearest_mode="floor",
+            axes=integers((2, 3)),
+        )
+    )  # fmt: skip
+
+
+def pixel_unshuffle(x: Symbol, factor: int) -> Symbol:
+    return wrap(ops.space_to_depth(node(x), "depth_first", factor))
+
+
+def pixel_shuffle(x: Symbol, factor: int) -> Symbol:
+    return wrap(ops.depth_to_space(node(x), "depth_first", factor))
+
+
+def reshape(x: Symbol, *shape: Any) -> Symbol:
+    sizes = shape[0] if isinstance(shape[0], Sequence) else shape
+    return wrap(ops.reshape(node(x), integers(sizes), False))
+
+
+def flatten(x: Symbol, start_dim: int = 0, end_dim: int = -1) -> Symbol:
+    start, end = start_dim % x.ndim, end_dim % x.ndim
+    shape = x.shape
+    return reshape(x, [*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]])
+
+
+def permute(x: Symbol, *order: Any) -> Symbol:
+    axes = order[0] if isinstance(order[0], Sequence) else order
+    return wrap(ops.transpose(node(x), integers(axis % x.ndim for axis in axes)))
+
+
+def transpose(x: Symbol, first: int, second: int) -> Symbol:
+    order = list(range(x.ndim))
+    order[first], order[second] = order[second], order[first]
+    return permute(x, order)
+
+
+def unsqueeze(x: Symbol, dim: int) -> Symbol:
+    return wrap(ops.unsqueeze(node(x), integers([dim])))
+
+
+def squeeze(x: Symbol, dim: int) -> Symbol:
+    return wrap(ops.squeeze(node(x), integers([dim])))
+
+
+def chunk(x: Symbol, chunks: int, dim: int = 0) -> tuple[Symbol, ...]:
+    parts = ops.split(node(x), ops.constant(dim % x.ndim), chunks)
+    return tuple(Symbol(output) for output in parts.outputs())
+
+
+def unbind(x: Symbol, dim: int = 0) -> tuple[Symbol, ...]:
+    return tuple(squeeze(part, dim) for part in chunk(x, x.shape[dim], dim))
+
+
+def getitem(x: Symbol, index: Any) -> Symbol:
+    """Whole numbers, slices of step 1, None and the ellipsis, as in torch."""
+    items = list(index) if isinstance(index, tuple) else [index]
+    if Ellipsis in items:
+        at = items.index(Ellipsis)
+        named = sum(item is not None and item is not Ellipsis for item in items)
+        items[at : at + 1] = [slice(None)] * (x.ndim - named)
+    axis = 0  # of what is left of x
+    for item in items:
+        if item is None:
+            x = unsqueeze(x, axis)
+            axis += 1
+        elif isinstance(item, int):
+            size = x.shape[axis]
+            x = squeeze(cut(x, axis, item % size, item % size + 1), axis)
+        elif isinstance(item, slice) and item.step in (None, 1):
+            start, stop, _ = item.indices(x.shape[axis])
+            x = cut(x, axis, start, stop)
+            axis += 1
+        else:
+            raise NotSupportedError(f"no OpenVINO form of the index {item!r}")
+    return x
+
+
+def cut(x: Symbol, axis: int, start: int, stop: int) -> Symbol:
+    """x[start:stop] along an axis."""
+    if (start, stop) == (0, x.shape[axis]):
+        return x
+    bounds = (integers([start]), integers([stop]), integers([1]), integers([axis]))
+    return wrap(ops.slice(node(x), *bounds))
+
+
+def to(x: Symbol, *target: Any, **options: Any) -> Symbol:
+    dtype = next((t for t in (*target, *options.values()) if isinstance(t, torch.dtype)), None)
+    return x if dtype is None or dtype == x.dtype else wrap(ops.convert(node(x), TYPES[dtype]))
+
+
+def clamp(x: Symbol, min: float, max: float) -> Symbol:
+    return wrap(ops.clamp(node(x), float(min), float(max)))
+
+
+def add(a: Any, b: Any) -> Symbol:
+    return wrap(ops.add(node(a), node(b)))
+
+
+def sub(a: Any, b: Any) -> Symbol:
+    return wrap(ops.subtract(node(a), node(b)))
+
+
+def mul(a: Any, b: Any) -> Symbol:
+    return wrap(ops.multiply(node(a), node(b)))
+
+
+def div(a: Any, b: Any) -> Symbol:
+    return wrap(ops.divide(node(a), node(b)))
+
+
+TRANSLATIONS: dict[str, Callable[..., Any]] = {
+    "conv2d": conv2d,
+    "linear": linear,
+    "group_norm": group_norm,
+    "scaled_dot_product_attention": scaled_dot_product_attention,
+    "silu": lambda x, inplace=False: wrap(ops.swish(node(x))),
+    "cat": cat,
+    "pad": pad,
+    "interpolate": interpolate,
+    "pixel_unshuffle": pixel_unshuffle,
+    "pixel_shuffle": pixel_shuffle,
+    "reshape": reshape,
+    "view": reshape,
+    "flatten": flatten,
+    "permute": permute,
+    "chunk": chunk,
+    "unbind": unbind,
+    "getitem": getitem,
+    "to": to,
+    "float": lambda x: to(x, torch.float32),
+    "contiguous": lambda x, **_: x,
+    "clamp": clamp,
+    "round": lambda x: wrap(ops.round(node(x), "half_to_even")),
+    "zeros_like": lambda x: torch.zeros(x.shape),
+    "add": add,
+    "radd": add,
+    "sub": sub,
+    "rsub": lambda a, b: sub(b, a),
+    "mul": mul,
+    "rmul": mul,
+    "div": div,
+    "truediv": div,
+}

@@ -1,0 +1,127 @@
+"""A cartridge played as a World."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from base.errors import UserError
+from models import runtime
+from models.cartridge import load
+from models.dream import DiffusionWorld, open_world
+from models.runtime import Choice, Inputs
+from tests.tiny_cartridge import CONTEXT, SIDE_PX, STARTS, write_tiny_cartridge
+from tests.toy_world import ACTIONS
+from tests.world_conformance import check_world
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_cartridge(tmp_path_factory.mktemp("shelf") / "tiny")
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads that wait for each other are slow where other programs are at work."""
+    monkeypatch.setattr(runtime, "cpu_threads", lambda: 1)
+
+
+class Scripted:
+    """Answers with told events and a frame of the step's number; remembers what it was given."""
+
+    choice = Choice("torch", "cpu", "float32")
+
+    def __init__(self) -> None:
+        self.events = [0.0, 1.0, 0.0, -1.0, -1.0]
+        self.given: list[Inputs] = []
+
+    def run(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+        self.given.append(inputs)
+        frame = np.full((SIDE_PX, SIDE_PX, 3), len(self.given), np.uint8)
+        return frame, np.array(self.events, np.float32)
+
+
+@pytest.mark.parametrize("precision", ["float32", None])
+def test_a_dream_is_a_world(tiny: Path, precision: str | None) -> None:
+    world = open_world(tiny, precision=precision)
+    check_world(world, another=lambda: open_world(tiny, precision=precision))
+    assert "CPU threads" in world.runtime or "CUDA" in world.runtime
+
+
+def test_it_tells_what_the_cartridge_says(tiny: Path) -> None:
+    world = open_world(tiny)
+    assert (world.name, world.rate_fps, world.starts) == ("tiny", 15.0, STARTS)
+    assert world.actions == ACTIONS and world.frame_shape == (SIDE_PX, SIDE_PX, 3)
+    np.testing.assert_array_equal(world.reset(seed=1, start=2), load(tiny).frames[2, -1])
+
+
+def test_other_seeds_and_actions_make_other_frames(tiny: Path) -> None:
+    world = open_world(tiny)
+    left, right = ACTIONS.named("LEFT"), ACTIONS.named("RIGHT")
+
+    def dream(seed: int, action: np.ndarray) -> bytes:
+        world.reset(seed)
+        return b"".join(world.step(action).frame.tobytes() for _ in range(3))
+
+    assert dream(1, left) == dream(1, left)
+    assert len({dream(1, left), dream(2, left), dream(1, right)}) == 3
+
+
+def test_frames_and_actions_move_through_the_context(tiny: Path) -> None:
+    """Row t of the actions is what was pressed at frame t; the last row is what is pressed now."""
+    runner = Scripted()
+    world = DiffusionWorld(load(tiny), runner)
+    world.reset(seed=0, start=1)
+    pressed = [2, 3, 1, 2, 0, 3]
+    for choice in pressed:
+        world.step(ACTIONS.one_hot(choice))
+    last = runner.given[-1]
+    assert last.actions.argmax(axis=1).tolist() == pressed[-CONTEXT:]
+    assert last.frames[:, 0, 0, 0].tolist() == [2, 3, 4, 5]
+    first = runner.given[0]
+    start = load(tiny)
+    np.testing.assert_array_equal(first.frames, start.frames[1])
+    np.testing.assert_array_equal(first.actions[:-1], start.actions[1, :-1])
+    assert len({inputs.noise.tobytes() for inputs in runner.given}) == len(pressed)
+
+
+@pytest.mark.parametrize(
+    ("events", "reward", "life_lost", "ended"),
+    [
+        ([0.0, 1.0, 0.5, -0.1, -0.1], 0.0, False, False),
+        ([0.0, 1.0, 1.5, 0.1, -0.1], 1.0, True, False),
+        ([2.0, 1.0, 1.5, -3.0, 0.1], -1.0, False, True),
+    ],
+)
+def test_the_most_probable_event_happens(
+    tiny: Path, events: list[float], reward: float, life_lost: bool, ended: bool
+) -> None:
+    runner = Scripted()
+    runner.events = events
+    step = DiffusionWorld(load(tiny), runner).step(ACTIONS.one_hot(0))
+    assert (step.reward, step.life_lost, step.ended) == (reward, life_lost, ended)
+
+
+def test_a_moment_of_another_world_is_refused(tiny: Path) -> None:
+    world = open_world(tiny)
+    moment = dict(world.snapshot())
+    for name in moment:
+        with pytest.raises(UserError, match=f"no moment of tiny: its '{name}'"):
+            world.restore({**moment, name: np.zeros(1, np.float64)})
+        with pytest.raises(UserError, match=name):
+            world.restore({k: v for k, v in moment.items() if k != name})
+
+
+def test_fewer_sampler_steps_can_be_asked_for(tiny: Path) -> None:
+    full, quick = open_world(tiny), open_world(tiny, steps=1)
+    assert (full.step(ACTIONS.one_hot(0)).frame != quick.step(ACTIONS.one_hot(0)).frame).any()
+    for steps in (0, 3):
+        with pytest.raises(UserError, match="1 to 2 sampler steps"):
+            open_world(tiny, steps=steps)
+
+
+def test_a_device_that_is_not_known(tiny: Path) -> None:
+    with pytest.raises(UserError, match="unknown device 'cpux'; did you mean 'cpu'"):
+        open_world(tiny, device="cpux")

@@ -1,0 +1,130 @@
+"""Graphs built from a module's own forward, held to what torch computes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import openvino
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.openvino_graph import NotSupportedError, build
+from models.unet import SelfAttention, UNet, UNetConfig
+
+WEIGHT = torch.randn(6, 4, 3, 3, generator=torch.Generator().manual_seed(1))
+
+
+class Formula(nn.Module):
+    """A function of one tensor as a module."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+def in_float32(module: nn.Module, x: Tensor) -> np.ndarray:
+    graph = build(module, {"x": (tuple(x.shape), x.dtype)})
+    compiled = openvino.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return np.asarray(compiled([x.numpy()])[0])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: F.conv2d(x, WEIGHT, padding=1),
+        lambda x: F.conv2d(x, WEIGHT, WEIGHT[:, 0, 0, 0], stride=2, padding=1),
+        lambda x: F.linear(x, WEIGHT[:, :, 0, 0].repeat(1, 2), WEIGHT[:, 0, 0, 0]),
+        lambda x: F.group_norm(x, 2),
+        lambda x: F.group_norm(x, 2, WEIGHT[0, :, 0, 0], WEIGHT[1, :, 0, 0], eps=0.1),
+        F.silu,
+        lambda x: F.pad(x, (0, 3, 0, 1)),
+        lambda x: F.pad(x, (0, 0, 0, 0)),
+        lambda x: F.interpolate(x, scale_factor=2.0, mode="nearest"),
+        lambda x: F.pixel_unshuffle(x, 2),
+        lambda x: F.pixel_shuffle(x, 2),
+        lambda x: torch.cat((x, x * 2, WEIGHT[:1, :, :1, :1].expand(1, 4, 6, 8)), dim=1),
+        lambda x: x.view(1, 2, 2, 48).mT.unbind(1)[1],
+        lambda x: x.permute(0, 2, -1, 1).contiguous().flatten(1, 2),
+        lambda x: x[:, 1, None, ..., 2:5],
+        lambda x: x[0, -1][None],
+        lambda x: x.chunk(2, dim=1)[1] - x[:, -2:],
+        lambda x: (2 - x) / 3 + 1.5 * x - -x,
+        lambda x: WEIGHT[0, :, :1, :1] * x + x.sub(0.5).add(1).mul(3).div(7),
+        lambda x: (x * 60).round().clamp(0, 100).to(torch.uint8).float(),
+        lambda x: torch.zeros_like(x) + x,
+        lambda x: F.scaled_dot_product_attention(x, x * 0.5, x + 1),
+    ],
+)
+def test_an_operation_means_what_it_means_in_torch(function: Callable[[Tensor], Tensor]) -> None:
+    x = torch.randn(1, 4, 6, 8, generator=torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(in_float32(Formula(function), x), function(x), atol=1e-5)
+
+
+def test_rounding_is_to_the_nearest_even_level_as_in_torch() -> None:
+    x = torch.tensor([[0.5, 1.5, 2.5, -0.5]])
+    np.testing.assert_array_equal(in_float32(Formula(torch.round), x), torch.round(x))
+
+
+def test_an_unknown_operation_is_named() -> None:
+    for function in (torch.erf, lambda x: x.erf(), lambda x: x[:, ::2]):
+        with pytest.raises(NotSupportedError, match=r"erf|index"):
+            build(Formula(function), {"x": ((1, 4), torch.float32)})
+
+
+@pytest.mark.parametrize("after_norm", [False, True])
+def test_attention(after_norm: bool) -> None:
+    attention = filled(SelfAttention(16, residual_after_norm=after_norm))
+    x = torch.randn(1, 16, 4, 6, generator=torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(in_float32(attention, x), attention(x), atol=1e-5)
+
+
+def test_a_whole_network() -> None:
+    config = UNetConfig((16, 32), (2, 1), (False, True), cond=8, middle_attention=True, patch=2)
+    network = filled(UNet(4, 3, config))
+    x = torch.randn(1, 4, 18, 22, generator=torch.Generator().manual_seed(0))
+    module = Formula(lambda x: network(x, x[:, :, 0, :2].flatten(1)))
+    np.testing.assert_allclose(in_float32(module, x), module(x), atol=1e-4)
+
+
+def test_small_adaptive_norms_in_float32_do_not_crash() -> None:
+    """OpenVINO 2026.4 died of a segmentation fault while compiling these for AVX-512.
+
+    Its GroupNormalization followed by a scale and shift that depend on an input, on maps of
+    16 x 16 and smaller, was enough. A crash cannot be caught, so the attempt has a process of
+    its own.
+    """
+    program = """
+import openvino, torch
+from models.openvino_graph import build
+from models.unet import AdaptiveNorm
+
+class Conditioned(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = torch.nn.Linear(16, 256)
+        self.norm = AdaptiveNorm(64, 256)
+
+    def forward(self, x, actions):
+        return self.norm(x, self.embed(actions.flatten(1)))
+
+inputs = {"x": ((1, 64, 16, 16), torch.float32), "actions": ((1, 4, 4), torch.float32)}
+graph = build(Conditioned().requires_grad_(False), inputs)
+openvino.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def filled(module: nn.Module) -> nn.Module:
+    """Draw every weight, so that nothing that starts as zero hides a mistake."""
+    generator = torch.Generator().manual_seed(3)
+    for tensor in module.requires_grad_(False).state_dict().values():
+        tensor.copy_(torch.randn(tensor.shape, generator=generator) * 0.2)
+    return module

@@ -1,0 +1,183 @@
+"""How a step of play runs: every fast way makes the frames of the plain one, and the choice is
+measured once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from base.errors import UserError
+from models import runtime
+from models.frame_step import FrameStep
+from models.manifest import Manifest
+from models.runtime import Choice, Inputs, Runner, candidates, choose, measure, prepare
+from tests.tiny_cartridge import manifest, networks, starts
+
+PLAIN = Choice("torch", "cpu", "float32")
+FAST = Choice("openvino", "cpu", "bfloat16")
+
+
+def make_step(of: Manifest) -> FrameStep:
+    return FrameStep(*networks(of), of.sampler.sigmas)
+
+
+def example(of: Manifest, seed: int = 0) -> Inputs:
+    frames, actions = starts(of, seed)
+    noise = np.random.default_rng(seed).standard_normal(
+        (3, of.denoiser.height, of.denoiser.width), np.float32
+    )
+    return Inputs(frames[0], actions[0], noise)
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads that wait for each other are slow where other programs are at work."""
+    monkeypatch.setattr(runtime, "cpu_threads", lambda: 1)
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision"),
+    [("openvino", "float32"), ("openvino", "bfloat16"), ("torch", "bfloat16")],
+)
+@pytest.mark.parametrize("target", ["change", "frame"])
+def test_a_fast_frame_is_a_plain_frame(engine: str, precision: str, target: str) -> None:
+    """Two grey levels on 99 % of the pixels is what the eye and the network forgive."""
+    of = manifest(side_px=32, channels=(32, 64))
+    of = replace(of, denoiser=replace(of.denoiser, target=target, sigma_data=0.5))
+    plain = prepare(make_step(of), PLAIN, example(of))
+    fast = prepare(make_step(of), Choice(engine, "cpu", precision), example(of))
+    for seed in range(3):
+        expected, expected_events = plain.run(example(of, seed))
+        frame, events = fast.run(example(of, seed))
+        assert frame.shape == (32, 32, 3) and frame.dtype == np.uint8
+        off = np.abs(frame.astype(int) - expected)
+        assert (off <= 2).mean() >= 0.99
+        assert expected.std() > 10, "a picture of one colour proves nothing"
+        np.testing.assert_allclose(events, expected_events, atol=0.05)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_does_not_change_stays_as_it_is(precision: str) -> None:
+    """With bfloat16 for the last sum, walls would drift by a level at every step."""
+    of = manifest()
+    of = replace(of, denoiser=replace(of.denoiser, sigma_data=1e-6))  # no change, whatever happens
+    every_level = example(of)
+    every_level.frames[-1].reshape(-1)[:256] = np.arange(256)
+    fast = prepare(make_step(of), Choice("openvino", "cpu", precision), every_level)
+    frame, _ = fast.run(every_level)
+    np.testing.assert_array_equal(frame, every_level.frames[-1])
+
+
+def test_what_a_runner_gave_stays_as_it_was() -> None:
+    of = manifest()
+    for choice in (PLAIN, FAST):
+        runner = prepare(make_step(of), choice, example(of))
+        frame, events = runner.run(example(of, 1))
+        kept = frame.copy(), events.copy()
+        runner.run(example(of, 2))
+        np.testing.assert_array_equal(frame, kept[0])
+        np.testing.assert_array_equal(events, kept[1])
+        frame[:] = 0  # and it may be written to
+
+
+def test_the_choice_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of, measured = manifest(), []
+
+    def measuring(step: FrameStep, inputs: Inputs, choices: list[Choice]) -> Runner:
+        measured.append(choices)
+        return prepare(step, choices[-1], inputs)
+
+    monkeypatch.setattr(runtime, "measure", measuring)
+
+    def start(weights: str = "some", device: str = "cpu") -> Choice:
+        step = make_step(of)
+        return choose(step, example(of), weights, device=device, cache=tmp_path).choice
+
+    assert start() == PLAIN and start() == PLAIN
+    assert len(measured) == 1
+    start(weights="others")
+    assert len(measured) == 2, "other weights are another network"
+
+    for content in (b"\x00", b"[]", b'{"a": 1}', b'{"a": ["b"]}'):
+        (tmp_path / "runtime.json").write_bytes(content)
+        measured.clear()
+        start()
+        assert len(measured) == 1, "a damaged cache counts as empty"
+    start()
+    assert len(measured) == 1, "and is made whole again"
+
+
+def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    of = manifest()
+    runner = choose(make_step(of), example(of), "w", device="cpu", cache=tmp_path / "file")
+    assert runner.run(example(of))[0].shape == (16, 16, 3)
+
+
+class Faked:
+    """A runner that takes no time and makes the frame it is told to."""
+
+    def __init__(self, choice: Choice, level: int) -> None:
+        self.choice = choice
+        self.level = level
+
+    def run(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+        return np.full(inputs.frames.shape[1:], self.level, np.uint8), np.zeros(5, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("level", "fast_ms", "expected"),
+    [(102, 1.0, FAST), (103, 1.0, PLAIN), (98, 3.0, PLAIN), (102, 3.0, PLAIN)],
+    ids=["quicker", "quicker-but-wrong", "slower", "slower-too"],
+)
+def test_the_quickest_that_is_right_wins(
+    level: int, fast_ms: float, expected: Choice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = manifest()
+    monkeypatch.setattr(
+        runtime, "prepare", lambda step, c, inputs: Faked(c, 100 if c == PLAIN else level)
+    )
+    monkeypatch.setattr(
+        runtime, "frame_ms", lambda runner, inputs: fast_ms if runner.choice == FAST else 2.0
+    )
+    assert measure(make_step(of), example(of), [FAST, PLAIN]).choice == expected
+
+
+def test_what_cannot_be_prepared_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> Runner:
+        raise RuntimeError("no such instruction\nand a page of details")
+
+    monkeypatch.setattr(runtime, "OpenVinoRunner", refuse)
+    of = manifest()
+    assert measure(make_step(of), example(of), [FAST, PLAIN]).choice == PLAIN
+    with pytest.raises(UserError, match=r"OpenVINO bfloat16 .*: no such instruction$"):
+        prepare(make_step(of), FAST, example(of))
+
+
+def test_names_that_are_not_known_are_answered_with_the_nearest() -> None:
+    with pytest.raises(UserError, match="did you mean 'cpu'"):
+        candidates(device="gpu")
+    with pytest.raises(UserError, match="did you mean 'bfloat16'"):
+        candidates(precision="bfloat-16")
+
+
+def test_flags_leave_only_what_they_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {c.precision for c in candidates("cpu", "float16")} == {"float16"}
+    assert {c.device for c in candidates("cpu")} == {"cpu"}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="no CUDA"):
+        candidates("cuda")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_cuda_makes_plain_frames(precision: str) -> None:
+    of = manifest(side_px=32, channels=(32, 64))
+    expected, _ = prepare(make_step(of), PLAIN, example(of)).run(example(of))
+    cuda = prepare(make_step(of), Choice("torch", "cuda", precision), example(of))
+    frame, _ = cuda.run(example(of))
+    assert (np.abs(frame.astype(int) - expected) <= 2).mean() >= 0.99

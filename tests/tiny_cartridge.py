@@ -1,0 +1,68 @@
+"""A cartridge of a few thousand untrained weights: quick to make, and it moves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from models.cartridge import save
+from models.denoiser import Denoiser, DenoiserConfig
+from models.manifest import Manifest, SamplerConfig
+from models.reward_end import RewardEnd, RewardEndConfig
+from models.unet import UNetConfig
+from tests.toy_world import ACTIONS
+
+SIDE_PX = 16
+STARTS, CONTEXT = 3, 4
+
+
+def manifest(side_px: int = SIDE_PX, channels: tuple[int, ...] = (16, 32)) -> Manifest:
+    """A tiny world's manifest."""
+    levels = len(channels)
+    unet = UNetConfig(channels, (1,) * levels, (False,) * levels, cond=32, patch=2)
+    return Manifest(
+        name="tiny",
+        title="A tiny dream",
+        denoiser=DenoiserConfig(side_px, side_px, CONTEXT, ACTIONS.size, "change", 0.1, unet),
+        reward_end=RewardEndConfig(side_px, side_px, frames=3, channels=8),
+        sampler=SamplerConfig("euler", (2.0, 0.5)),
+        actions=ACTIONS,
+        rate_fps=15.0,
+        licence="CC0-1.0",
+        metrics={"psnr_db": 12.5},
+        source={"commands": ["made by a test"]},
+    )
+
+
+def networks(of: Manifest, seed: int = 0) -> tuple[Denoiser, RewardEnd]:
+    """Untrained networks whose every weight is drawn, so that nothing stays zero."""
+    denoiser, reward_end = Denoiser(of.denoiser), RewardEnd(of.reward_end)
+    generator = torch.Generator().manual_seed(seed)
+    for network in (denoiser, reward_end):
+        network.eval().requires_grad_(False)
+        for tensor in network.state_dict().values():
+            fan_in = max(1, tensor[0].numel()) if tensor.ndim > 1 else 16
+            tensor.copy_(torch.randn(tensor.shape, generator=generator) / fan_in**0.5)
+    return denoiser, reward_end
+
+
+def starts(of: Manifest, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Starting contexts of noise, with random actions."""
+    rng = np.random.default_rng(seed)
+    config = of.denoiser
+    shape = (STARTS, config.context, config.height, config.width, 3)
+    frames = rng.integers(0, 256, shape, dtype=np.uint8)
+    choices = rng.integers(0, config.actions, (STARTS, config.context))
+    return frames, np.eye(config.actions, dtype=np.float32)[choices]
+
+
+def write_tiny_cartridge(path: Path, of: Manifest | None = None, seed: int = 0) -> Path:
+    """Write a tiny cartridge to `path`."""
+    described = of or manifest()
+    frames, actions = starts(described, seed)
+    preview = cv2.imencode(".png", frames[0, -1, :, :, ::-1])[1].tobytes()
+    save(path, described, *networks(described, seed), frames, actions, preview, "# Tiny\n")
+    return path
