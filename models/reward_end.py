@@ -66,7 +66,7 @@ class RewardEnd(nn.Module):
         return logits[:, :3], logits[:, 3], logits[:, 4]
 
     def loss(self, frames: Tensor, reward: Tensor, life_lost: Tensor, ended: Tensor) -> Tensor:
-        """Summed cross-entropies, averaged over B. reward (B,) of any size; the others (B,) bool."""
+        """Summed cross-entropies, averaged over B; reward (B,) of any size, the rest (B,) bool."""
         reward_logits, life_logit, end_logit = self(frames)
         return (
             F.cross_entropy(reward_logits, reward.sign().long() + 1)

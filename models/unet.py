@@ -190,18 +190,18 @@ class UNet(nn.Module):
             x = F.pixel_unshuffle(x, self.config.patch)
         x = self.conv_in(x)
         saved: list[list[Tensor]] = []
-        for level, blocks in enumerate(self.down):
+        for level, blocks in enumerate(self.down.children()):
             if level > 0:
                 x = self.shrink[level - 1](x)
             outputs = [x]
-            for block in blocks:
+            for block in blocks.children():
                 x = block(x, cond)
                 outputs.append(x)
             saved.append(outputs)
         for block in self.middle:
             x = block(x, cond)
         for level in reversed(range(len(self.up))):
-            for block, skip in zip(self.up[level], reversed(saved[level]), strict=True):
+            for block, skip in zip(self.up[level].children(), reversed(saved[level]), strict=True):
                 x = block(torch.cat((x, skip), dim=1), cond)
             if level > 0:
                 x = self.grow[level - 1](x)

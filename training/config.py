@@ -120,8 +120,9 @@ class TrainConfig:
     def from_json(data: dict[str, Any]) -> TrainConfig:
         """Read what `to_json` wrote. Raises UserError on anything else."""
         try:
-            return TrainConfig(
-                **{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-            )
+            values: dict[str, Any] = {
+                k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
+            }
+            return TrainConfig(**values)
         except TypeError as error:
             raise UserError(f"this is not a training configuration: {error}") from error

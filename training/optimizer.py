@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -78,7 +79,7 @@ def build(model: nn.Module, lr: float, muon_lr: float, weight_decay: float) -> l
             decayed.append(parameter)
         else:
             plain.append(parameter)
-    groups = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
     adam = AdamW(groups, lr=lr, weight_decay=weight_decay, eps=1e-8)
     return [adam, Muon(muon, muon_lr, weight_decay)] if muon else [adam]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ from models.reward_end import RewardEnd
 from training.config import TrainConfig
 from training.optimizer import build, schedule
 from training.streams import Streams
+
+NETWORKS = ("denoiser", "head", "denoiser_ema", "head_ema")
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,23 @@ class Learner:
         dreamed = losses[:streamed].mean().item() if streamed else 0.0
         age = self.streams.ages.clamp(min=0).float().mean().item() if self.streams else 0.0
         return Losses(losses[streamed:].mean().item(), dreamed, head_loss.item(), norm.item(), age)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that `load_state_dict` needs to go on exactly: plain data and tensors."""
+        return {
+            **{name: getattr(self, name).state_dict() for name in NETWORKS},
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "streams": self.streams.state_dict() if self.streams else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken."""
+        for name in NETWORKS:
+            getattr(self, name).load_state_dict(state[name])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        if self.streams is not None:
+            self.streams.load_state_dict(state["streams"])
 
     def losses(
         self, index: int, fresh: Batch, generator: torch.Generator
