@@ -43,7 +43,7 @@ class DiffusionWorld:
         start %= self.starts
         self._frames: NDArray[np.uint8] = self._start_frames[start].copy()
         self._actions: NDArray[np.float32] = self._start_actions[start].copy()
-        self._seed, self._steps = seed, 0
+        self._seed, self._steps = seed % 2**63, 0
         return self._frames[-1].copy()
 
     def step(self, action: ActionVector) -> Step:
@@ -85,7 +85,7 @@ class DiffusionWorld:
 
 def noise_of(seed: int, step: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Unit noise for one step, decided by the seed and the step's number alone."""
-    rng = np.random.default_rng([seed % 2**63, step % 2**63])
+    rng = np.random.default_rng([seed % 2**63, step])
     return rng.standard_normal(shape, np.float32)
 
 
@@ -98,16 +98,30 @@ def open_world(
 ) -> DiffusionWorld:
     """Load a cartridge and get it ready to play on this machine.
 
-    device, precision: as in models/runtime.py; chosen by measuring unless given.
-    steps: how many network calls make a frame, at most as many as the cartridge has noise levels;
-           fewer is quicker and rougher.
+    device, precision, steps: as for `get_ready`.
     Raises UserError for what is not a whole cartridge and for what this machine cannot do.
     """
     cartridge = load(path)
+    return DiffusionWorld(cartridge, get_ready(cartridge, device, precision, steps))
+
+
+def get_ready(
+    cartridge: Cartridge,
+    device: str | None = None,
+    precision: str | None = None,
+    steps: int | None = None,
+) -> Runner:
+    """Make what runs a cartridge's network on this machine.
+
+    device, precision: as in models/runtime.py; chosen by measuring unless given.
+    steps: how many network calls make a frame, at most as many as the cartridge has noise levels;
+           fewer is quicker and rougher.
+    Raises UserError for what this machine cannot do.
+    """
     sigmas = cartridge.manifest.sampler.sigmas
     if steps is not None and not 1 <= steps <= len(sigmas):
         raise UserError(f"this world is made for 1 to {len(sigmas)} sampler steps, not {steps}")
     step = FrameStep(cartridge.denoiser, cartridge.reward_end, sigmas[:steps])
     shape = (3, *cartridge.frames.shape[2:4])
     example = Inputs(cartridge.frames[0], cartridge.actions[0], noise_of(0, 0, shape))
-    return DiffusionWorld(cartridge, choose(step, example, cartridge.weights, device, precision))
+    return choose(step, example, cartridge.weights, device, precision)

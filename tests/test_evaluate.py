@@ -1,0 +1,282 @@
+"""The figures of a cartridge, checked with dreams whose quality is known beforehand."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from base.errors import UserError
+from datasets.episode import EpisodeInfo
+from datasets.recording import Recording
+from datasets.store import Store, Window
+from engine.contracts import Step
+from engine.worlds.atari import AtariWorld
+from engine.worlds.atari_players import ScriptedPlayer
+from models.cartridge import load
+from models.runtime import Choice, Inputs
+from tests.recordings import record_toys
+from tests.tiny_cartridge import CONTEXT, manifest, write_tiny_cartridge
+from tests.toy_world import ACTIONS
+from tools import dream_scores as scores
+from tools import evaluate
+
+
+@pytest.fixture(scope="module")
+def games(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Two short recorded games of Breakout."""
+    folder = tmp_path_factory.mktemp("games")
+    world = AtariWorld("breakout")
+    with Recording(folder, "breakout") as recording:
+        for seed in range(2):
+            player = ScriptedPlayer(world, seed)
+            frame = world.reset(seed)
+            info = EpisodeInfo("breakout", world.actions, world.rate_fps, seed, "scripted")
+            recording.begin(info, frame)
+            for _ in range(150):
+                action = player.act(frame)
+                step = world.step(action)
+                frame = step.frame
+                recording.add(action, step, {})
+    return Store(folder)
+
+
+@pytest.fixture(scope="module")
+def toys(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Two recorded games of the toy world, in which no two moments look the same."""
+    folder = tmp_path_factory.mktemp("toys")
+    record_toys(folder, 60, 60)
+    return Store(folder)
+
+
+class Oracle:
+    """Knows what was recorded after every context, and dims it by some levels."""
+
+    choice = Choice("torch", "cpu", "float32")
+
+    def __init__(self, store: Store, dim: int = 0) -> None:
+        self.dim = dim
+        self.next: dict[int, tuple[NDArray[np.uint8], NDArray[np.float32]]] = {}
+        for episode in range(len(store)):
+            window = store.read(episode, 0, store.length(episode) + 1)
+            for t in range(CONTEXT - 1, store.length(episode)):
+                reward = np.eye(3)[int(np.sign(window.rewards[t])) + 1]
+                flags = np.array([window.life_lost[t], window.ended[t]]) - 0.5
+                told = np.concatenate([reward, flags]).astype(np.float32)
+                seen = hash(window.frames[t + 1 - CONTEXT : t + 1].tobytes())
+                self.next[seen] = window.frames[t + 1], told
+
+    def run(self, inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        frame, events = self.next[hash(inputs.frames.tobytes())]
+        return np.clip(frame.astype(int) - self.dim, 0, 255).astype(np.uint8), events
+
+
+class Still:
+    """Repeats the last frame and tells of nothing."""
+
+    choice = Oracle.choice
+
+    def run(self, inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        return inputs.frames[-1].copy(), np.array([0, 1, 0, -1, -1], np.float32)
+
+
+def nothing() -> None:
+    """No progress to show."""
+
+
+def held(store: Store, steps: int, count: int = 20) -> list[Window]:
+    return scores.windows(store, [0, 1], CONTEXT + steps, count)
+
+
+def test_psnr_of_known_errors() -> None:
+    black = np.zeros((2, 4, 4, 3), np.uint8)
+    off = black.copy()
+    off[1] = 51  # a fifth of the range: 20 · log10(5) dB
+    error = scores.mean_error(off, black)
+    np.testing.assert_allclose(error, [0, 0.04])
+    np.testing.assert_allclose(scores.psnr_db(error), [scores.MOST_DB, 13.979], atol=1e-3)
+
+
+def test_single_steps_of_a_dream_that_is_right_and_of_one_that_stands_still(toys: Store) -> None:
+    right = scores.one_step(Oracle(toys), held(toys, 1), CONTEXT, nothing)
+    still = scores.one_step(Still(), held(toys, 1), CONTEXT, nothing)
+    for name in ("psnr_1_db", "psnr_1_all_db", "psnr_1_of_mean_error_db"):
+        assert right[name] == scores.MOST_DB
+        baseline = name.replace("_db", "_still_db")
+        assert still[name] == pytest.approx(still[baseline])
+        assert still[name] == pytest.approx(right[baseline])
+        assert 10 < right[baseline] < 40
+
+
+def test_steps_in_which_nothing_changes_do_not_flatter(games: Store) -> None:
+    """Before the ball is served the picture stands still, and guessing it is no feat."""
+    recorded = held(games, 1, count=300)
+    unchanged = [w for w in recorded if (w.frames[-1] == w.frames[-2]).all()]
+    changed = [w for w in recorded if (w.frames[-1] != w.frames[-2]).any()]
+    assert unchanged and changed
+    every = scores.one_step(Still(), recorded, CONTEXT, nothing)
+    moving = scores.one_step(Still(), changed, CONTEXT, nothing)
+    assert every["psnr_1_db"] == pytest.approx(moving["psnr_1_db"])
+    assert every["psnr_1_all_db"] > moving["psnr_1_all_db"]
+    assert every["psnr_1_steps"] == len(changed)
+
+
+def test_long_dreams_are_fed_their_own_frames(toys: Store) -> None:
+    recorded = held(toys, 30, count=4)
+    right = scores.long_dreams(Oracle(toys), recorded, CONTEXT, nothing)
+    for dream, window in zip(right, recorded, strict=True):
+        np.testing.assert_array_equal(dream.frames, window.frames[CONTEXT:])
+    figures = scores.last_frames(right, recorded, CONTEXT)
+    assert figures["psnr_30_db"] == scores.MOST_DB and figures["psnr_30_starts"] == 4
+    still = scores.long_dreams(Still(), recorded, CONTEXT, nothing)
+    assert scores.last_frames(still, recorded, CONTEXT)["psnr_30_db"] == pytest.approx(
+        figures["psnr_30_still_db"]
+    )
+    with pytest.raises(KeyError):  # a wrong frame comes back as context, which nobody recorded
+        scores.long_dreams(Oracle(toys, dim=9), recorded, CONTEXT, nothing)
+
+
+def test_actions_arrive_beside_their_frames(toys: Store) -> None:
+    window, given = held(toys, 6, count=1)[0], []
+
+    class Listener(Still):
+        def run(self, inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+            given.append(inputs.actions)
+            return super().run(inputs)
+
+    scores.long_dreams(Listener(), [window], CONTEXT, nothing)
+    for step, actions in enumerate(given):
+        np.testing.assert_array_equal(actions, window.actions[step : step + CONTEXT])
+    assert len(given) == 6
+
+
+def test_a_dream_with_and_without_a_ball(games: Store) -> None:
+    recorded = held(games, 30, count=6)
+    right = [scores.Dream(w.frames[CONTEXT:], np.zeros((30, 5), np.float32)) for w in recorded]
+    figures = scores.life(right, recorded, CONTEXT)
+    assert figures["life"] == figures["life_one_ball"] == figures["life_first_10"] == 1
+    assert figures["ball_without_one"] == 0
+    empty = []
+    for dream in right:
+        frames = dream.frames.copy()
+        frames[10:, 29:57, 3:61] = 0  # the ball goes out in mid-game
+        empty.append(scores.Dream(frames, dream.events))
+    figures = scores.life(empty, recorded, CONTEXT)
+    assert figures["life_first_10"] == 1 and figures["life_last_10"] == 0
+    assert 0 < figures["life"] < 0.6
+
+
+def test_control_is_the_paddle_going_where_it_is_told(games: Store) -> None:
+    left, right = games.info.actions.named("LEFT"), games.info.actions.named("RIGHT")
+
+    class Paddle(Still):
+        """Draws the paddle as far to the side as the context's actions say."""
+
+        def __init__(self, reach: int) -> None:
+            self.reach = reach
+
+        def run(self, inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+            frame, events = super().run(inputs)
+            frame[57:59, 4:60] = 0
+            pressed = int((inputs.actions @ (right - left)).sum())
+            x = 28 + pressed * self.reach
+            frame[57, x : x + 7], frame[58, x : x + 7] = (80, 29, 29), (164, 59, 59)
+            return frame, events
+
+    recorded = held(games, 8)
+    for reach, expected in ((3, 1.0), (0, 0.0), (-3, 0.0)):
+        figures = scores.control(Paddle(reach), recorded, CONTEXT, left, right, nothing)
+        assert figures == {"control": expected, "control_starts": len(recorded)}
+    blank = scores.control(Still(), recorded, CONTEXT, left, right, nothing)
+    assert blank["control"] == 0
+
+
+def test_events_that_are_told_and_that_are_missed(toys: Store) -> None:
+    right = scores.events(Oracle(toys), toys, [0, 1], CONTEXT, nothing)
+    assert right["reward_seen"] == right["ended_seen"] == 1
+    assert right["reward_false"] == right["ended_false"] == right["life_lost_false"] == 0
+    assert "life_lost_seen" not in right, "the toy has no lives"
+    deaf = scores.events(Still(), toys, [0, 1], CONTEXT, nothing)
+    assert deaf["reward_seen"] == deaf["ended_seen"] == 0
+
+    class Alarmed(Still):
+        def run(self, inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+            return inputs.frames[-1].copy(), np.array([0, 0, 1, 1, 1], np.float32)
+
+    alarmed = scores.events(Alarmed(), toys, [0, 1], CONTEXT, nothing)
+    assert set(alarmed.values()) == {1.0}
+
+
+class Film(AtariWorld):
+    """The emulator, seen through a filter that may break the picture from step 50 on."""
+
+    def __init__(self, damage: str) -> None:
+        super().__init__("breakout")
+        self.damage, self.count = damage, 0
+
+    def step(self, action: NDArray[np.float32]) -> Step:
+        self.count += 1
+        step = super().step(action)
+        frame = step.frame
+        if self.count >= 50:
+            if self.damage == "walls":
+                frame = frame // 2
+            elif self.damage == "field":
+                frame[30:50, 10:20] = 99
+            elif self.damage == "paddle":
+                frame[57:59, 4:60] = 0
+            elif self.damage == "bricks":
+                frame[17:24, 4:60] = 0
+            elif self.damage == "longest_still":
+                frame = self.kept
+        self.kept = frame
+        return Step(frame, step.reward, step.ended, life_lost=step.life_lost)
+
+
+@pytest.mark.parametrize("damage", ["none", "walls", "field", "paddle", "bricks", "longest_still"])
+def test_random_play_that_goes_to_pieces(damage: str) -> None:
+    figures = scores.endurance(Film(damage), 120, seed=0, advance=nothing)
+    broken = {n for n, most in evaluate.CEILINGS.items() if figures[n] > most}
+    assert (
+        f"random_play_{damage}" in broken
+        or f"random_play_without_{damage}" in broken
+        or (damage == "none" and not broken)
+    )
+
+
+def toy_command(folder: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> None:
+    arguments = [str(folder / "tiny"), "--data", str(folder / "data"), *more]
+    monkeypatch.setattr(sys, "argv", ["evaluate", *arguments])
+    evaluate.main()
+
+
+def test_the_command_prints_json_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    described = manifest(side_px=8, channels=(16,))
+    write_tiny_cartridge(tmp_path / "tiny", described)
+    record_toys(tmp_path / "data", 70, 70)
+    toy_command(tmp_path, monkeypatch, "--json", "--starts", "2", "--frames", "5")
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert figures["cartridge"] == "tiny" and figures["psnr_50_starts"] == 2
+    assert 0 < figures["psnr_1_db"] < 60
+    assert "life" not in figures, "what a ball is, is known for Breakout alone"
+    toy_command(tmp_path, monkeypatch, "--starts", "2", "--frames", "5")
+    assert "psnr_1_db" in capsys.readouterr().out and "at least 48.0"
+
+
+def test_recordings_of_another_world_are_refused(tmp_path: Path) -> None:
+    cartridge = load(write_tiny_cartridge(tmp_path / "tiny"))
+    record_toys(tmp_path / "data", 12, 12)
+    with pytest.raises(UserError, match="has frames of 8 x 8, the cartridge dreams 16 x 16"):
+        evaluate.check_fit(cartridge, Store(tmp_path / "data"))
+    eight = load(write_tiny_cartridge(tmp_path / "eight", manifest(8, (16,))))
+    evaluate.check_fit(eight, Store(tmp_path / "data"))
+    record_toys(tmp_path / "single", 12)
+    with pytest.raises(UserError, match="single episode"):
+        evaluate.check_fit(eight, Store(tmp_path / "single"))
+    assert eight.manifest.actions == ACTIONS
