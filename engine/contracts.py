@@ -79,16 +79,21 @@ class DiscreteActions:
     def encode(self, action: Action) -> ActionVector:
         """One-hot (A,) of the choice whose buttons are all held; the largest such choice wins.
 
-        Of opposite directions the one pressed later wins, as on a real joystick.
+        Between choices of one size, and of opposite directions, the one pressed later wins.
         """
         held = set(action.buttons)
         for first, second in (("left", "right"), ("up", "down")):
             if first in held and second in held:
-                order = action.buttons
-                held.discard(first if order.index(first) < order.index(second) else second)
+                earlier = min((first, second), key=action.buttons.index)
+                held.discard(earlier)
+        order = {button: i for i, button in enumerate(action.buttons)}
         fitting = [i for i, choice in enumerate(self.buttons) if held.issuperset(choice)]
-        best = max(fitting, key=lambda i: len(self.buttons[i]), default=0)
-        return self.one_hot(best)
+
+        def rank(index: int) -> tuple[int, list[int]]:
+            choice = self.buttons[index]
+            return len(choice), sorted((order[button] for button in choice), reverse=True)
+
+        return self.one_hot(max(fitting, key=rank, default=0))
 
     def one_hot(self, index: int) -> ActionVector:
         """The vector (A,) of choice `index`."""
