@@ -71,7 +71,9 @@ JSON = st.recursive(
 )
 
 
-@given(st.fixed_dictionaries({}, optional={k: JSON for k in ("kind", "names", "buttons", "keys")}))
+@given(
+    st.fixed_dictionaries({}, optional=dict.fromkeys(("kind", "names", "buttons", "keys"), JSON))
+)
 def test_any_json_is_an_action_space_or_one_clear_error(data: dict[str, Any]) -> None:
     data = {"kind": "discrete", **data}
     try:
