@@ -232,10 +232,9 @@ def cache_folder() -> Path:
     home = Path.home()
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Caches"
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+        usual = home / "Library" / "Caches" if sys.platform == "darwin" else home / ".cache"
+        base = Path(os.environ.get("XDG_CACHE_HOME") or usual)
     return base / "dreamcart"
 
 

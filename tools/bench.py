@@ -1,0 +1,191 @@
+"""Measure speed: python -m tools.bench play CARTRIDGE --json, python -m tools.bench record."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+import tyro
+
+from base.cartridges import find_cartridge
+from base.errors import UserError, run_main
+from models.cartridge import load
+from models.dream import noise_of
+from models.frame_step import FrameStep
+from models.runtime import Choice, Inputs, TorchRunner
+from tools.record import RecordConfig, record
+
+PLAYER = Path(__file__).resolve().parent.parent / "play.py"
+WATCH_S = 0.01
+EAGER_FRAMES = 60
+FLOORS = {"record_steps_per_s": 600.0}  # at least
+CEILINGS = {
+    "model_median_ms": 20.0,
+    "model_p95_ms": 30.0,
+    "first_start_s": 6.0,
+    "start_s": 6.0,
+    "memory_mb": 1200.0,
+}  # at most
+
+
+@dataclass(frozen=True)
+class PlayBench:
+    """Start and play a cartridge in processes of their own, and time it.
+
+    first_start_s: from the start of play.py to its first dreamed frame, on a machine that never
+    played this cartridge, so the runtime is chosen by measuring; start_s: every later start.
+    model_median_ms, model_p95_ms: the networks' time for a frame. memory_mb: most resident memory
+    while playing. eager_median_ms: the same frames by PyTorch in float32 without compilation;
+    eager_ratio: how many times slower that is.
+    """
+
+    cartridge: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CARTRIDGE")] = "breakout"
+    """Folder of a cartridge, or the name of one in cartridges/."""
+    json: bool = False
+    """Print one line of JSON instead of a table."""
+    steps: int = 400
+    """Frames to time."""
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise UserError(f"--steps must be 1 or more, not {self.steps}")
+
+
+@dataclass(frozen=True)
+class RecordBench:
+    """Record random play of a game for a while, and time it."""
+
+    game: str = "breakout"
+    """Which game."""
+    json: bool = False
+    """Print one line of JSON instead of a table."""
+    steps: int = 6000
+    """Steps to record."""
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise UserError(f"--steps must be 1 or more, not {self.steps}")
+
+
+Bench = (
+    Annotated[PlayBench, tyro.conf.subcommand("play")]
+    | Annotated[RecordBench, tyro.conf.subcommand("record")]
+)
+
+
+def main() -> None:
+    """Parse the command line, measure, print."""
+    bench: PlayBench | RecordBench = tyro.cli(Bench, prog="python -m tools.bench")
+    figures = bench_play(bench) if isinstance(bench, PlayBench) else bench_record(bench)
+    print(json.dumps(figures) if bench.json else table(figures))
+
+
+def bench_play(bench: PlayBench) -> dict[str, object]:
+    """The figures that PlayBench describes, by name."""
+    path = find_cartridge(bench.cartridge)
+    with tempfile.TemporaryDirectory() as caches:
+        first = play(path, 1, Path(caches))
+        again = play(path, 1, Path(caches))
+        long = play(path, bench.steps, Path(caches))
+    model = long.report["stages"]["model"]
+    eager_ms = time_eager(path)
+    return {
+        "cartridge": path.resolve().name,
+        "runtime": long.report["runtime"],
+        "model_median_ms": model["median_ms"],
+        "model_p95_ms": model["p95_ms"],
+        "frames": bench.steps,
+        "first_start_s": round(first.seconds, 2),
+        "start_s": round(again.seconds, 2),
+        "memory_mb": round(long.memory_mb),
+        "eager_median_ms": round(eager_ms, 2),
+        "eager_ratio": round(eager_ms / model["median_ms"], 2),
+    }
+
+
+def bench_record(bench: RecordBench) -> dict[str, object]:
+    """Steps recorded in a second, start and end of the recording included."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = RecordConfig(bench.game, Path(folder) / "recording", "random", bench.steps)
+        started = time.perf_counter()
+        record(config)
+        spent_s = time.perf_counter() - started
+    return {
+        "game": bench.game,
+        "steps": bench.steps,
+        "record_steps_per_s": round(bench.steps / spent_s, 1),
+    }
+
+
+@dataclass(frozen=True)
+class Played:
+    """A run of play.py: its report, seconds from its start to the report, most memory used."""
+
+    report: dict[str, Any]
+    seconds: float
+    memory_mb: float
+
+
+def play(path: Path, steps: int, caches: Path) -> Played:
+    """Run play.py without a window in a process of its own.
+
+    caches: the folder that it takes for the user's caches. Raises UserError if it fails.
+    """
+    environment = {**os.environ, "XDG_CACHE_HOME": str(caches), "LOCALAPPDATA": str(caches)}
+    command = [sys.executable, str(PLAYER), str(path), "--headless", "--steps", str(steps)]
+    memory = 0
+    started = time.perf_counter()
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        watched = psutil.Process(process.pid)
+        while process.poll() is None:
+            try:
+                memory = max(memory, watched.memory_info().rss)
+            except psutil.NoSuchProcess:
+                break
+            time.sleep(WATCH_S)
+        seconds = time.perf_counter() - started
+        said, complaint = process.communicate()
+    if process.returncode:
+        raise UserError(f"play.py failed: {(complaint.strip().splitlines() or ['silently'])[-1]}")
+    return Played(json.loads(said.splitlines()[-1]), seconds, memory / 1e6)
+
+
+def time_eager(path: Path) -> float:
+    """Median milliseconds of a frame by PyTorch in float32, in this process."""
+    cartridge = load(path)
+    sigmas = cartridge.manifest.sampler.sigmas
+    step = FrameStep(cartridge.denoiser, cartridge.reward_end, sigmas)
+    runner = TorchRunner(step, Choice("torch", "cpu", "float32"))
+    frames, actions, spent = cartridge.frames[0], cartridge.actions[0], []
+    for i in range(EAGER_FRAMES):
+        inputs = Inputs(frames, actions, noise_of(0, i, (3, *frames.shape[1:3])))
+        started = time.perf_counter()
+        runner.run(inputs)
+        spent.append((time.perf_counter() - started) * 1e3)
+    return statistics.median(spent)
+
+
+def table(figures: Mapping[str, object]) -> str:
+    """A line for each figure, with what is asked of it."""
+    lines = []
+    for name, value in figures.items():
+        asked = f"  at least {FLOORS[name]:g}" if name in FLOORS else ""
+        asked = f"  at most {CEILINGS[name]:g}" if name in CEILINGS else asked
+        lines.append(f"{name:20} {value!s:>30}{asked}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    run_main(main)
