@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
@@ -10,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -143,23 +145,34 @@ def play(path: Path, steps: int, caches: Path) -> Played:
     """
     environment = {**os.environ, "XDG_CACHE_HOME": str(caches), "LOCALAPPDATA": str(caches)}
     command = [sys.executable, str(PLAYER), str(path), "--headless", "--steps", str(steps)]
-    memory = 0
     started = time.perf_counter()
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with (
+        tempfile.TemporaryFile("w+") as complaints,
+        subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=complaints, text=True
+        ) as process,
+        ThreadPoolExecutor(1) as watch,
+    ):
+        memory_mb = watch.submit(most_memory_mb, process)
+        assert process.stdout is not None
+        said = process.stdout.readline()  # the report; closing down comes after it
+        seconds = time.perf_counter() - started
+        if process.wait():
+            complaints.seek(0)
+            lines = complaints.read().strip().splitlines() or ["without a word"]
+            raise UserError(f"play.py failed: {lines[-1]}")
+        return Played(json.loads(said), seconds, memory_mb.result())
+
+
+def most_memory_mb(process: subprocess.Popen[str]) -> float:
+    """Watch a process until it ends; the most resident memory it had."""
+    most = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
         watched = psutil.Process(process.pid)
         while process.poll() is None:
-            try:
-                memory = max(memory, watched.memory_info().rss)
-            except psutil.NoSuchProcess:
-                break
+            most = max(most, watched.memory_info().rss)
             time.sleep(WATCH_S)
-        seconds = time.perf_counter() - started
-        said, complaint = process.communicate()
-    if process.returncode:
-        raise UserError(f"play.py failed: {(complaint.strip().splitlines() or ['silently'])[-1]}")
-    return Played(json.loads(said.splitlines()[-1]), seconds, memory / 1e6)
+    return most / 1e6
 
 
 def time_eager(path: Path) -> float:
