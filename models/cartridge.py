@@ -97,8 +97,7 @@ def save(
     Raises UserError when the disk refuses and when `path` holds anything but a cartridge.
     """
     path = Path(path)
-    if not _may_replace(path):
-        raise UserError(f"{path} is in the way and is not a cartridge; remove it or choose another")
+    check_place(path)
     starts: Starts = {
         "frames": np.ascontiguousarray(frames),
         "actions": np.ascontiguousarray(actions),
@@ -129,6 +128,12 @@ def save(
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def check_place(path: Path) -> None:
+    """UserError if `path` holds anything that `save` would not replace."""
+    if not _may_replace(path):
+        raise UserError(f"{path} is in the way and is not a cartridge; remove it or choose another")
 
 
 def load(path: Path) -> Cartridge:
@@ -246,7 +251,9 @@ def _check_starts(starts: Starts, manifest: Manifest) -> None:
 
 
 def _stored(network: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
-    return {name: t.detach().cpu().to(dtype) for name, t in network.state_dict().items()}
+    # Weights trained in channels_last lie otherwise in memory than safetensors writes them.
+    stored = network.state_dict().items()
+    return {name: t.detach().cpu().to(dtype).contiguous() for name, t in stored}
 
 
 def _write(path: Path, data: bytes) -> None:
