@@ -75,6 +75,11 @@ class Segments:
         """Read a random window."""
         return self[int(rng.integers(len(self)))]
 
+    def spread(self, count: int) -> list[Segment]:
+        """Read `count` windows spread evenly over all, or all where there are fewer."""
+        chosen = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
+        return [self[index] for index in chosen.tolist()]
+
     def read(self, episode: int, start: int) -> Segment:
         """The window of an episode that starts at frame `start`, which may be negative."""
         missing = max(-start, 0)

@@ -6,14 +6,12 @@ Frames are floats in [-1, 1].
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.frames import quantise
@@ -21,6 +19,7 @@ from models.sampler import euler
 from models.unet import UNet, UNetConfig
 
 FRAME_STD = 0.5  # of frames in [-1, 1], near enough for every game: scales the context
+CHANGED = 0.02  # of [-1, 1]: two and a half grey levels, above what averaging and noise leave
 Target = Literal["frame", "change"]
 
 
@@ -54,18 +53,6 @@ class DenoiserConfig:
             raise ValueError(f"target must be 'frame' or 'change', not '{self.target}'")
         if self.unet.cond % (2 * self.context):
             raise ValueError(f"unet.cond must be a multiple of {2 * self.context}")
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data; `from_json` reads it."""
-        return dataclasses.asdict(self)
-
-    @staticmethod
-    def from_json(data: dict[str, Any]) -> DenoiserConfig:
-        """Read what `to_json` wrote. Raises TypeError or ValueError on anything else."""
-        unet = dict(data["unet"])
-        for name in ("channels", "depths", "attention"):
-            unet[name] = tuple(unet[name])
-        return DenoiserConfig(**{**data, "unet": UNetConfig(**unet)})
 
 
 class FourierFeatures(nn.Module):
@@ -163,6 +150,3 @@ class Denoiser(nn.Module):
             return self(x, torch.full((x.shape[0],), sigma, device=x.device), context, actions)
 
         return quantise(self.base(context) + euler(denoise, noise, sigmas))
-
-
-CHANGED = 0.02  # of [-1, 1]: two and a half grey levels, above what averaging and noise leave

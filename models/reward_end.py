@@ -5,9 +5,7 @@ Shapes: B batch, T context frames, C = 3 channels, H W pixels, A action width.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +17,12 @@ REWARDS = (-1.0, 0.0, 1.0)  # rewards are predicted by their sign
 
 @dataclass(frozen=True)
 class RewardEndConfig:
-    """frames: how many frames, the new one included, the head looks at; channels: its width."""
+    """What a reward and ending head is made of.
+
+    height, width: of a frame, in pixels.
+    frames:        how many frames, the new one included, it looks at.
+    channels:      its width.
+    """
 
     height: int
     width: int
@@ -29,10 +32,6 @@ class RewardEndConfig:
     def __post_init__(self) -> None:
         if min(self.height, self.width, self.frames, self.channels) < 1:
             raise ValueError("height, width, frames and channels must be positive")
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data; `RewardEndConfig(**data)` reads it."""
-        return dataclasses.asdict(self)
 
 
 class RewardEnd(nn.Module):
@@ -66,7 +65,11 @@ class RewardEnd(nn.Module):
         return logits[:, :3], logits[:, 3], logits[:, 4]
 
     def loss(self, frames: Tensor, reward: Tensor, life_lost: Tensor, ended: Tensor) -> Tensor:
-        """Summed cross-entropies, averaged over B; reward (B,) of any size, the rest (B,) bool."""
+        """Sum of the three cross-entropies, each averaged over B.
+
+        frames (B, frames, C, H, W) as in `forward`; reward (B,), of which only the sign counts;
+        life_lost and ended (B,) bool.
+        """
         reward_logits, life_logit, end_logit = self(frames)
         return (
             F.cross_entropy(reward_logits, reward.sign().long() + 1)

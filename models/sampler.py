@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from torch import Tensor
 
@@ -29,6 +31,7 @@ def euler(denoise: Denoise, noise: Tensor, sigmas: Sequence[float]) -> Tensor:
 
 
 def check_sigmas(sigmas: Sequence[float]) -> None:
-    """Raise ValueError unless noise levels are positive and falling."""
-    if not sigmas or min(sigmas) <= 0 or list(sigmas) != sorted(set(sigmas), reverse=True):
+    """Raise ValueError unless noise levels are there, finite, positive and falling."""
+    falling = all(higher > lower for higher, lower in pairwise([math.inf, *sigmas, 0.0]))
+    if not sigmas or not falling:
         raise ValueError(f"noise levels must be positive and falling, not {list(sigmas)}")

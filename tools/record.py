@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +15,7 @@ import tyro
 from tqdm import tqdm
 
 from base.errors import UserError, run_main
+from base.interrupts import ctrl_c
 from datasets.episode import EpisodeInfo
 from datasets.recording import Recording
 from engine.contracts import ActionVector, Frame, Step
@@ -108,7 +108,7 @@ def record(config: RecordConfig) -> None:
         _player(config.player, world, seed=0)  # no folder is made for a player there is not
     started_at = time.perf_counter()
     with (
-        _ctrl_c() as stopped,
+        ctrl_c() as stopped,
         Recording(config.out, world.name) as recording,
         tqdm(total=config.steps, unit="step") as bar,
     ):
@@ -191,22 +191,6 @@ def _player(kind: str, world: AtariWorld, seed: int) -> CountingPlayer:
     if kind == "agent":
         raise UserError(f"no agent for {world.name} is there yet; use --player scripted or random")
     return ScriptedPlayer(world, seed) if kind == "scripted" else RandomPlayer(world, seed)
-
-
-@contextmanager
-def _ctrl_c() -> Iterator[list[bool]]:
-    """A list that is empty until Ctrl-C; a second Ctrl-C interrupts as usual."""
-    stopped: list[bool] = []
-
-    def stop(number: int, frame: object) -> None:
-        stopped.append(True)
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield stopped
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shlex
 import statistics
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,14 +18,17 @@ import tyro
 
 from base.errors import UserError, run_main
 from base.memory import keep_freed_memory
-from training import checkpoint, speed
-from training.config import TrainConfig
-from training.export import export
+from models.cartridge import check_place
+from training import checkpoint, run_config, speed
+from training.config import TrainConfig, flag
+from training.export import describe_world, export
+from training.run_config import RunConfig
 from training.scores import Scores
-from training.trainer import CONFIG, Data, Run, build, load_config, open_data, save_config
+from training.trainer import Data, Run, build, open_data
 from training.update import Learner
 
 DRY_RUN_UPDATES = 4
+INTERRUPTED = 130  # the exit code of a program ended by Ctrl-C
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,16 @@ class TrainCommand:
     data: Path | None = None
     """Recordings to train on, from python -m tools.record."""
     resume: bool = False
-    """Go on with the run in --out, with its own configuration; only --updates may be changed."""
+    """Go on with the run in --out, in every way as it was unless said otherwise here. Of the
+    recipe only --updates may change."""
     dry_run: bool = False
     """Say what would be done, with parameters, memory and time measured here; train nothing."""
-    name: str | None = None
+    name: str = ""
     """The cartridge's short name; by default the game's."""
     evaluate_every: int = 500
     """Updates between evaluations on held-out episodes."""
+    checkpoint_seconds: float = 60.0
+    """Time between checkpoints: a run that is killed loses at most so much."""
     memory_gb: float = 4.0
     """Decoded recordings kept in memory, at most."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -57,73 +63,115 @@ class TrainCommand:
     """Whether to use torch's compiler; auto measures."""
     config: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
 
+    def __post_init__(self) -> None:
+        run_config.check_pace(self.evaluate_every, self.checkpoint_seconds, self.memory_gb)
 
-def main() -> None:
-    """Parse the command line and train."""
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, by default this program's own, and train."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     keep_freed_memory()
-    train(tyro.cli(TrainCommand))
+    command = tyro.cli(TrainCommand, args=arguments, prog="python -m tools.train")
+    said = shlex.join(["python", "-m", "tools.train", *arguments])
+    if not command.resume:
+        return train(command, said)
+    saved = run_config.load(command.out)
+    # What is not said again is as it was.
+    command = tyro.cli(TrainCommand, args=arguments, default=_command_of(saved, command.out))
+    _check_recipe(command.config, saved.train)
+    return train(command, said, saved)
 
 
-def train(command: TrainCommand) -> None:
-    """Train as asked for; raises UserError for what cannot be done."""
+def train(command: TrainCommand, said: str, saved: RunConfig | None = None) -> int:
+    """Train as asked for; the exit code.
+
+    said: the command line, for the cartridge's card. saved: of the run that goes on.
+    Raises UserError for what cannot be done, before anything is written.
+    """
+    if command.data is None:
+        raise UserError("--data is needed: a folder of recordings to train on")
+    if saved is None and not command.dry_run and (command.out / run_config.NAME).exists():
+        raise UserError(
+            f"{command.out} already holds a run; add --resume to go on with it, "
+            "or choose another folder"
+        )
+    place = command.out / "cartridge"
+    check_place(place)
     device = _device(command.device)
-    config, folder, saved_choice = _what_to_train(command)
-    data = open_data(folder, config, command.memory_gb)
-    learner = build(config, data, device)
+    data = open_data(command.data, command.config, command.memory_gb)
     name = command.name or data.store.info.game
-    if saved_choice:
-        choice = saved_choice
-    else:
-        print("measuring how this machine trains fastest ...", flush=True)
-        choice = speed.choose(learner.denoiser, config, command.precision, command.compile)
-    print(f"training on {device.type} in {choice.why}")
+    world = describe_world(name, command.config, data)
+    learner = build(command.config, data, device)
+    config = RunConfig(
+        train=command.config,
+        data=str(command.data),
+        choice=_choice(command, learner, saved),
+        device=device.type,
+        name=name,
+        evaluate_every=command.evaluate_every,
+        checkpoint_seconds=command.checkpoint_seconds,
+        memory_gb=command.memory_gb,
+        commands=(*saved.commands, said) if saved else (said,),
+    )
+    print(f"training on {device.type} in {config.choice.why}")
     _describe(config, data, learner)
-    if command.dry_run:
-        _estimate(config, data, learner, choice)
-        return
-    save_config(command.out, config, data=str(folder), choice=dataclasses.asdict(choice))
     made_by = {
-        "commands": [shlex.join(["python", "-m", "tools.train", *sys.argv[1:]])],
-        "trained_on": f"{device.type}, {choice.why}",
+        "commands": list(config.commands),
+        "trained_on": f"{device.type}, {config.choice.why}",
     }
 
-    def on_evaluation(learner: Learner, scores: Scores, updates: int) -> None:
-        export(command.out / "cartridge", name, learner, data, scores, updates, made_by)
+    def on_evaluation(scores: Scores, updates: int) -> None:
+        export(place, world, learner, data, scores, updates, made_by)
 
-    run = Run(command.out, learner, data, choice, command.evaluate_every, on_evaluation)
-    state = checkpoint.load(command.out) if command.resume else None
-    if state:
+    run = Run(command.out, config, learner, data, on_evaluation)
+    if saved and (state := checkpoint.load(command.out)):
         run.restore(state)
+        if run.done >= run.updates != saved.train.updates:
+            raise UserError(f"the run made {run.done} updates already; --updates must be more")
         print(f"going on after update {run.done}")
-    run.train()
-    print(f"done: play it with python play.py {command.out / 'cartridge'}")
+    if command.dry_run:
+        _estimate(run, data)
+        return 0
+    run_config.save(command.out, config)
+    if not run.train():
+        again = shlex.join(["python", "-m", "tools.train", "--out", str(command.out), "--resume"])
+        print(f"stopped after {run.done} of {run.updates} updates; go on with: {again}")
+        return INTERRUPTED
+    print(f"done: play it with python play.py {place}")
+    return 0
 
 
-def _what_to_train(command: TrainCommand) -> tuple[TrainConfig, Path, speed.Choice | None]:
-    """The configuration, the recordings, and for a resumed run how it was run so far."""
-    if command.evaluate_every < 1:
-        raise UserError("--evaluate-every must be 1 or more")
-    if not command.resume:
-        if command.data is None:
-            raise UserError("--data is needed: a folder of recordings to train on")
-        if not command.dry_run and (command.out / CONFIG).exists():
-            raise UserError(
-                f"{command.out} already holds a run; add --resume to go on with it, "
-                "or choose another folder"
-            )
-        return command.config, command.data, None
-    config, more = load_config(command.out)
-    given = {f.name: getattr(command.config, f.name) for f in dataclasses.fields(TrainConfig)}
-    for key, default in TrainConfig().to_json().items():
-        if key != "updates" and given[key] not in (default, getattr(config, key)):
-            flag = key.replace("_", "-")
-            raise UserError(f"--{flag} cannot change when a run is resumed; only --updates can")
-    if command.config.updates != TrainConfig().updates:
-        config = dataclasses.replace(config, updates=command.config.updates)
-    try:
-        return config, command.data or Path(more["data"]), speed.Choice(**more["choice"])
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{command.out / CONFIG} is not a run's configuration") from error
+def _command_of(saved: RunConfig, out: Path) -> TrainCommand:
+    """The command that would begin a run just as it was begun."""
+    return TrainCommand(
+        out=out,
+        data=Path(saved.data),
+        name=saved.name,
+        evaluate_every=saved.evaluate_every,
+        checkpoint_seconds=saved.checkpoint_seconds,
+        memory_gb=saved.memory_gb,
+        device="cuda" if saved.device == "cuda" else "cpu",
+        precision=saved.choice.precision,
+        compile="on" if saved.choice.compiled else "off",
+        config=saved.train,
+    )
+
+
+def _check_recipe(asked: TrainConfig, saved: TrainConfig) -> None:
+    """UserError if anything but the number of updates differs."""
+    for name, value in dataclasses.asdict(saved).items():
+        if name != "updates" and getattr(asked, name) != value:
+            raise UserError(f"{flag(name)} cannot change when a run is resumed; only --updates can")
+
+
+def _choice(command: TrainCommand, learner: Learner, saved: RunConfig | None) -> speed.Choice:
+    """As saved if that is what is asked for, else as measured now."""
+    if saved and saved.device == learner.device.type:
+        asked = (command.precision, command.compile)
+        if asked == (saved.choice.precision, "on" if saved.choice.compiled else "off"):
+            return saved.choice
+    print("measuring how this machine trains fastest ...", flush=True)
+    return speed.choose(learner.denoiser, command.config, command.precision, command.compile)
 
 
 def _device(name: str) -> torch.device:
@@ -134,9 +182,9 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _describe(config: TrainConfig, data: Data, learner: Learner) -> None:
-    for key, value in config.to_json().items():
-        print(f"  {key:22s} {value}")
+def _describe(config: RunConfig, data: Data, learner: Learner) -> None:
+    for name, value in dataclasses.asdict(config.train).items():
+        print(f"  {name:22s} {value}")
     denoiser, head = (
         sum(p.numel() for p in network.parameters()) / 1e6
         for network in (learner.denoiser, learner.head)
@@ -146,25 +194,28 @@ def _describe(config: TrainConfig, data: Data, learner: Learner) -> None:
         f"{data.store.folder}: {len(data.training)} episodes with {data.steps} steps to train on, "
         f"{len(data.held_out)} episodes held out"
     )
+    for reason in data.store.skipped.values():
+        print(f"left out: {reason}")
 
 
-def _estimate(config: TrainConfig, data: Data, learner: Learner, choice: speed.Choice) -> None:
+def _estimate(run: Run, data: Data) -> None:
     """Time a few real updates and print what the whole run would take."""
-    run = Run(Path(), learner, data, choice, 1, lambda *_: None)
-    speed.apply(learner.denoiser, choice)
+    learner = run.learner
     times = [
         speed.measured(partial(learner.update, index, run.fresh[index]), learner.device)
-        for index in range(DRY_RUN_UPDATES)
+        for index in range(run.done, run.done + DRY_RUN_UPDATES)
     ]
     seconds = statistics.median(times[1:])
     if learner.device.type == "cuda":
-        memory = torch.cuda.max_memory_allocated() / 1e9
-    else:
-        memory = psutil.Process(os.getpid()).memory_info().rss / 1e9
-    hours, minutes = divmod(round(seconds * config.updates / 60), 60)
-    print(f"memory {memory:.1f} GB; an update of {config.batch} examples takes {seconds:.2f} s")
-    print(f"{config.updates} updates would take about {hours} h {minutes:02d} min here")
+        print(f"GPU memory {torch.cuda.max_memory_allocated() / 1e9:.1f} GB")
+    memory = psutil.Process().memory_info().rss / 1e9
+    recordings = min(data.decoded_gb, run.config.memory_gb)
+    print(f"memory {memory:.1f} GB, and up to {recordings:.1f} GB more for decoded recordings")
+    print(f"an update of {learner.config.batch} examples takes {seconds:.2f} s")
+    left = run.updates - run.done
+    hours, minutes = divmod(round(seconds * left / 60), 60)
+    print(f"{left} updates would take about {hours} h {minutes:02d} min here")
 
 
 if __name__ == "__main__":
-    run_main(lambda: main())
+    run_main(main)

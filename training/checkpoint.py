@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from base.errors import UserError
-from base.files import replacing
+from base.files import write_bytes
 
 NAME = "checkpoint.pt"
 
 
 def save(run: Path, state: dict[str, Any]) -> None:
-    """Replace the run's checkpoint by `state` (tensors, numbers, lists and dicts of them)."""
-    with replacing(run / NAME) as temporary:
-        torch.save(state, temporary)
+    """Replace the run's checkpoint by `state` (tensors, numbers, lists and dicts of them).
+
+    Raises UserError when the disk refuses; the checkpoint before stays.
+    """
+    # Made in memory: on a full disk torch's own writing ends in riddles.
+    made = io.BytesIO()
+    torch.save(state, made)
+    write_bytes(run / NAME, made.getvalue())
 
 
 def load(run: Path) -> dict[str, Any] | None:
@@ -33,6 +39,6 @@ def load(run: Path) -> dict[str, Any] | None:
         raise UserError(
             f"{path} cannot be read as a checkpoint; remove it to start the run over"
         ) from error
-    if not isinstance(state, dict) or "update" not in state:
+    if not isinstance(state, dict) or set(state) != {"update", "learner"}:
         raise UserError(f"{path} is not a checkpoint of this program; remove it to start over")
     return state

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
-from typing import Any
+import math
+from dataclasses import dataclass, fields
 
 from base.errors import UserError
 from models.denoiser import DenoiserConfig, Target
 from models.reward_end import RewardEndConfig
+from models.sampler import check_sigmas
 from models.unet import UNetConfig
+
+LARGEST_SEED = 2**32 - 1
+POSITIVE = (
+    "updates", "batch", "stream_steps", "context", "head_channels", "changed_weight",
+    "learning_rate", "muon_learning_rate", "gradient_clip",
+)  # fmt: skip
+NOT_NEGATIVE = (
+    "streams", "share_first", "share_later", "sigma_scale", "context_noise", "weight_decay",
+    "warmup", "cooldown", "ema", "seed",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -17,6 +27,7 @@ class TrainConfig:
     """The recipe for a world model that plays in a few denoising steps.
 
     Every value was measured on two CPU cores with Breakout; the notes say what it is for.
+    Raises UserError for values that nothing can be trained with.
     """
 
     updates: int = 12_000
@@ -75,54 +86,50 @@ class TrainConfig:
     """Decides examples, noise and initial weights."""
 
     def __post_init__(self) -> None:
-        if self.updates < 1 or self.batch < 1:
-            raise UserError("--updates and --batch must be 1 or more")
-        if not 0 <= self.streams < self.batch:
-            raise UserError(f"--streams must be 0 to {self.batch - 1}, fewer than --batch")
-        if self.stream_steps < 1:
-            raise UserError("--stream-steps must be 1 or more")
-        if not self.sigmas or min(self.sigmas) <= 0:
-            raise UserError("--sigmas must be one or more positive noise levels")
-        if list(self.sigmas) != sorted(set(self.sigmas), reverse=True):
-            raise UserError("--sigmas must fall")
-        if not 0 <= self.share_first + self.share_later <= 1:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UserError(f"{flag(field.name)} must be a finite number, not {value}")
+        for name in POSITIVE:
+            if not getattr(self, name) > 0:
+                raise UserError(f"{flag(name)} must be more than 0, not {getattr(self, name)}")
+        for name in NOT_NEGATIVE:
+            if not getattr(self, name) >= 0:
+                raise UserError(f"{flag(name)} must not be negative, and {getattr(self, name)} is")
+        if self.streams >= self.batch:
+            raise UserError(f"--streams must be fewer than --batch: {self.batch - 1} at most")
+        try:
+            check_sigmas(self.sigmas)
+        except ValueError as error:
+            raise UserError(f"--sigmas: {error}") from error
+        if self.share_first + self.share_later > 1:
             raise UserError("--share-first and --share-later must add up to 1 or less")
-        if not 0 <= self.ema < 1 or not 0 <= self.cooldown <= 1:
-            raise UserError("--ema and --cooldown must be shares between 0 and 1")
-        if min(self.learning_rate, self.muon_learning_rate) <= 0:
-            raise UserError("learning rates must be positive")
+        if self.ema >= 1 or self.cooldown > 1:
+            raise UserError("--ema must be less than 1, and --cooldown not more")
+        if self.seed > LARGEST_SEED:
+            raise UserError(f"--seed must be at most {LARGEST_SEED}")
 
     def denoiser(self, height: int, width: int, actions: int) -> DenoiserConfig:
-        """The denoiser for frames of a size and action vectors of a width."""
-        try:
-            unet = UNetConfig(
-                channels=self.channels,
-                depths=self.depths,
-                attention=(False,) * len(self.channels),
-                cond=self.cond,
-                patch=self.patch,
-            )
-            return DenoiserConfig(
-                height, width, self.context, actions, self.target, self.sigma_data, unet
-            )
-        except ValueError as error:
-            raise UserError(f"this network cannot be built: {error}") from error
+        """The denoiser for frames of a size and action vectors of a width.
+
+        Raises ValueError for a network that cannot be built.
+        """
+        unet = UNetConfig(
+            channels=self.channels,
+            depths=self.depths,
+            attention=(False,) * len(self.channels),
+            cond=self.cond,
+            patch=self.patch,
+        )
+        return DenoiserConfig(
+            height, width, self.context, actions, self.target, self.sigma_data, unet
+        )
 
     def reward_end(self, height: int, width: int) -> RewardEndConfig:
         """The reward and ending head for frames of a size; it looks at three frames."""
         return RewardEndConfig(height, width, min(3, self.context + 1), self.head_channels)
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain data; `from_json` reads it."""
-        return dataclasses.asdict(self)
 
-    @staticmethod
-    def from_json(data: dict[str, Any]) -> TrainConfig:
-        """Read what `to_json` wrote. Raises UserError on anything else."""
-        try:
-            values: dict[str, Any] = {
-                k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
-            }
-            return TrainConfig(**values)
-        except TypeError as error:
-            raise UserError(f"this is not a training configuration: {error}") from error
+def flag(name: str) -> str:
+    """The command line's name of a field."""
+    return f"--{name.replace('_', '-')}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from datasets.segments import Segments
+from base.errors import UserError
 from engine.video import contact_sheet
 from models import cartridge
 from models.manifest import Manifest, SamplerConfig
+from training.config import TrainConfig
 from training.scores import Scores
 from training.trainer import Data
 from training.update import Learner
@@ -23,9 +26,31 @@ STARTS = 32
 LICENCE = "MIT (weights); the pictures show the recorded game and belong to its makers"
 
 
+def describe_world(name: str, config: TrainConfig, data: Data) -> Manifest:
+    """The manifest of the cartridge that a run will make, without what only the run can tell.
+
+    name: its short name. Raises UserError for a world that no cartridge can hold.
+    """
+    info, (height, width, _) = data.store.info, data.store.frame_shape
+    try:
+        return Manifest(
+            name=name,
+            title=name.replace("_", " ").title(),
+            denoiser=config.denoiser(height, width, info.actions.size),
+            reward_end=config.reward_end(height, width),
+            actions=info.actions,
+            rate_fps=info.rate_fps,
+            sampler=SamplerConfig("euler", config.sigmas),
+            licence=LICENCE,
+            source={"data": describe(data), "training": dataclasses.asdict(config)},
+        )
+    except ValueError as error:
+        raise UserError(f"this network cannot be built: {error}") from error
+
+
 def export(
     path: Path,
-    name: str,
+    world: Manifest,
     learner: Learner,
     data: Data,
     scores: Scores,
@@ -34,27 +59,17 @@ def export(
 ) -> None:
     """Write the averaged weights as the cartridge `path`, replacing an older one there.
 
-    Its starting contexts come from held-out episodes. made_by: commands and the like, for its
-    card. Raises UserError when the disk refuses or something else is in the way.
+    world: as `describe_world` made it. Starting contexts come from held-out episodes.
+    made_by: commands and the like, for its card; plain data.
+    Raises UserError when the disk refuses or something else is in the way.
     """
-    config, info = learner.config, data.store.info
-    frames, actions = starting_contexts(data, config.context)
-    manifest = Manifest(
-        name=name,
-        title=name.replace("_", " ").title(),
-        denoiser=learner.denoiser.config,
-        reward_end=learner.head.config,
-        actions=info.actions,
-        rate_fps=info.rate_fps,
-        sampler=SamplerConfig("euler", config.sigmas),
-        licence=LICENCE,
-        metrics={
-            "updates": updates,
-            "held_out_psnr_1": round(scores.psnr_1, 3),
-            "held_out_psnr_n": round(scores.psnr_n, 3),
-        },
-        source={**made_by, "data": describe(data), "training": config.to_json()},
-    )
+    metrics = {
+        "updates": updates,
+        "held_out_psnr_1": round(scores.psnr_1, 3),
+        "held_out_psnr_n": round(scores.psnr_n, 3),
+    }
+    manifest = dataclasses.replace(world, metrics=metrics, source={**made_by, **world.source})
+    frames, actions = starting_contexts(data, world.denoiser.context)
     encoded, preview = cv2.imencode(
         ".png", cv2.cvtColor(contact_sheet([f[-1] for f in frames], 4, 2), cv2.COLOR_RGB2BGR)
     )
@@ -72,15 +87,15 @@ def export(
     )
 
 
-def starting_contexts(data: Data, length: int) -> tuple[np.ndarray, np.ndarray]:
+def starting_contexts(data: Data, length: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Up to STARTS contexts of held-out episodes, spread evenly over all of their moments.
 
-    Returns frames uint8 (S, T, H, W, 3) and actions float32 (S, T, A).
+    From each of them the game went on for as long as evaluations dream, so no start is a game
+    about to end. Returns frames uint8 (S, T, H, W, 3) and actions float32 (S, T, A).
     """
-    segments = Segments(data.store, data.held_out, length)
-    chosen = np.linspace(0, len(segments) - 1, min(STARTS, len(segments))).astype(int)
-    windows = [segments[int(i)].window for i in np.unique(chosen)]
-    return np.stack([w.frames for w in windows]), np.stack([w.actions for w in windows])
+    windows = [segment.window for segment in data.scored.spread(STARTS)]
+    frames = np.stack([window.frames[:length] for window in windows])
+    return frames, np.stack([window.actions[:length] for window in windows])
 
 
 def describe(data: Data) -> dict[str, Any]:

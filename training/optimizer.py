@@ -69,8 +69,11 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 
 
 def build(model: nn.Module, lr: float, muon_lr: float, weight_decay: float) -> list[Optimizer]:
-    """The optimisers of a model. Biases, norms and embeddings are not decayed; the first and
-    last convolution, where features meet pixels, go to AdamW."""
+    """The optimisers of a model with hidden convolutions: AdamW and Muon.
+
+    Biases, norms and embeddings are not decayed. The first and last convolution, where features
+    meet pixels, go to AdamW.
+    """
     muon, decayed, plain = [], [], []
     for name, parameter in model.named_parameters():
         if parameter.ndim == 4 and "conv_in" not in name and "conv_out" not in name:
@@ -81,11 +84,14 @@ def build(model: nn.Module, lr: float, muon_lr: float, weight_decay: float) -> l
             plain.append(parameter)
     groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
     adam = AdamW(groups, lr=lr, weight_decay=weight_decay, eps=1e-8)
-    return [adam, Muon(muon, muon_lr, weight_decay)] if muon else [adam]
+    return [adam, Muon(muon, muon_lr, weight_decay)]
 
 
 def schedule(update: int, updates: int, warmup: int, cooldown: float) -> float:
-    """Share of the full learning rate at an update (from 0): up, level, then down to 0."""
+    """Share of the full learning rate at an update (from 0): up, level, then down towards 0.
+
+    warmup: updates that it rises over; cooldown: share of all updates that it falls over.
+    """
     rise = (update + 1) / max(1, warmup)
     fall = (updates - update) / max(1.0, cooldown * updates)
     return min(1.0, rise, fall)

@@ -10,23 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from datasets.batches import Batch, collate
-from datasets.segments import Segments
-from datasets.store import Store
+from datasets.batches import Batch
 from models.denoiser import Denoiser
 from models.frames import to_float, to_uint8
 
-PEAK_DB_MSE = 1e-6  # of [0, 1]: two equal frames count as 60 dB, not as infinitely alike
-
-
-def starts(store: Store, episodes: Sequence[int], length: int, count: int) -> list[Batch]:
-    """Windows of `length` frames, up to `count`, spread evenly over some episodes; one each."""
-    segments = Segments(store, episodes, length)
-    chosen = np.linspace(0, len(segments) - 1, min(count, len(segments))).astype(int)
-    return [collate([segments[int(i)]]) for i in np.unique(chosen)]
+LEAST_ERROR = 1e-6  # mean square, of [0, 1]: equal frames count as 60 dB, not as infinitely alike
+STRIP_FRAMES, STRIP_ROWS = 12, 4
+GREY = 90
 
 
 @torch.no_grad()
@@ -57,7 +51,7 @@ def dream(
 def psnr(frames: Tensor, others: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in dB of uint8 (..., C, H, W) frames against others: (...)."""
     error = ((frames.float() - others.float()) / 255).square().mean(dim=(-3, -2, -1))
-    return -10 * error.clamp(min=PEAK_DB_MSE).log10()
+    return -10 * error.clamp(min=LEAST_ERROR).log10()
 
 
 @dataclass(frozen=True)
@@ -75,14 +69,10 @@ class Scores:
     strip: NDArray[np.uint8]
 
 
-def score(
-    denoiser: Denoiser, windows: Sequence[Batch], sigmas: Sequence[float], strip_frames: int = 12
-) -> Scores:
-    """Dream through recorded windows of T + N frames, one batch of all, from one seed."""
+def score(denoiser: Denoiser, windows: Batch, sigmas: Sequence[float]) -> Scores:
+    """Dream through recorded windows of T + N frames, all at once and from one seed."""
     device = next(denoiser.parameters()).device
-    frames = torch.cat([window.frames for window in windows])
-    actions = torch.cat([window.actions for window in windows])
-    length = denoiser.config.context
+    frames, actions, length = windows.frames, windows.actions, denoiser.config.context
     dreamed = dream(
         denoiser,
         frames[:, :length].to(device),
@@ -96,14 +86,17 @@ def score(
         psnr_n=psnr(dreamed[:, -1], true[:, -1]).mean().item(),
         still_1=psnr(last, true[:, 0]).mean().item(),
         still_n=psnr(last, true[:, -1]).mean().item(),
-        strip=strip(true, dreamed, strip_frames),
+        strip=strip(true, dreamed),
     )
 
 
-def strip(true: Tensor, dreamed: Tensor, count: int, rows: int = 4) -> NDArray[np.uint8]:
-    """Pairs of rows, recorded above dreamed, of `count` frames spread over (B, N, C, H, W)."""
-    steps = np.linspace(0, true.shape[1] - 1, min(count, true.shape[1])).astype(int)
-    pairs = torch.stack((true[:rows, steps], dreamed[:rows, steps]), dim=1)
-    pairs = torch.nn.functional.pad(pairs, (1, 1, 1, 1), value=90)
+def strip(true: Tensor, dreamed: Tensor) -> NDArray[np.uint8]:
+    """Pairs of rows, recorded above dreamed, of some frames of uint8 (B, N, C, H, W) each.
+
+    Up to STRIP_FRAMES frames spread evenly over N, of the first STRIP_ROWS of B.
+    """
+    steps = np.linspace(0, true.shape[1] - 1, min(STRIP_FRAMES, true.shape[1])).astype(int)
+    pairs = torch.stack((true[:STRIP_ROWS, steps], dreamed[:STRIP_ROWS, steps]), dim=1)
+    pairs = F.pad(pairs, (1, 1, 1, 1), value=GREY)  # a line around every frame
     b, two, n, c, h, w = pairs.shape
     return pairs.permute(0, 1, 4, 2, 5, 3).reshape(b * two * h, n * w, c).numpy()

@@ -10,19 +10,20 @@ from typing import Literal
 
 import torch
 
+from base.errors import UserError
 from models.denoiser import Denoiser
 from training.config import TrainConfig
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+Precision = Literal["fp32", "bf16"]
 TRIALS = 3
 WORTH_COMPILING_S = 120  # a run shorter than this is over before a compiler has paid for itself
 
 
 @dataclass(frozen=True)
 class Choice:
-    """precision: fp32 or bf16 (autocast); compiled: by torch's compiler; why: one line."""
+    """How to train: precision (bf16 by autocast), whether compiled by torch, and why: one line."""
 
-    precision: str
+    precision: Precision
     compiled: bool
     why: str
 
@@ -30,45 +31,53 @@ class Choice:
 def choose(
     denoiser: Denoiser,
     config: TrainConfig,
-    precision: Literal["auto", "fp32", "bf16"] = "auto",
+    precision: Precision | Literal["auto"] = "auto",
     compiled: Literal["auto", "on", "off"] = "auto",
 ) -> Choice:
     """Time forward and backward passes of one batch each way; leave the denoiser set up so.
 
-    What is not "auto" is taken as given. No weight changes.
+    What is not "auto" is taken as given. No weight changes. Raises UserError where compiling is
+    asked for and does not work.
     """
-    times: dict[str, float] = {}
-    names = list(PRECISIONS) if precision == "auto" else [precision]
-    for name in names:
-        times[name] = _seconds(denoiser, config, name)
+    names: tuple[Precision, ...] = ("fp32", "bf16") if precision == "auto" else (precision,)
+    times = {name: _seconds(denoiser, config, name) for name in names}
     best = min(names, key=lambda name: times[name])
     said = [f"{name} {times[name]:.2f} s" for name in names]
     worth = times[best] * config.updates > WORTH_COMPILING_S
-    use = compiled == "on"
+    use = False
     if compiled == "on" or (compiled == "auto" and worth):
-        denoiser.unet.compile()
+        set_compiled(denoiser, True)
         try:
             seconds = _seconds(denoiser, config, best)
-        except Exception as error:  # no compiler, or one that fails: eager still works
-            denoiser.unet._compiled_call_impl = None
-            use = False
+        except Exception as error:  # no compiler, or one that fails, in many ways
+            if compiled == "on":
+                raise UserError(
+                    f"torch cannot compile here ({type(error).__name__}); use --compile off"
+                ) from error
             said.append(f"compiling failed ({type(error).__name__})")
         else:
             said.append(f"{best} compiled {seconds:.2f} s")
             use = compiled == "on" or seconds < times[best]
-            if not use:
-                denoiser.unet._compiled_call_impl = None
+    set_compiled(denoiser, use)
     why = f"{best}{', compiled' if use else ''} (a batch takes {', '.join(said)})"
     return Choice(best, use, why)
 
 
-def apply(denoiser: Denoiser, choice: Choice) -> None:
-    """Set a denoiser up as chosen before, without measuring."""
-    if choice.compiled:
-        denoiser.unet.compile()
+def set_compiled(denoiser: Denoiser, on: bool) -> None:
+    """Have the U-Net compiled when it is next called, or not; asking twice changes nothing."""
+    unet = denoiser.unet
+    if not on:
+        unet._compiled_call_impl = None  # torch has no public way back
+    elif unet._compiled_call_impl is None:
+        unet.compile()
 
 
-def _seconds(denoiser: Denoiser, config: TrainConfig, precision: str) -> float:
+def autocast(device: torch.device, precision: Precision) -> torch.autocast:
+    """The context in which networks run at a precision; fp32 is torch's own."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+def _seconds(denoiser: Denoiser, config: TrainConfig, precision: Precision) -> float:
     """Median seconds of a forward and backward pass of one batch, after a first one."""
     device = next(denoiser.parameters()).device
     d, b = denoiser.config, config.batch
@@ -78,8 +87,7 @@ def _seconds(denoiser: Denoiser, config: TrainConfig, precision: str) -> float:
     sigma = torch.full((b,), config.sigmas[0], device=device)
 
     def trial() -> None:
-        dtype = PRECISIONS[precision]
-        with torch.autocast(device.type, dtype, dtype != torch.float32):
+        with autocast(device, precision):
             losses, _ = denoiser.loss(frame, sigma, context[:, 0], context, actions)
         losses.mean().backward()
         denoiser.zero_grad(set_to_none=True)

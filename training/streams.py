@@ -23,17 +23,25 @@ LOST_FLOOR = 0.5  # summed squared error that is always forgiven, in units of [-
 
 
 class Streams:
-    """S dreams along recorded episodes; `segments` gives windows of T + 1 frames."""
+    """S dreams along recorded episodes.
+
+    segments:   gives windows of T + 1 frames.
+    most_steps: a dream is started over when it is this old.
+    seed:       decides, with an update's number, where dreams start.
+    places:     int64 (S, 2), episode and first frame of the window that comes next.
+    ages:       int64 (S,), steps dreamed so far, or -1 for a dream to be started.
+    context:    uint8 (S, T, C, H, W), each dream's own last frames.
+    """
 
     def __init__(self, segments: Segments, count: int, most_steps: int, seed: int) -> None:
         self.segments = segments
         self.most_steps = most_steps
         self.seed = seed
-        self.places = torch.zeros(count, 2, dtype=torch.int64)  # episode, first frame
-        self.ages = torch.full((count,), -1)  # steps dreamed so far; -1: to be started
-        channels_last = segments.store.frame_shape
-        shape = (channels_last[2], channels_last[0], channels_last[1])
-        self.context = torch.zeros(count, segments.length - 1, *shape, dtype=torch.uint8)
+        self.places = torch.zeros(count, 2, dtype=torch.int64)
+        self.ages = torch.full((count,), -1)
+        height, width, channels = segments.store.frame_shape
+        shape = (count, segments.length - 1, channels, height, width)
+        self.context = torch.zeros(shape, dtype=torch.uint8)
 
     def batch(self, update: int) -> Batch:
         """The streams' recorded windows for an update; those to be started are placed first."""
@@ -55,7 +63,8 @@ class Streams:
     def advance(self, dreamed: Tensor, recorded: Tensor) -> None:
         """Take the dreamed frames (S, C, H, W) uint8 into the contexts and move on a step.
 
-        recorded: (S, T + 1, C, H, W) uint8, the windows that `batch` gave.
+        recorded: (S, T + 1, C, H, W) uint8, the windows that `batch` gave. Dreams that are lost,
+        old enough or at their episode's end are to be started anew.
         """
         still = _squared_error(recorded[:, -2], recorded[:, -1])
         lost = _squared_error(dreamed, recorded[:, -1]) > LOST_SHARE * still + LOST_FLOOR
@@ -63,19 +72,35 @@ class Streams:
         self.places[:, 1] += 1
         self.ages += 1
         for i, (episode, first) in enumerate(self.places.tolist()):
-            # The window after the next step needs a frame more than the episode may have.
-            over = first + self.segments.length > self.segments.store.length(episode) + 1
+            over = not self._is_place(episode, first)
             if over or bool(lost[i]) or self.ages[i] >= self.most_steps:
                 self.ages[i] = -1
 
     def state_dict(self) -> dict[str, Tensor]:
-        """All that `load_state_dict` needs to go on exactly."""
+        """All that `load_state_dict` needs to go on exactly; to be saved before going on."""
         return {"places": self.places, "ages": self.ages, "context": self.context}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on where `state_dict` was taken."""
+        """Go on where `state_dict` was taken.
+
+        Raises ValueError for the state of other streams, or of other recordings.
+        """
+        for name, now in self.state_dict().items():
+            if state[name].shape != now.shape or state[name].dtype != now.dtype:
+                raise ValueError(f"the dreams' {name} are {tuple(state[name].shape)}")
+        for place, age in zip(state["places"].tolist(), state["ages"].tolist(), strict=True):
+            if age >= 0 and not self._is_place(*place):
+                raise ValueError("a dream goes on where nothing is recorded")
         self.places, self.ages, self.context = (
             state[name].clone() for name in ("places", "ages", "context")
+        )
+
+    def _is_place(self, episode: int, first: int) -> bool:
+        """Whether a whole window can be read there."""
+        store = self.segments.store
+        return (
+            0 <= episode < len(store)
+            and 0 <= first <= store.length(episode) + 1 - self.segments.length
         )
 
 

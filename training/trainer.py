@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from base.errors import UserError
-from base.files import write_text
-from datasets.batches import Batches, prefetch
+from base.interrupts import ctrl_c
+from datasets.batches import Batches, collate, prefetch
 from datasets.segments import Segments
 from datasets.store import Store
 from engine.video import write_png
@@ -24,32 +24,43 @@ from models.denoiser import Denoiser
 from models.reward_end import RewardEnd
 from training import checkpoint
 from training.config import TrainConfig
-from training.scores import Scores, score, starts
-from training.speed import PRECISIONS, Choice, apply
+from training.run_config import RunConfig
+from training.scores import Scores, score
+from training.speed import autocast, set_compiled
 from training.streams import Streams
-from training.update import Learner
+from training.update import Learner, Losses
 
-CONFIG = "config.json"
 DREAM_STEPS = 50
 SCORED_STARTS = 32
 LOG_EVERY = 10
-SAVE_EVERY_S = 60.0
 LEAST_STEPS = 1000
 
 
 @dataclass(frozen=True)
 class Data:
-    """A dataset made ready for training: windows to learn from and episodes held out."""
+    """A dataset made ready for training.
+
+    training, held_out: its episodes, by position: to learn from, and for testing alone.
+    segments: windows to learn from, of T + 1 frames.
+    scored:   windows to dream through at evaluations, from held-out episodes.
+    """
 
     store: Store
     training: list[int]
     held_out: list[int]
     segments: Segments
+    scored: Segments
 
     @property
     def steps(self) -> int:
         """Steps to learn from."""
         return sum(self.store.length(episode) for episode in self.training)
+
+    @property
+    def decoded_gb(self) -> float:
+        """What all frames take in memory."""
+        frames = sum(self.store.length(episode) + 1 for episode in range(len(self.store)))
+        return frames * math.prod(self.store.frame_shape) / 1e9
 
 
 def open_data(folder: Path, config: TrainConfig, memory_gb: float) -> Data:
@@ -66,16 +77,34 @@ def open_data(folder: Path, config: TrainConfig, memory_gb: float) -> Data:
             f"{folder} has {steps} steps to train on; record at least {LEAST_STEPS} "
             "(100000 make a good world)"
         )
-    return Data(store, training, held_out, Segments(store, training, config.context + 1))
+    longest = max(store.length(episode) + 1 for episode in held_out)
+    if longest <= config.context:
+        raise UserError(
+            f"the episodes of {folder} that are kept for testing have {longest} frames at most, "
+            f"and {config.context + 1} are needed; record longer ones"
+        )
+    return Data(
+        store,
+        training,
+        held_out,
+        Segments(store, training, config.context + 1),
+        Segments(store, held_out, min(longest, config.context + DREAM_STEPS)),
+    )
 
 
 def build(config: TrainConfig, data: Data, device: torch.device) -> Learner:
-    """New networks and everything that trains them, decided by the configured seed."""
+    """New networks and everything that trains them, decided by the configured seed.
+
+    Raises UserError for networks that cannot be built.
+    """
     height, width, _ = data.store.frame_shape
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        denoiser = Denoiser(config.denoiser(height, width, data.store.info.actions.size))
-        head = RewardEnd(config.reward_end(height, width))
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            denoiser = Denoiser(config.denoiser(height, width, data.store.info.actions.size))
+            head = RewardEnd(config.reward_end(height, width))
+    except ValueError as error:
+        raise UserError(f"this network cannot be built: {error}") from error
     layout = torch.channels_last  # which convolutions are quickest in, on CPUs and GPUs alike
     denoiser = denoiser.to(device, memory_format=layout)  # type: ignore[call-overload]
     streams = None
@@ -85,72 +114,96 @@ def build(config: TrainConfig, data: Data, device: torch.device) -> Learner:
 
 
 class Run:
-    """One run in its folder: config.json, checkpoint.pt, tensorboard/ and strips/.
+    """One run in its folder: checkpoint.pt, tensorboard/ and strips/.
 
-    on_evaluation: called with the learner and its scores after each evaluation.
+    on_evaluation: called with the scores of each evaluation and the number of updates done.
+    done: how many updates were made so far.
     """
 
     def __init__(
         self,
         folder: Path,
+        config: RunConfig,
         learner: Learner,
         data: Data,
-        choice: Choice,
-        evaluate_every: int,
-        on_evaluation: Callable[[Learner, Scores, int], None],
+        on_evaluation: Callable[[Scores, int], None],
     ) -> None:
-        self.folder, self.learner, self.data = folder, learner, data
-        self.config = learner.config
-        self.evaluate_every, self.on_evaluation = evaluate_every, on_evaluation
-        self.choice = choice
+        self.folder, self.config, self.learner = folder, config, learner
+        self.on_evaluation = on_evaluation
         self.done = 0
-        learner.precision = PRECISIONS[choice.precision]
-        length = self.config.context + DREAM_STEPS
-        longest = max(data.store.length(e) + 1 for e in data.held_out)
-        self.fresh = Batches(
-            data.segments, self.config.batch - self.config.streams, self.config.seed
-        )
-        self.scored = starts(data.store, data.held_out, min(length, longest), SCORED_STARTS)
+        recipe = config.train
+        self.fresh = Batches(data.segments, recipe.batch - recipe.streams, recipe.seed)
+        self.scored = collate(data.scored.spread(SCORED_STARTS))
+        learner.precision = config.choice.precision
+        set_compiled(learner.denoiser, config.choice.compiled)
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint's state."""
-        self.learner.load_state_dict(state["learner"])
-        self.done = state["update"]
+        """Go on from a checkpoint's state. Raises UserError if it is another kind of run's."""
+        try:
+            self.learner.load_state_dict(state["learner"])
+            self.done = int(state["update"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"{self.folder / checkpoint.NAME} does not fit the run's configuration and "
+                f"recordings: {reason}"
+            ) from error
 
-    def train(self) -> None:
-        """Train until all updates are done; a checkpoint is written at least every minute."""
-        apply(self.learner.denoiser, self.choice)
+    def train(self) -> bool:
+        """Train until all updates are done or Ctrl-C; whether they are done.
+
+        Raises UserError when the disk refuses and when training has gone astray; the last
+        checkpoint stays.
+        """
+        try:
+            with (
+                ctrl_c() as stopped,
+                # What a killed run logged after its last checkpoint is about to be logged again.
+                SummaryWriter(self.folder / "tensorboard", purge_step=self.done + 1) as board,
+                tqdm(total=self.updates, initial=self.done, unit="update") as bar,
+            ):
+                self._train(board, bar, stopped)
+        except OSError as error:
+            where = error.filename or self.folder
+            raise UserError(f"cannot write {where}: {error.strerror or error}") from error
+        return self.done >= self.updates
+
+    @property
+    def updates(self) -> int:
+        """How many updates are to be made in all."""
+        return self.config.train.updates
+
+    def _train(self, board: SummaryWriter, bar: tqdm, stopped: list[bool]) -> None:
         batches = prefetch(self.fresh, self.done)
         saved_at = time.monotonic()
-        with (
-            SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.done) as board,
-            tqdm(total=self.config.updates, initial=self.done, unit="update") as bar,
-        ):
-            try:
-                while self.done < self.config.updates:
-                    losses = self.learner.update(self.done, next(batches))
-                    self.done += 1
-                    bar.update()
-                    if self.done % LOG_EVERY == 0:
-                        bar.set_postfix(
-                            loss=f"{losses.recorded:.3f}", dream=f"{losses.dreamed:.3f}"
-                        )
-                        for name, value in dataclasses.asdict(losses).items():
-                            board.add_scalar(f"train/{name}", value, self.done)
-                    last = self.done == self.config.updates
-                    if self.done % self.evaluate_every == 0 or last:
-                        self.evaluate(board, bar)
-                    if last or time.monotonic() - saved_at > SAVE_EVERY_S:
-                        self.save()
-                        saved_at = time.monotonic()
-            except KeyboardInterrupt:
-                self.save()
-                raise UserError(
-                    f"stopped after {self.done} of {self.config.updates} updates; "
-                    f"go on with --out {self.folder} --resume"
-                ) from None
-            finally:
-                batches.close()
+        try:
+            while self.done < self.updates and not stopped:
+                losses = self.learner.update(self.done, next(batches))
+                self.done += 1
+                bar.update()
+                last = self.done == self.updates
+                self._log(losses, board, bar, last)
+                if last or self.done % self.config.evaluate_every == 0:
+                    self.evaluate(board, bar)
+                if time.monotonic() - saved_at >= self.config.checkpoint_seconds:
+                    self.save()
+                    saved_at = time.monotonic()
+            self.save()
+        finally:
+            batches.close()
+
+    def _log(self, losses: Losses, board: SummaryWriter, bar: tqdm, last: bool) -> None:
+        """Show and write an update's losses, now and then; UserError if they are no numbers."""
+        values = dataclasses.asdict(losses)
+        if not all(math.isfinite(value) for value in values.values()):
+            raise UserError(
+                f"training went astray at update {self.done}: a loss is not a finite number; "
+                "try lower learning rates"
+            )
+        if last or self.done % LOG_EVERY == 0:
+            bar.set_postfix(loss=f"{losses.recorded:.3f}", dream=f"{losses.dreamed:.3f}")
+            for name, value in values.items():
+                board.add_scalar(f"train/{name}", value, self.done)
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -159,37 +212,17 @@ class Run:
 
     def evaluate(self, board: SummaryWriter, bar: tqdm) -> None:
         """Score the averaged weights on held-out episodes; write figures and a picture strip."""
-        with torch.autocast(
-            self.learner.device.type,
-            self.learner.precision,
-            self.learner.precision != torch.float32,
-        ):
-            scores = score(self.learner.denoiser_ema, self.scored, self.config.sigmas)
+        denoiser = self.learner.denoiser_ema
+        with autocast(self.learner.device, self.learner.precision):
+            scores = score(denoiser, self.scored, self.config.train.sigmas)
         for name in ("psnr_1", "psnr_n", "still_1", "still_n"):
             board.add_scalar(f"held_out/{name}", getattr(scores, name), self.done)
         board.add_image("held_out/strip", scores.strip, self.done, dataformats="HWC")
         write_png(self.folder / "strips" / f"{self.done:06d}.png", scores.strip)
+        steps = self.scored.frames.shape[1] - denoiser.config.context
         bar.write(
             f"update {self.done}: held-out PSNR {scores.psnr_1:.2f} dB after a step (still "
-            f"picture {scores.still_1:.2f}), {scores.psnr_n:.2f} dB after "
-            f"{self.scored[0].frames.shape[1] - self.config.context} ({scores.still_n:.2f})"
+            f"picture {scores.still_1:.2f}), {scores.psnr_n:.2f} dB after {steps} "
+            f"({scores.still_n:.2f})"
         )
-        self.on_evaluation(self.learner, scores, self.done)
-
-
-def save_config(folder: Path, config: TrainConfig, **more: Any) -> None:
-    """Write a run's config.json: the configuration and what else it takes to resume."""
-    text = json.dumps({"train": config.to_json(), **more}, indent=2)
-    write_text(folder / CONFIG, text + "\n")
-
-
-def load_config(folder: Path) -> tuple[TrainConfig, dict[str, Any]]:
-    """Read what `save_config` wrote. Raises UserError if there is no such run."""
-    path = folder / CONFIG
-    try:
-        data = json.loads(path.read_text("utf-8"))
-        return TrainConfig.from_json(data.pop("train")), data
-    except FileNotFoundError as error:
-        raise UserError(f"there is no run to resume in {folder}: it has no {CONFIG}") from error
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise UserError(f"{path} is not a run's configuration: {error}") from error
+        self.on_evaluation(scores, self.done)

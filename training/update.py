@@ -16,6 +16,7 @@ from models.frames import to_float, to_uint8
 from models.reward_end import RewardEnd
 from training.config import TrainConfig
 from training.optimizer import build, schedule
+from training.speed import Precision, autocast
 from training.streams import Streams
 
 NETWORKS = ("denoiser", "head", "denoiser_ema", "head_ema")
@@ -23,7 +24,14 @@ NETWORKS = ("denoiser", "head", "denoiser_ema", "head_ema")
 
 @dataclass(frozen=True)
 class Losses:
-    """What one update reports: plain floats, averaged over the examples of each kind."""
+    """What one update reports: plain floats, averaged over the examples of each kind.
+
+    recorded, dreamed: the denoiser's loss after recorded contexts, and after its own (0 if there
+                       are no streams).
+    head:              the reward and ending head's loss.
+    gradient_norm:     the denoiser's, before clipping.
+    stream_age:        mean steps that the streams have dreamed.
+    """
 
     recorded: float
     dreamed: float
@@ -35,7 +43,8 @@ class Losses:
 class Learner:
     """The networks in training, their averages, their optimisers and the dreams they learn from.
 
-    denoiser, head: what is optimised. denoiser_ema: the averaged weights that will be played.
+    denoiser, head: what is optimised. denoiser_ema, head_ema: the averaged weights, which will be
+    played. precision: of the networks' arithmetic.
     """
 
     def __init__(
@@ -56,7 +65,7 @@ class Learner:
         ]
         self._rates = [[g["lr"] for g in optimizer.param_groups] for optimizer in self.optimizers]
         self.device = next(denoiser.parameters()).device
-        self.precision = torch.float32
+        self.precision: Precision = "fp32"
 
     def update(self, index: int, fresh: Batch) -> Losses:
         """Optimiser step number `index` (from 0) on a batch of recorded windows of T + 1 frames.
@@ -92,7 +101,10 @@ class Learner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken."""
+        """Go on where `state_dict` was taken.
+
+        Raises KeyError, RuntimeError or ValueError for what another kind of learner left.
+        """
         for name in NETWORKS:
             getattr(self, name).load_state_dict(state[name])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
@@ -122,7 +134,7 @@ class Learner:
         noise = [self._randn(target.shape, generator) for _ in config.sigmas]
         context = context + config.context_noise * self._randn(context.shape, generator)
         sigma = draw_sigmas(config, count, len(frames), generator).to(self.device)
-        with torch.autocast(self.device.type, self.precision, self.precision != torch.float32):
+        with autocast(self.device, self.precision):
             losses, estimate = self.denoiser.loss(
                 target, sigma, noise[0], context, batch.actions[:, :-1], config.changed_weight
             )
