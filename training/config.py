@@ -14,7 +14,8 @@ from models.unet import UNetConfig
 LARGEST_SEED = 2**32 - 1
 POSITIVE = (
     "updates", "batch", "stream_steps", "context", "head_channels", "changed_weight",
-    "learning_rate", "muon_learning_rate", "gradient_clip",
+    "learning_rate", "muon_learning_rate",
+    "head_learning_rate", "gradient_clip",
 )  # fmt: skip
 NOT_NEGATIVE = (
     "streams", "share_first", "share_later", "sigma_scale", "context_noise", "weight_decay",
@@ -72,6 +73,8 @@ class TrainConfig:
     """Of AdamW, for all but the convolutions' weights."""
     muon_learning_rate: float = 3e-3
     """Of Muon, for those."""
+    head_learning_rate: float = 3e-4
+    """Of AdamW, for the reward and ending head."""
     weight_decay: float = 0.01
     """Of both, on weights only."""
     warmup: int = 100

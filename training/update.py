@@ -61,7 +61,9 @@ class Learner:
                 config.muon_learning_rate,
                 config.weight_decay,
             ),
-            torch.optim.AdamW(head.parameters(), lr=config.learning_rate),
+            # Rewards and ends are rare: with Adam's usual long memory of gradients, the few large
+            # ones among many tiny ones make steps so large that training comes apart.
+            torch.optim.AdamW(head.parameters(), lr=config.head_learning_rate, betas=(0.9, 0.95)),
         ]
         self._rates = [[g["lr"] for g in optimizer.param_groups] for optimizer in self.optimizers]
         self.device = next(denoiser.parameters()).device
