@@ -20,7 +20,7 @@ from datasets.batches import Batch, collate
 from datasets.segments import Segment, Segments
 
 LOST_PATCH_PX = 3
-LOST_LIGHT = 2.0  # of [-1, 1], over a patch's pixels and channels: a white pixel and a half
+LOST_LIGHT = 1.4  # of [-1, 1], summed over a patch: of one colour, seven tenths of a pixel
 
 
 class Streams:
@@ -111,6 +111,6 @@ def _is_lost(dreamed: Tensor, recorded: Tensor) -> Tensor:
     over a frame, and things half a pixel off, cancel within a patch: from those there is a way
     back, and the dream is to learn it.
     """
-    off = (dreamed.float() - recorded.float()).sum(dim=1, keepdim=True) / 127.5
+    off = (dreamed.float() - recorded.float()) / 127.5
     light = F.avg_pool2d(off, LOST_PATCH_PX, stride=1) * LOST_PATCH_PX**2
     return light.abs().amax(dim=(1, 2, 3)) > LOST_LIGHT
