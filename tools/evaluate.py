@@ -71,7 +71,7 @@ def main() -> None:
     store = Store(config.data, memory_gb=1.0)
     check_fit(cartridge, store)
     runner = get_ready(cartridge, config.device, config.precision)
-    with tqdm(unit="frame", leave=False) as bar:
+    with tqdm(unit="frame", leave=False, disable=None) as bar:
         figures = measure(config, cartridge, runner, store, bar.update)
     about = {"cartridge": cartridge.manifest.name, "runtime": runner.choice.describe()}
     print(json.dumps({**about, **figures}) if config.json else table({**about, **figures}))
