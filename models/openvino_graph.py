@@ -238,6 +238,11 @@ def chunk(x: Symbol, chunks: int, dim: int = 0) -> tuple[Symbol, ...]:
     return tuple(Symbol(output) for output in parts.outputs())
 
 
+def split(x: Symbol, sizes: Sequence[int], dim: int = 0) -> tuple[Symbol, ...]:
+    parts = ops.variadic_split(node(x), dim % x.ndim, list(sizes))
+    return tuple(Symbol(output) for output in parts.outputs())
+
+
 def unbind(x: Symbol, dim: int = 0) -> tuple[Symbol, ...]:
     return tuple(squeeze(part, dim) for part in chunk(x, x.shape[dim], dim))
 
@@ -315,6 +320,7 @@ TRANSLATIONS: dict[str, Callable[..., Any]] = {
     "flatten": flatten,
     "permute": permute,
     "chunk": chunk,
+    "split": split,
     "unbind": unbind,
     "getitem": getitem,
     "to": to,

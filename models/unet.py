@@ -8,6 +8,7 @@ behind, so that a small frame is worked on at half resolution, where a CPU is qu
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -62,21 +63,28 @@ def silence(conv: nn.Conv2d) -> None:
         nn.init.zeros_(parameter)
 
 
-class AdaptiveNorm(nn.Module):
-    """Group normalisation whose scale and shift come from the conditioning vector."""
+class Modulation(nn.Module):
+    """One linear layer that gives every adaptive norm its scale and shift at once.
 
-    def __init__(self, channels: int, cond: int) -> None:
+    A layer for each norm computes the same, but takes a CPU a quarter of a step's time: dozens of
+    tiny products, each with overheads of its own.
+    """
+
+    def __init__(self, cond: int, channels: Sequence[int]) -> None:
         super().__init__()
-        self.groups = groups(channels)
-        if channels % self.groups:
-            raise ValueError(f"{channels} channels do not divide into {self.groups} groups")
-        self.linear = nn.Linear(cond, 2 * channels)
+        self.sizes = [width for c in channels for width in (c, c)]
+        self.linear = nn.Linear(cond, sum(self.sizes))
 
-    def forward(self, x: Tensor, cond: Tensor) -> Tensor:
-        """x (B, C, H, W), cond (B, K) → (B, C, H, W)."""
-        x = F.group_norm(x, self.groups, eps=NORM_EPSILON)
-        scale, shift = self.linear(cond)[:, :, None, None].chunk(2, dim=1)
-        return x * (1 + scale) + shift
+    def forward(self, cond: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """cond (B, K) → for each norm, in order, 1 + scale and shift, each (B, C, 1, 1)."""
+        parts = self.linear(cond)[:, :, None, None].split(self.sizes, dim=1)
+        return [(1 + parts[i], parts[i + 1]) for i in range(0, len(parts), 2)]
+
+
+def adaptive_norm(x: Tensor, modulation: tuple[Tensor, Tensor]) -> Tensor:
+    """Group normalisation of (B, C, H, W), then the scale and shift of `Modulation`."""
+    scale, shift = modulation
+    return F.group_norm(x, groups(x.shape[1]), eps=NORM_EPSILON) * scale + shift
 
 
 class SelfAttention(nn.Module):
@@ -108,21 +116,25 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, attention: bool, config: UNetConfig) -> None:
         super().__init__()
+        for channels in (inputs, outputs):
+            if channels % groups(channels):
+                raise ValueError(
+                    f"{channels} channels do not divide into {groups(channels)} groups"
+                )
+        self.normalised = (inputs, outputs)  # channels of its two norms
         self.skip = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
-        self.norm1 = AdaptiveNorm(inputs, config.cond)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.norm2 = AdaptiveNorm(outputs, config.cond)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.attention = (
             SelfAttention(outputs, config.residual_after_norm) if attention else nn.Identity()
         )
         silence(self.conv2)  # a block starts as the identity
 
-    def forward(self, x: Tensor, cond: Tensor) -> Tensor:
-        """x (B, inputs, H, W), cond (B, K) → (B, outputs, H, W)."""
+    def forward(self, x: Tensor, modulations: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
+        """x (B, inputs, H, W) → (B, outputs, H, W); takes the next two modulations."""
         skip = self.skip(x)
-        x = self.conv1(F.silu(self.norm1(x, cond)))
-        x = self.conv2(F.silu(self.norm2(x, cond)))
+        x = self.conv1(F.silu(adaptive_norm(x, next(modulations))))
+        x = self.conv2(F.silu(adaptive_norm(x, next(modulations))))
         return self.attention(x + skip)
 
 
@@ -177,6 +189,12 @@ class UNet(nn.Module):
         self.middle = nn.ModuleList(
             block(widths[-1], widths[-1], config.middle_attention) for _ in range(2)
         )
+        # In the order of `forward`: down, middle, then up from the deepest level.
+        levels = [*self.down, self.middle, *reversed(self.up)]
+        self.modulation = Modulation(
+            config.cond,
+            [c for level in levels for block in level.children() for c in block.normalised],
+        )
         self.norm_out = nn.GroupNorm(groups(widths[0]), widths[0], eps=NORM_EPSILON)
         self.conv_out = nn.Conv2d(widths[0], outputs * folded, 3, padding=1)
         silence(self.conv_out)
@@ -189,20 +207,21 @@ class UNet(nn.Module):
         if self.config.patch > 1:
             x = F.pixel_unshuffle(x, self.config.patch)
         x = self.conv_in(x)
+        modulations = iter(self.modulation(cond))
         saved: list[list[Tensor]] = []
         for level, blocks in enumerate(self.down.children()):
             if level > 0:
                 x = self.shrink[level - 1](x)
             outputs = [x]
             for block in blocks.children():
-                x = block(x, cond)
+                x = block(x, modulations)
                 outputs.append(x)
             saved.append(outputs)
         for block in self.middle:
-            x = block(x, cond)
+            x = block(x, modulations)
         for level in reversed(range(len(self.up))):
             for block, skip in zip(self.up[level].children(), reversed(saved[level]), strict=True):
-                x = block(torch.cat((x, skip), dim=1), cond)
+                x = block(torch.cat((x, skip), dim=1), modulations)
             if level > 0:
                 x = self.grow[level - 1](x)
         x = self.conv_out(F.silu(self.norm_out(x)))

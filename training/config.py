@@ -31,8 +31,8 @@ class TrainConfig:
     Raises UserError for values that nothing can be trained with.
     """
 
-    updates: int = 12_000
-    """Optimiser steps in all; the learning rate falls over the last quarter of them."""
+    updates: int = 3_500
+    """Optimiser steps in all."""
     batch: int = 32
     """Examples in an update."""
     streams: int = 16
@@ -79,7 +79,7 @@ class TrainConfig:
     """Of both, on weights only."""
     warmup: int = 100
     """Updates over which the learning rate rises."""
-    cooldown: float = 0.25
+    cooldown: float = 0.55
     """Share of the updates over which it falls to 0."""
     ema: float = 0.999
     """How much of the averaged weights stays at each update."""
