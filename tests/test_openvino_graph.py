@@ -104,16 +104,16 @@ def test_small_adaptive_norms_in_float32_do_not_crash() -> None:
     program = """
 import openvino, torch
 from models.openvino_graph import build
-from models.unet import AdaptiveNorm
+from models.unet import Modulation, adaptive_norm
 
 class Conditioned(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.embed = torch.nn.Linear(16, 256)
-        self.norm = AdaptiveNorm(64, 256)
+        self.modulation = Modulation(256, [64])
 
     def forward(self, x, actions):
-        return self.norm(x, self.embed(actions.flatten(1)))
+        return adaptive_norm(x, self.modulation(self.embed(actions.flatten(1)))[0])
 
 inputs = {"x": ((1, 64, 16, 16), torch.float32), "actions": ((1, 4, 4), torch.float32)}
 graph = build(Conditioned().requires_grad_(False), inputs)
