@@ -76,8 +76,12 @@ class Segments:
         return self[int(rng.integers(len(self)))]
 
     def spread(self, count: int) -> list[Segment]:
-        """Read `count` windows spread evenly over all, or all where there are fewer."""
-        chosen = np.linspace(0, len(self) - 1, min(count, len(self))).astype(int)
+        """Read `count` windows, each from the middle of an equal share of all; all if fewer.
+
+        So the first is not the very beginning of an episode, where little goes on yet.
+        """
+        count = min(count, len(self))
+        chosen = ((np.arange(count) + 0.5) * len(self) / count).astype(int)
         return [self[index] for index in chosen.tolist()]
 
     def read(self, episode: int, start: int) -> Segment:
