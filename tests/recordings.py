@@ -37,12 +37,14 @@ def toy_episode(
     return first, [(action, world.step(action)) for action in actions]
 
 
-def record_toys(folder: Path, *lengths: int, game: str = "toy") -> None:
+def record_toys(
+    folder: Path, *lengths: int, game: str = "toy", shape: tuple[int, int] = (8, 8)
+) -> None:
     """Record one episode of the toy world for each length."""
     with Recording(folder, game) as recording:
         for length in lengths:
             seed = recording.number
-            first, steps = toy_episode(length, seed)
+            first, steps = toy_episode(length, seed, shape)
             recording.begin(toy_info(game, seed), first)
             for i, (action, step) in enumerate(steps):
                 recording.add(action, step, {"random": i + 1})

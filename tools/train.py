@@ -24,10 +24,11 @@ from training.config import TrainConfig, flag
 from training.export import describe_world, export
 from training.run_config import RunConfig
 from training.scores import Scores
-from training.trainer import Data, Run, build, open_data
+from training.trainer import Data, Run, build, open_data, remove_unfinished
 from training.update import Learner
 
 DRY_RUN_UPDATES = 4
+PROGRAM = "python -m tools.train"
 INTERRUPTED = 130  # the exit code of a program ended by Ctrl-C
 
 
@@ -43,8 +44,8 @@ class TrainCommand:
     data: Path | None = None
     """Recordings to train on, from python -m tools.record."""
     resume: bool = False
-    """Go on with the run in --out, in every way as it was unless said otherwise here. Of the
-    recipe only --updates may change."""
+    """Go on with the run in --out, as it was in all that is not said again; of the recipe only
+    --updates may change."""
     dry_run: bool = False
     """Say what would be done, with parameters, memory and time measured here; train nothing."""
     name: str = ""
@@ -71,15 +72,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, by default this program's own, and train."""
     arguments = sys.argv[1:] if arguments is None else arguments
     keep_freed_memory()
-    command = tyro.cli(TrainCommand, args=arguments, prog="python -m tools.train")
-    said = shlex.join(["python", "-m", "tools.train", *arguments])
-    if not command.resume:
-        return train(command, said)
-    saved = run_config.load(command.out)
-    # What is not said again is as it was.
-    command = tyro.cli(TrainCommand, args=arguments, default=_command_of(saved, command.out))
-    _check_recipe(command.config, saved.train)
-    return train(command, said, saved)
+    saved = _saved(arguments)
+    # Of a resumed run, what is not said again is as it was.
+    default = _command_of(saved) if saved else TrainCommand(out=tyro.MISSING)
+    command = tyro.cli(TrainCommand, args=arguments, default=default, prog=PROGRAM)
+    if saved:
+        _check_recipe(command.config, saved.train)
+    return train(command, f"{PROGRAM} {shlex.join(arguments)}", saved)
 
 
 def train(command: TrainCommand, said: str, saved: RunConfig | None = None) -> int:
@@ -132,19 +131,34 @@ def train(command: TrainCommand, said: str, saved: RunConfig | None = None) -> i
     if command.dry_run:
         _estimate(run, data)
         return 0
+    remove_unfinished(command.out)
     run_config.save(command.out, config)
     if not run.train():
-        again = shlex.join(["python", "-m", "tools.train", "--out", str(command.out), "--resume"])
+        again = f"{PROGRAM} {shlex.join(['--out', str(command.out), '--resume'])}"
         print(f"stopped after {run.done} of {run.updates} updates; go on with: {again}")
         return INTERRUPTED
     print(f"done: play it with python play.py {place}")
     return 0
 
 
-def _command_of(saved: RunConfig, out: Path) -> TrainCommand:
-    """The command that would begin a run just as it was begun."""
+@dataclass(frozen=True)
+class _Run:
+    """The part of the command line that says which run is meant, if it is to go on."""
+
+    out: Path | None = None
+    resume: bool = False
+
+
+def _saved(arguments: Sequence[str]) -> RunConfig | None:
+    """The run that is to go on, or None for a new one."""
+    run, _ = tyro.cli(_Run, args=arguments, add_help=False, return_unknown_args=True)
+    return run_config.load(run.out) if run.resume and run.out else None
+
+
+def _command_of(saved: RunConfig) -> TrainCommand:
+    """The command that would begin a run just as it was begun, but for --out."""
     return TrainCommand(
-        out=out,
+        out=tyro.MISSING,
         data=Path(saved.data),
         name=saved.name,
         evaluate_every=saved.evaluate_every,

@@ -14,8 +14,7 @@ from models.unet import UNetConfig
 LARGEST_SEED = 2**32 - 1
 POSITIVE = (
     "updates", "batch", "stream_steps", "context", "head_channels", "changed_weight",
-    "learning_rate", "muon_learning_rate",
-    "head_learning_rate", "gradient_clip",
+    "learning_rate", "muon_learning_rate", "head_learning_rate", "gradient_clip",
 )  # fmt: skip
 NOT_NEGATIVE = (
     "streams", "share_first", "share_later", "sigma_scale", "context_noise", "weight_decay",
@@ -28,7 +27,6 @@ class TrainConfig:
     """The recipe for a world model that plays in a few denoising steps.
 
     Every value was measured on two CPU cores with Breakout; the notes say what it is for.
-    Raises UserError for values that nothing can be trained with.
     """
 
     updates: int = 3_500
@@ -89,6 +87,7 @@ class TrainConfig:
     """Decides examples, noise and initial weights."""
 
     def __post_init__(self) -> None:
+        """Raise UserError for values that nothing can be trained with."""
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, float) and not math.isfinite(value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -113,6 +114,16 @@ def build(config: TrainConfig, data: Data, device: torch.device) -> Learner:
     return Learner(config, denoiser, head.to(device), streams)
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a run that was killed was just writing into its folder."""
+    for left in folder.glob(".*"):
+        if left.name.startswith((".checkpoint.", ".config.", ".cartridge.")):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
 class Run:
     """One run in its folder: checkpoint.pt, tensorboard/ and strips/.
 
@@ -186,9 +197,9 @@ class Run:
                 if last or self.done % self.config.evaluate_every == 0:
                     self.evaluate(board, bar)
                 if time.monotonic() - saved_at >= self.config.checkpoint_seconds:
-                    self.save()
+                    self.save(board)
                     saved_at = time.monotonic()
-            self.save()
+            self.save(board)
         finally:
             batches.close()
 
@@ -205,8 +216,9 @@ class Run:
             for name, value in values.items():
                 board.add_scalar(f"train/{name}", value, self.done)
 
-    def save(self) -> None:
-        """Write the checkpoint."""
+    def save(self, board: SummaryWriter) -> None:
+        """Write the checkpoint, and first all figures up to it: no later run logs them again."""
+        board.flush()
         state = {"update": self.done, "learner": self.learner.state_dict()}
         checkpoint.save(self.folder, state)
 

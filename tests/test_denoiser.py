@@ -1,0 +1,174 @@
+"""The denoiser: preconditioning, loss and play agree on what a perfect network would say."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.denoiser import CHANGED, Denoiser, DenoiserConfig, FourierFeatures, Target
+from models.frames import quantise, to_float
+from models.unet import UNetConfig
+from tests.networks import awaken
+
+B, T, A, SIDE = 3, 2, 4, 8
+UNET = UNetConfig(channels=(8, 16), depths=(1, 1), attention=(False, False), cond=16, patch=2)
+TARGETS: tuple[Target, ...] = ("frame", "change")
+
+
+def config(target: Target) -> DenoiserConfig:
+    sigma_data = 0.5 if target == "frame" else 0.1
+    return DenoiserConfig(SIDE, SIDE, T, A, target, sigma_data, UNET)
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    frame: Tensor
+    noise: Tensor
+    context: Tensor
+    actions: Tensor
+
+
+@pytest.fixture
+def example() -> Example:
+    generator = torch.Generator().manual_seed(5)
+    frames = to_float(torch.randint(0, 256, (B, T + 1, 3, SIDE, SIDE), generator=generator))
+    noise = torch.randn(B, 3, SIDE, SIDE, generator=generator)
+    actions = torch.eye(A)[torch.randint(0, A, (B, T), generator=generator)]
+    return Example(frames[:, -1], noise, frames[:, :-1], actions)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("sigma", [0.002, 0.5, 2.0, 20.0])
+@torch.no_grad()
+def test_the_loss_is_0_exactly_where_the_estimate_is_the_frame(
+    target: Target, sigma: float, example: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denoiser = Denoiser(config(target))
+    sigmas = torch.full((B,), sigma)
+    clean = example.frame - (example.context[:, -1] if target == "change" else 0)
+
+    def perfect(x: Tensor, *_: Tensor) -> Tensor:
+        """Solve c_skip x + c_out output = clean, with the noisy x undone from its scaling."""
+        data = denoiser.config.sigma_data
+        total = sigma**2 + data**2
+        noisy = x * total**0.5
+        return (clean - data**2 / total * noisy) / (sigma * data / total**0.5)
+
+    arguments = (example.frame, sigmas, example.noise, example.context, example.actions)
+    monkeypatch.setattr(denoiser, "network", perfect)
+    loss, estimate = denoiser.loss(*arguments)
+    torch.testing.assert_close(estimate, example.frame, atol=2e-5, rtol=0)
+    assert loss.max() < 1e-6
+    wrong = 0.5
+    monkeypatch.setattr(denoiser, "network", lambda *given: perfect(*given) + wrong)
+    loss, estimate = denoiser.loss(*arguments)
+    torch.testing.assert_close(loss, torch.full((B,), wrong**2), atol=1e-3, rtol=1e-3)
+    c_out = denoiser.scales(sigmas)[2].flatten()[0].item()
+    assert (estimate - example.frame).mean().item() == pytest.approx(wrong * c_out, rel=1e-2)
+
+
+@torch.no_grad()
+def test_what_the_network_sees_has_unit_variance_and_so_has_what_it_is_asked_for() -> None:
+    denoiser = Denoiser(config("change"))
+    generator = torch.Generator().manual_seed(0)
+    clean = 0.1 * torch.randn(200_000, generator=generator)
+    noise = torch.randn(200_000, generator=generator)
+    for sigma in (0.01, 0.1, 2.0):
+        c_in, c_skip, c_out = (s.item() for s in denoiser.scales(torch.tensor([sigma])))
+        x = clean + sigma * noise
+        assert (c_in * x).std().item() == pytest.approx(1, rel=0.01)
+        assert ((clean - c_skip * x) / c_out).std().item() == pytest.approx(1, rel=0.01)
+
+
+@torch.no_grad()
+def test_pixels_that_change_count_more(example: Example) -> None:
+    denoiser = awaken(Denoiser(config("change")))
+    frame = example.context[:, -1].clone()
+    frame[:, 1, :2, :4] += 3 * CHANGED  # one colour of 8 pixels
+    frame[:, 0, 4:, :] += CHANGED / 2  # too little to count
+    given = (torch.full((B,), 0.5), example.noise, example.context, example.actions)
+    plain, same = denoiser.loss(frame, *given)
+    weighted, estimate = denoiser.loss(frame, *given, changed_weight=11.0)
+    # The loss is linear in the weight, so what the changed pixels add can be told apart.
+    twice, _ = denoiser.loss(frame, *given, changed_weight=21.0)
+    torch.testing.assert_close(weighted - plain, (twice - plain) / 2)
+    torch.testing.assert_close(estimate, same)
+    target = frame - example.context[:, -1]
+    x = target + 0.5 * example.noise
+    c_in, c_skip, c_out = denoiser.scales(given[0])
+    output = denoiser.network(x * c_in, given[0], example.context, example.actions)
+    error = (output - (target - c_skip * x) / c_out).square()
+    changed = error[:, :, :2, :4].sum(dim=(1, 2, 3)) / error[0].numel()
+    torch.testing.assert_close(weighted - plain, 10 * changed)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@torch.no_grad()
+def test_with_next_to_no_noise_the_answer_is_what_was_given(
+    target: Target, example: Example
+) -> None:
+    denoiser = awaken(Denoiser(config(target)))
+    sigma = torch.full((B,), 1e-6)
+    made = denoiser(example.frame, sigma, example.context, example.actions)
+    torch.testing.assert_close(made, example.frame, atol=1e-4, rtol=0)
+
+
+@torch.no_grad()
+def test_a_new_network_repeats_the_last_frame_or_dreams_grey(example: Example) -> None:
+    """Its output is 0: of a change nothing, of a frame the middle of all frames."""
+    given = (example.noise, example.context, example.actions, (2.0, 0.5))
+    still = Denoiser(config("change")).next_frame(*given)
+    assert (still - example.context[:, -1]).abs().max() < 0.1
+    blind = Denoiser(config("frame"))
+    grey = blind.next_frame(*given)
+    assert grey.abs().mean() < 0.3 < example.context.abs().mean()
+    assert torch.equal(grey, blind.next_frame(example.noise, -example.context, *given[2:]))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@torch.no_grad()
+def test_dreamed_frames_have_values_that_stored_frames_have(
+    target: Target, example: Example
+) -> None:
+    denoiser = awaken(Denoiser(config(target)))
+    made = denoiser.next_frame(example.noise, example.context, example.actions, (2.0, 0.5))
+    assert torch.equal(made, quantise(made))
+    assert made.unique().numel() > 20 and made.abs().max() <= 1
+
+
+@torch.no_grad()
+def test_the_order_of_actions_and_of_frames_matters(example: Example) -> None:
+    denoiser = awaken(Denoiser(config("change")))
+    actions = torch.eye(A)[torch.tensor([[0, 1]] * B)]
+    sigma = torch.ones(B)
+    made = denoiser(example.noise, sigma, example.context, actions)
+    for other in ((example.context, actions.flip(1)), (example.context.flip(1), actions)):
+        assert (denoiser(example.noise, sigma, *other) - made).abs().max() > 1e-3
+
+
+def test_fourier_features_are_points_on_circles() -> None:
+    features = FourierFeatures(10)
+    made = features(torch.tensor([0.0, 0.3]))
+    assert made.shape == (2, 10)
+    torch.testing.assert_close(made[0], torch.tensor([1.0] * 5 + [0.0] * 5))
+    angle = 2 * torch.pi * 0.3 * features.weight[0]
+    torch.testing.assert_close(made[1], torch.cat((angle.cos(), angle.sin())))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"height": 0}, "must be positive"),
+        ({"context": 0}, "must be positive"),
+        ({"sigma_data": 0.0}, "sigma_data must be positive"),
+        ({"sigma_data": float("nan")}, "sigma_data must be positive"),
+        ({"target": "noise"}, "target must be 'frame' or 'change', not 'noise'"),
+        ({"context": 3}, "unet.cond must be a multiple of 6"),
+    ],
+)
+def test_impossible_denoisers_are_refused(wrong: dict[str, object], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        dataclasses.replace(config("change"), **wrong)  # type: ignore[arg-type]

@@ -1,0 +1,162 @@
+"""Dreams that go on from update to update: where they walk, and when they are started over."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import torch
+from torch import Tensor
+
+from datasets.batches import Batch
+from datasets.segments import Segments
+from datasets.store import Store
+from tests.recordings import record_toys
+from training.streams import Streams
+
+CONTEXT = 3
+LENGTHS = (30, 9, 17)
+
+
+@pytest.fixture(scope="module")
+def segments(tmp_path_factory: pytest.TempPathFactory) -> Segments:
+    folder = tmp_path_factory.mktemp("toys")
+    record_toys(folder, *LENGTHS)
+    return Segments(Store(folder, memory_gb=1), [0, 1, 2], CONTEXT + 1)
+
+
+def streams(segments: Segments, count: int = 4, most_steps: int = 1000, seed: int = 0) -> Streams:
+    return Streams(segments, count, most_steps, seed)
+
+
+def dream_perfectly(walking: Streams, update: int) -> Batch:
+    batch = walking.batch(update)
+    walking.advance(batch.frames[:, -1], batch.frames)
+    return batch
+
+
+def test_a_perfect_dream_is_the_recording_step_by_step(segments: Segments) -> None:
+    walking = streams(segments)
+    places, ages = walking.places.clone(), walking.ages.clone()
+    walked = 0
+    for update in range(60):
+        batch = walking.batch(update)
+        # Its own past is the recorded past, and the window is where the dream has come to.
+        assert torch.equal(walking.context, batch.frames[:, :-1])
+        for row, (episode, first) in enumerate(walking.places.tolist()):
+            window = segments.read(episode, first).window
+            assert torch.equal(
+                batch.frames[row].permute(0, 2, 3, 1), torch.from_numpy(window.frames)
+            )
+        for row, age in enumerate(ages.tolist()):
+            if age >= 0:
+                assert walking.places[row].tolist() == places[row].tolist()
+                walked += 1
+        walking.advance(batch.frames[:, -1], batch.frames)
+        places, ages = walking.places.clone(), walking.ages.clone()
+    assert walked > 100
+
+
+def test_the_end_of_an_episode_starts_a_dream_over(segments: Segments) -> None:
+    walking, ends = streams(segments, count=6), 0
+    for update in range(60):
+        dream_perfectly(walking, update)
+        for (episode, first), age in zip(
+            walking.places.tolist(), walking.ages.tolist(), strict=True
+        ):
+            frames_left = LENGTHS[episode] + 1 - first
+            assert (age < 0) == (frames_left < CONTEXT + 1)
+            ends += age < 0
+    assert ends > 5
+
+
+def test_a_dream_is_started_over_when_it_is_old(segments: Segments) -> None:
+    walking = streams(segments, count=1, most_steps=4)
+    ages = []
+    for update in range(40):
+        walking.batch(update)
+        ages.append(int(walking.ages[0]))
+        dream_perfectly(walking, update)
+    assert max(ages) == 3 and ages.count(0) >= 10
+
+
+def test_a_dream_that_lost_the_recording_is_started_over_and_others_keep_their_own_frames(
+    segments: Segments,
+) -> None:
+    walking = streams(segments, count=3)
+    batch = walking.batch(0)
+    walking.places[:] = torch.tensor([0, 5])  # far from the episode's end
+    true = batch.frames[:, -1]
+    nearly = true.int().add(1).clamp(0, 255).to(torch.uint8)
+    dreamed = torch.stack((nearly[0], 255 - true[1], nearly[2]))
+    walking.advance(dreamed, batch.frames)
+    assert walking.ages.tolist() == [1, -1, 1]
+    following = walking.batch(1)
+    assert torch.equal(walking.context[0, -1], nearly[0])
+    assert not torch.equal(walking.context[0], following.frames[0, :-1])
+    assert torch.equal(walking.context[1], following.frames[1, :-1])  # as recorded
+
+
+@pytest.mark.parametrize("level", [0, 100, 200])
+def test_faint_noise_all_over_is_forgiven_and_a_vanished_dot_is_not(
+    segments: Segments, level: int
+) -> None:
+    """The noise of a whole frame adds up to more than a ball, and such dreams must go on."""
+    walking = streams(segments, count=3)
+    recorded = torch.full((3, CONTEXT + 1, 3, 8, 8), level, dtype=torch.uint8)
+    dreamed = recorded[:, -1].int()
+    generator = torch.Generator().manual_seed(0)
+    dreamed[0] += torch.randint(-9, 10, (3, 8, 8), generator=generator)
+    recorded[1, -1, 0, 7, 0] += 55  # in one colour, at the edge
+    recorded[1, -1, 0, 7, 1] += 55
+    recorded[1, -1, 0, 6, 0] += 55
+    recorded[1, -1, 0, 6, 1] += 55
+    recorded[2, -1, :, 4, 4] += 55  # a quarter as much
+    walking.batch(0)
+    walking.places[:] = torch.tensor([0, 5])
+    walking.advance(dreamed.clamp(0, 255).to(torch.uint8), recorded)
+    assert walking.ages.tolist() == [1, -1, 1]
+
+
+def test_seed_and_updates_number_decide(segments: Segments) -> None:
+    def sequence(seed: int) -> list[Tensor]:
+        walking = streams(segments, most_steps=3, seed=seed)
+        return [dream_perfectly(walking, update).frames for update in range(9)]
+
+    first, again, other = sequence(0), sequence(0), sequence(1)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def test_saved_and_loaded_they_go_on_exactly(segments: Segments) -> None:
+    walking, file = streams(segments, most_steps=6), io.BytesIO()
+    for update in range(4):
+        batch = walking.batch(update)
+        dreamed = batch.frames[:, -1].roll(update, dims=3)  # some are lost, others are not
+        walking.advance(dreamed, batch.frames)
+    torch.save(walking.state_dict(), file)
+    restored = streams(segments, most_steps=6)
+    restored.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))
+    for update in range(4, 16):
+        one, other = dream_perfectly(walking, update), dream_perfectly(restored, update)
+        assert torch.equal(one.frames, other.frames)
+        assert torch.equal(walking.context, restored.context)
+        assert torch.equal(walking.ages, restored.ages)
+
+
+@pytest.mark.parametrize("place", [[0, 28], [1, 7], [3, 0], [0, -1]])
+def test_dreams_of_other_recordings_are_refused(segments: Segments, place: list[int]) -> None:
+    """As when episodes were deleted since the run was killed."""
+    walking = streams(segments)
+    dream_perfectly(walking, 0)
+    state = {name: tensor.clone() for name, tensor in walking.state_dict().items()}
+    state["ages"][2], state["places"][2] = 1, torch.tensor(place)
+    with pytest.raises(ValueError, match="goes on where nothing is recorded"):
+        walking.load_state_dict(state)
+    state["ages"][2] = -1  # to be started anew wherever it was
+    walking.load_state_dict(state)
+
+
+def test_streams_of_another_number_or_size_are_refused(segments: Segments) -> None:
+    with pytest.raises(ValueError, match=r"places are \(5, 2\)"):
+        streams(segments).load_state_dict(streams(segments, count=5).state_dict())

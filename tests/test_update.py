@@ -1,0 +1,219 @@
+"""One update: which noise, whose frames, what is averaged, and that a seed decides all of it."""
+
+from __future__ import annotations
+
+import copy
+import io
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from datasets.batches import Batches
+from tests.networks import awaken
+from tests.tiny_training import TINY, record_enough, tiny_data, tiny_learner
+from training.trainer import Data
+from training.update import Learner, Losses, average, draw_sigmas
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
+    return tiny_data(record_enough(tmp_path_factory.mktemp("toys")))
+
+
+def train(learner: Learner, data: Data, first: int, last: int) -> list[Losses]:
+    """Updates number `first` to `last` - 1."""
+    config = learner.config
+    fresh = Batches(data.segments, config.batch - config.streams, config.seed)
+    return [learner.update(index, fresh[index]) for index in range(first, last)]
+
+
+def weights(learner: Learner) -> dict[str, Tensor]:
+    return {
+        f"{name}.{key}": value
+        for name in ("denoiser", "head", "denoiser_ema", "head_ema")
+        for key, value in getattr(learner, name).state_dict().items()
+    }
+
+
+def test_noise_is_shared_out_as_configured() -> None:
+    config = replace(
+        TINY,
+        sigmas=(2.0, 0.5, 0.1),
+        share_first=0.3,
+        share_later=0.5,
+        sigma_location=-1.2,
+        sigma_scale=1.4,
+    )
+    rows, streams = 20_000, 4_000
+    sigma = draw_sigmas(config, streams, rows, torch.Generator().manual_seed(0))
+    assert (sigma[:streams] == 2).all()
+    rest = sigma[streams:]
+    shares = {level: (rest == level).float().mean().item() for level in (2.0, 0.5, 0.1)}
+    assert shares[0.5] == pytest.approx(0.25, abs=0.02)
+    assert shares[0.1] == pytest.approx(0.25, abs=0.02)
+    spread = rest[~torch.isin(rest, torch.tensor([2.0, 0.5, 0.1]))]
+    # Of the log-normal rest, what is above the first level is drawn down to it.
+    above = 0.5 * (1 - torch.erf((torch.tensor(2.0).log() + 1.2) / 1.4 / 2**0.5)).item()
+    assert len(spread) / len(rest) == pytest.approx(0.2 * (1 - above), abs=0.02)
+    assert shares[2.0] == pytest.approx(0.3 + 0.2 * above, abs=0.02)
+    assert spread.log().median().item() == pytest.approx(-1.3, abs=0.15)
+    assert spread.min() >= 0.002 and spread.max() < 2
+
+
+def test_a_single_level_has_nothing_later() -> None:
+    config = replace(TINY, sigmas=(2.0,), share_first=0.4, share_later=0.6)
+    assert (draw_sigmas(config, 0, 100, torch.Generator().manual_seed(0)) == 2).all()
+
+
+@pytest.mark.parametrize("change", [{}, {"streams": 0}, {"sigmas": (2.0,)}, {"target": "frame"}])
+def test_a_seed_decides_the_losses(data: Data, change: dict[str, object]) -> None:
+    config = replace(TINY, **change)  # type: ignore[arg-type]
+    first, again = (train(tiny_learner(data, config), data, 0, 3) for _ in range(2))
+    assert first == again
+    other = replace(config, seed=1)
+    assert train(tiny_learner(data, other), data, 0, 1)[0].recorded != first[0].recorded
+    for losses in first:
+        assert losses.recorded > 0 and losses.head > 0 and losses.gradient_norm > 0
+        assert (losses.dreamed > 0) == (config.streams > 0)
+
+
+def test_building_leaves_the_global_generator_alone(data: Data) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    tiny_learner(data)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_saved_and_loaded_it_goes_on_exactly(data: Data) -> None:
+    learner, file = tiny_learner(data), io.BytesIO()
+    train(learner, data, 0, 2)
+    torch.save(learner.state_dict(), file)
+    restored = tiny_learner(data, replace(TINY, seed=TINY.seed))
+    awaken(restored.denoiser, seed=9)  # nothing of it may be left
+    restored.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))
+    assert train(learner, data, 2, 5) == train(restored, data, 2, 5)
+    for name, value in weights(learner).items():
+        assert torch.equal(value, weights(restored)[name]), name
+
+
+def test_everything_that_is_played_learns(data: Data) -> None:
+    learner = tiny_learner(data)
+    awaken(learner.denoiser)  # behind silent layers nothing would learn at first
+    before = copy.deepcopy(weights(learner))
+    train(learner, data, 0, 1)
+    for name, value in weights(learner).items():
+        fixed = name.endswith("noise_embedding.weight")
+        assert torch.equal(value, before[name]) == fixed, name
+
+
+def test_the_learning_rate_follows_the_schedule_from_the_configured_one(data: Data) -> None:
+    learner = tiny_learner(data)
+    config = learner.config
+    rates = []
+    for index in range(config.updates):
+        train(learner, data, index, index + 1)
+        rates.append([o.param_groups[0]["lr"] for o in learner.optimizers])
+    for rate, full in zip(
+        zip(*rates, strict=True),
+        (config.learning_rate, config.muon_learning_rate, config.head_learning_rate),
+        strict=True,
+    ):
+        # Warm-up over 3 updates; the cool-down, over a quarter of 6, begins after update 5.
+        shares = [r / full for r in rate]
+        assert shares == pytest.approx([1 / 3, 2 / 3, 1, 1, 1, 1 / 1.5])
+
+
+def test_averages_move_towards_the_weights() -> None:
+    ema, model = nn.Linear(2, 2), nn.Linear(2, 2)
+    before = ema.weight.detach().clone()
+    average(ema, model, keep=0.75)
+    torch.testing.assert_close(ema.weight.detach(), 0.75 * before + 0.25 * model.weight.detach())
+
+
+def test_early_averages_forget_quickly(data: Data) -> None:
+    learner = tiny_learner(data)
+    start = learner.denoiser_ema.cond[0].weight.clone()
+    train(learner, data, 0, 1)
+    now = learner.denoiser.cond[0].weight.detach()
+    torch.testing.assert_close(learner.denoiser_ema.cond[0].weight, 0.1 * start + 0.9 * now)
+    assert not learner.denoiser_ema.training and learner.denoiser.training
+
+
+def perfect(learner: Learner, data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the network know every answer, whatever noise is put on."""
+    streams = learner.streams
+    assert streams is not None
+    true: list[Tensor] = []
+
+    def network(x: Tensor, sigma: Tensor, context: Tensor, actions: Tensor) -> Tensor:
+        c_in, c_skip, c_out = learner.denoiser.scales(sigma)
+        target = true[-1][: len(x)] - learner.denoiser.base(context)
+        return ((target - c_skip * x / c_in) / c_out).requires_grad_()
+
+    def loss(frame: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
+        true.append(frame)
+        return type(learner.denoiser).loss(learner.denoiser, frame, *rest)
+
+    monkeypatch.setattr(learner.denoiser, "network", network)
+    monkeypatch.setattr(learner.denoiser, "loss", loss)
+
+
+@pytest.mark.parametrize("target", ["frame", "change"])
+def test_a_perfect_network_dreams_along_with_the_recording(
+    data: Data, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(TINY, target=target, stream_steps=100)  # type: ignore[arg-type]
+    learner = tiny_learner(data, config)
+    streams = learner.streams
+    assert streams is not None
+    perfect(learner, data, monkeypatch)
+    for index, losses in enumerate(train(learner, data, 0, 4)):
+        assert losses.recorded < 1e-6 and losses.dreamed < 1e-6
+        assert losses.stream_age == index + 1
+    assert torch.equal(streams.context, streams.batch(4).frames[:, :-1])
+
+
+def test_a_streams_own_frames_are_its_context(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = tiny_learner(data, replace(TINY, context_noise=0.0))
+    streams = learner.streams
+    assert streams is not None
+    train(learner, data, 0, 1)
+    streams.ages[:] = 1
+    streams.context[:] = 77
+    seen: list[Tensor] = []
+    plain = learner.denoiser.loss
+
+    def loss(*given: Tensor) -> tuple[Tensor, Tensor]:
+        seen.append(given[3])
+        return plain(*given)
+
+    monkeypatch.setattr(learner.denoiser, "loss", loss)
+    train(learner, data, 1, 2)
+    own, recorded = seen[0].split([TINY.streams, TINY.batch - TINY.streams])
+    torch.testing.assert_close(own, torch.full_like(own, 77 / 127.5 - 1))
+    assert recorded.std() > 0.1
+
+
+@pytest.mark.parametrize("change", [{"streams": 1}, {"channels": (8, 24)}, {"head_channels": 4}])
+def test_another_learners_state_is_refused(data: Data, change: dict[str, object]) -> None:
+    other = tiny_learner(data, replace(TINY, **change))  # type: ignore[arg-type]
+    with pytest.raises((RuntimeError, ValueError)):
+        tiny_learner(data).load_state_dict(other.state_dict())
+
+
+def test_losses_are_plain_numbers(data: Data) -> None:
+    [losses] = train(tiny_learner(data), data, 0, 1)
+    assert all(type(value) is float for value in asdict(losses).values())
+
+
+def test_bf16_is_close_to_fp32(data: Data) -> None:
+    plain, quick = tiny_learner(data), tiny_learner(data)
+    quick.precision = "bf16"
+    for learner in (plain, quick):
+        awaken(learner.denoiser)
+    [a], [b] = train(plain, data, 0, 1), train(quick, data, 0, 1)
+    assert b.recorded == pytest.approx(a.recorded, rel=0.05) and b.recorded != a.recorded
+    assert all(p.dtype == torch.float32 for p in quick.denoiser.parameters())

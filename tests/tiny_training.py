@@ -1,0 +1,55 @@
+"""A recipe small enough to train in a test, and recordings of the toy world to train it on."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import torch
+
+from tests.recordings import record_toys
+from training.config import TrainConfig, flag
+from training.trainer import Data, build, open_data
+from training.update import Learner
+
+TINY = TrainConfig(
+    updates=6,
+    batch=4,
+    streams=2,
+    stream_steps=5,
+    sigmas=(2.0, 0.5),
+    context=4,
+    channels=(8, 16),
+    depths=(1, 1),
+    cond=16,
+    head_channels=8,
+    patch=2,
+    warmup=3,
+    cooldown=0.25,
+)
+
+
+def flags_of(config: TrainConfig) -> list[str]:
+    """The command line's words for what differs from the defaults."""
+    words: list[str] = []
+    for name, value in dataclasses.asdict(config).items():
+        if value != getattr(TrainConfig(), name):
+            values = value if isinstance(value, tuple) else (value,)
+            words += [flag(name), *map(str, values)]
+    return words
+
+
+def record_enough(folder: Path) -> Path:
+    """Record just enough to train on. The second episode, a short one, is held out."""
+    record_toys(folder, 600, 12, 400)
+    return folder
+
+
+def tiny_data(folder: Path, config: TrainConfig = TINY) -> Data:
+    """Recordings that `record_enough` made, opened for training."""
+    return open_data(folder, config, memory_gb=1)
+
+
+def tiny_learner(data: Data, config: TrainConfig = TINY) -> Learner:
+    """Networks of a few thousand weights on the CPU, ready to learn."""
+    return build(config, data, torch.device("cpu"))
