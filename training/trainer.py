@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 import shutil
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,22 @@ def remove_unfinished(folder: Path) -> None:
                 left.unlink(missing_ok=True)
 
 
+@contextmanager
+def _threads_silent_on_full_disks() -> Iterator[None]:
+    """Let no thread print an OSError: TensorBoard's own hands it over to its caller as well."""
+    before = threading.excepthook
+
+    def hook(raised: threading.ExceptHookArgs) -> None:
+        if not isinstance(raised.exc_value, OSError):
+            before(raised)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+
+
 class Run:
     """One run in its folder: checkpoint.pt, tensorboard/ and strips/.
 
@@ -169,6 +187,7 @@ class Run:
         try:
             with (
                 ctrl_c() as stopped,
+                _threads_silent_on_full_disks(),
                 # What a killed run logged after its last checkpoint is about to be logged again.
                 SummaryWriter(self.folder / "tensorboard", purge_step=self.done + 1) as board,
                 tqdm(total=self.updates, initial=self.done, unit="update") as bar,
