@@ -18,9 +18,9 @@ from models.runtime import Choice, TorchRunner
 from tests.networks import awaken
 from tests.recordings import record_toys
 from tests.tiny_training import TINY, record_enough, tiny_data, tiny_learner
+from training.data import Data
 from training.export import STARTS, describe_world, export, starting_contexts
 from training.scores import Scores
-from training.trainer import Data
 
 SCORES = Scores(30.12345, 20.5, 25.0, 15.0, np.zeros((4, 4, 3), np.uint8))
 

@@ -542,8 +542,11 @@ def dream_elsewhere(path: Path) -> None:
     [
         (truncate, "cannot be read as a checkpoint; remove it to start the run over"),
         (replace_by_something, "is not a checkpoint of this program; remove it to start over"),
-        (forget_the_head, "does not fit the run's configuration and recordings: 'head'"),
-        (dream_elsewhere, "recordings: a dream goes on where nothing is recorded"),
+        (
+            forget_the_head,
+            r"does not fit the run's configuration and recordings \('head'\); put those back",
+        ),
+        (dream_elsewhere, r"recordings \(a dream goes on where nothing is recorded\); put"),
     ],
 )
 def test_a_checkpoint_that_was_altered_is_one_line(
@@ -560,7 +563,7 @@ def test_a_checkpoint_of_another_network_is_one_line(finished: Path, train: Trai
     path.write_text(edited(train__channels=[8, 24])(json.loads(path.read_text())))
     with pytest.raises(UserError, match="does not fit the run's configuration") as refused:
         train("--resume", "--updates", "3")
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(refused.value) and "size mismatch" in str(refused.value)
 
 
 def test_training_that_goes_astray_stops_and_keeps_the_last_good_checkpoint(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from datasets.batches import Batches
 from tests.networks import awaken
 from tests.tiny_training import TINY, record_enough, tiny_data, tiny_learner
-from training.trainer import Data
+from training.data import Data
 from training.update import Learner, Losses, average, draw_sigmas
 
 

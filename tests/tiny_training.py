@@ -9,7 +9,8 @@ import torch
 
 from tests.recordings import record_toys
 from training.config import TrainConfig, flag
-from training.trainer import Data, build, open_data
+from training.data import Data, open_data
+from training.trainer import build
 from training.update import Learner
 
 TINY = TrainConfig(

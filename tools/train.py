@@ -21,10 +21,11 @@ from base.memory import keep_freed_memory
 from models.cartridge import check_place
 from training import checkpoint, run_config, speed
 from training.config import TrainConfig, flag
+from training.data import Data, open_data
 from training.export import describe_world, export
 from training.run_config import RunConfig
 from training.scores import Scores
-from training.trainer import Data, Run, build, open_data, remove_unfinished
+from training.trainer import Run, build, remove_unfinished
 from training.update import Learner
 
 DRY_RUN_UPDATES = 4

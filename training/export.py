@@ -18,8 +18,8 @@ from engine.video import contact_sheet
 from models import cartridge
 from models.manifest import Manifest, SamplerConfig
 from training.config import TrainConfig
+from training.data import Data
 from training.scores import Scores
-from training.trainer import Data
 from training.update import Learner
 
 STARTS = 32

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import shutil
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,79 +20,20 @@ from tqdm import tqdm
 from base.errors import UserError
 from base.interrupts import ctrl_c
 from datasets.batches import Batches, collate, prefetch
-from datasets.segments import Segments
-from datasets.store import Store
 from engine.video import write_png
 from models.denoiser import Denoiser
 from models.reward_end import RewardEnd
 from training import checkpoint
 from training.config import TrainConfig
+from training.data import Data
 from training.run_config import RunConfig
 from training.scores import Scores, score
 from training.speed import autocast, set_compiled
 from training.streams import Streams
 from training.update import Learner, Losses
 
-DREAM_STEPS = 50
 SCORED_STARTS = 32
 LOG_EVERY = 10
-LEAST_STEPS = 1000
-
-
-@dataclass(frozen=True)
-class Data:
-    """A dataset made ready for training.
-
-    training, held_out: its episodes, by position: to learn from, and for testing alone.
-    segments: windows to learn from, of T + 1 frames.
-    scored:   windows to dream through at evaluations, from held-out episodes.
-    """
-
-    store: Store
-    training: list[int]
-    held_out: list[int]
-    segments: Segments
-    scored: Segments
-
-    @property
-    def steps(self) -> int:
-        """Steps to learn from."""
-        return sum(self.store.length(episode) for episode in self.training)
-
-    @property
-    def decoded_gb(self) -> float:
-        """What all frames take in memory."""
-        frames = sum(self.store.length(episode) + 1 for episode in range(len(self.store)))
-        return frames * math.prod(self.store.frame_shape) / 1e9
-
-
-def open_data(folder: Path, config: TrainConfig, memory_gb: float) -> Data:
-    """Open a folder of recordings for training. Raises UserError if it is not fit for that."""
-    store = Store(folder, memory_gb)
-    training, held_out = store.split()
-    if not held_out:
-        raise UserError(
-            f"{folder} holds a single episode; record one more, since one is kept for testing"
-        )
-    steps = sum(store.length(episode) for episode in training)
-    if steps < LEAST_STEPS:
-        raise UserError(
-            f"{folder} has {steps} steps to train on; record at least {LEAST_STEPS} "
-            "(100000 make a good world)"
-        )
-    longest = max(store.length(episode) + 1 for episode in held_out)
-    if longest <= config.context:
-        raise UserError(
-            f"the episodes of {folder} that are kept for testing have {longest} frames at most, "
-            f"and {config.context + 1} are needed; record longer ones"
-        )
-    return Data(
-        store,
-        training,
-        held_out,
-        Segments(store, training, config.context + 1),
-        Segments(store, held_out, min(longest, config.context + DREAM_STEPS)),
-    )
 
 
 def build(config: TrainConfig, data: Data, device: torch.device) -> Learner:
@@ -172,10 +113,10 @@ class Run:
             self.learner.load_state_dict(state["learner"])
             self.done = int(state["update"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
+            reason = textwrap.shorten(str(error), 160)  # torch lists every weight, line by line
             raise UserError(
                 f"{self.folder / checkpoint.NAME} does not fit the run's configuration and "
-                f"recordings: {reason}"
+                f"recordings ({reason}); put those back, or remove it to start over"
             ) from error
 
     def train(self) -> bool:

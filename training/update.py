@@ -159,7 +159,10 @@ class Learner:
     def _finish(
         self, frame: Tensor, noise: list[Tensor], context: Tensor, actions: Tensor
     ) -> Tensor:
-        """Play the later noise levels from the estimate made at the first, as the sampler would."""
+        """Go on from the estimate at the first noise level through the later ones, as in play.
+
+        Only that the noise is drawn afresh at each level, not carried along.
+        """
         base = self.denoiser.base(context)
         for sigma, unit in zip(self.config.sigmas[1:], noise, strict=True):
             x = frame - base + sigma * unit
