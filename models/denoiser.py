@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.frames import quantise
@@ -149,4 +150,11 @@ class Denoiser(nn.Module):
         def denoise(x: Tensor, sigma: float) -> Tensor:
             return self(x, torch.full((x.shape[0],), sigma, device=x.device), context, actions)
 
-        return quantise(self.base(context) + euler(denoise, noise, sigmas))
+        return quantise(self.base(context) + self.settle(euler(denoise, noise, sigmas)))
+
+    def settle(self, estimate: Tensor) -> Tensor:
+        """A finished estimate of the target; of a change, what is too faint to be one is none.
+
+        Else the network's faint errors add up, and over a thousand steps a picture fades.
+        """
+        return F.hardshrink(estimate, CHANGED) if self.config.target == "change" else estimate

@@ -288,6 +288,11 @@ def clamp(x: Symbol, min: float, max: float) -> Symbol:
     return wrap(ops.clamp(node(x), float(min), float(max)))
 
 
+def hardshrink(x: Symbol, lambd: float = 0.5) -> Symbol:
+    far = ops.greater(ops.abs(node(x)), ops.constant(np.float32(lambd)))
+    return wrap(ops.select(far, node(x), ops.constant(np.float32(0))))
+
+
 def add(a: Any, b: Any) -> Symbol:
     return wrap(ops.add(node(a), node(b)))
 
@@ -327,6 +332,7 @@ TRANSLATIONS: dict[str, Callable[..., Any]] = {
     "float": lambda x: to(x, torch.float32),
     "contiguous": lambda x, **_: x,
     "clamp": clamp,
+    "hardshrink": hardshrink,
     "round": lambda x: wrap(ops.round(node(x), "half_to_even")),
     "zeros_like": lambda x: torch.zeros(x.shape),
     "add": add,

@@ -168,7 +168,7 @@ class Learner:
             x = frame - base + sigma * unit
             level = torch.full((len(x),), sigma, device=x.device)
             frame = base + self.denoiser(x, level, context, actions)
-        return frame
+        return base + self.denoiser.settle(frame - base)
 
     def _randn(self, shape: torch.Size, generator: torch.Generator) -> Tensor:
         return torch.randn(shape, generator=generator).to(self.device)
