@@ -174,8 +174,8 @@ def test_a_perfect_network_dreams_along_with_the_recording(
         assert losses.recorded < 1e-6 and losses.dreamed < 1e-6
         assert losses.stream_age == index + 1
     off = streams.context.int() - streams.batch(4).frames[:, :-1].int()
-    # Of a change, what is too faint to be one may be left out: two grey levels.
-    assert off.abs().max() <= (0 if target == "frame" else 2)
+    # Of a change, what is too faint to be one may be left out: two and a half grey levels.
+    assert off.abs().max() <= (0 if target == "frame" else 3)
 
 
 def test_a_streams_own_frames_are_its_context(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
