@@ -20,10 +20,15 @@ SIDE_PX = 512  # small frames are enlarged to about this, or players would blur 
 
 def write_png(path: Path, picture: Frame) -> Path:
     """Replace `path` by `picture`, uint8 (H, W, 3), as a PNG. UserError if the disk refuses."""
+    write_bytes(path, encode_png(picture))
+    return path
+
+
+def encode_png(picture: Frame) -> bytes:
+    """`picture`, uint8 (H, W, 3), as the content of a PNG file."""
     written, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     assert written, "OpenCV encodes any uint8 picture as PNG"
-    write_bytes(path, data.tobytes())
-    return path
+    return bytes(data.tobytes())
 
 
 def contact_sheet(frames: Sequence[Frame], columns: int = 6, rows: int = 5) -> Frame:

@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from base.errors import UserError
-from engine.video import contact_sheet
+from engine.video import contact_sheet, encode_png
 from models import cartridge
 from models.manifest import Manifest, SamplerConfig
 from training.config import TrainConfig
@@ -70,10 +69,7 @@ def export(
     }
     manifest = dataclasses.replace(world, metrics=metrics, source={**made_by, **world.source})
     frames, actions = starting_contexts(data, world.denoiser.context)
-    encoded, preview = cv2.imencode(
-        ".png", cv2.cvtColor(contact_sheet([f[-1] for f in frames], 4, 2), cv2.COLOR_RGB2BGR)
-    )
-    assert encoded, "OpenCV encodes any uint8 picture as PNG"
+    preview = encode_png(contact_sheet([f[-1] for f in frames], 4, 2))
     cartridge.save(
         path,
         manifest,
@@ -81,7 +77,7 @@ def export(
         learner.head_ema,
         frames,
         actions,
-        preview.tobytes(),
+        preview,
         card(manifest),
         torch.bfloat16,
     )
