@@ -39,6 +39,20 @@ class Batch:
         moved = {f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)}
         return Batch(**moved)
 
+    def rows(self, chosen: slice) -> Batch:
+        """Some of the windows."""
+        return Batch(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
+
+
+def join(first: Batch, second: Batch) -> Batch:
+    """The windows of both batches."""
+    return Batch(
+        **{
+            f.name: torch.cat((getattr(first, f.name), getattr(second, f.name)))
+            for f in fields(Batch)
+        }
+    )
+
 
 def collate(segments: list[Segment]) -> Batch:
     """Stack B segments of one length."""
@@ -60,17 +74,29 @@ class Batches:
     """An endless sequence of random batches in which number i depends on the seed and i alone.
 
     So training that goes on at batch i sees what it would have seen without a break.
+    share_events: share of windows that are drawn among those of an event (`Segments.eventful`),
+    each kind as often as any other, however rare it is.
     """
 
-    def __init__(self, segments: Segments, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, segments: Segments, batch_size: int, seed: int, share_events: float = 0.0
+    ) -> None:
         self.segments = segments
         self.batch_size = batch_size
         self.seed = seed
+        self.share_events = share_events
+        self._eventful = segments.eventful() if share_events else []
 
     def __getitem__(self, index: int) -> Batch:
         """Batch number `index`, from 0."""
         rng = np.random.default_rng([self.seed, index])
-        return collate([self.segments.sample(rng) for _ in range(self.batch_size)])
+        return collate([self._draw(rng) for _ in range(self.batch_size)])
+
+    def _draw(self, rng: np.random.Generator) -> Segment:
+        if self._eventful and rng.random() < self.share_events:
+            kind = self._eventful[int(rng.integers(len(self._eventful)))]
+            return self.segments[int(rng.choice(kind))]
+        return self.segments.sample(rng)
 
 
 def prefetch(batches: Batches, start: int, ahead: int = 4) -> Generator[Batch, None, None]:

@@ -75,6 +75,23 @@ class Segments:
         """Read a random window."""
         return self[int(rng.integers(len(self)))]
 
+    def eventful(self) -> list[NDArray[np.int64]]:
+        """Numbers of the windows whose last frame but one is followed by an event.
+
+        One array for each kind that occurs, of: a positive reward, a negative one, a lost life,
+        the end.
+        """
+        kinds: list[list[NDArray[np.int64]]] = [[], [], [], []]
+        firsts = np.concatenate([[0], self._ends[:-1]])
+        for first, end, episode in zip(firsts, self._ends, self._episodes, strict=True):
+            steps = self.store.steps(int(episode))
+            kind_at = (steps.rewards > 0, steps.rewards < 0, steps.life_lost, steps.ended)
+            for windows, happens in zip(kinds, kind_at, strict=True):
+                numbers = first + np.flatnonzero(happens) - (self.least_valid - 2)
+                windows.append(numbers[(numbers >= first) & (numbers < end)])
+        found = [np.concatenate(windows) for windows in kinds]
+        return [windows for windows in found if len(windows)]
+
     def spread(self, count: int) -> list[Segment]:
         """Read `count` windows, each from the middle of an equal share of all; all if fewer.
 

@@ -116,17 +116,21 @@ class Denoiser(nn.Module):
         context: Tensor,
         actions: Tensor,
         changed_weight: float = 1.0,
+        shown: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Training loss of each example (B,), and the estimated frame (B, C, H, W), detached.
 
         frame: the true next frame; noise: unit noise of the same shape. Pixels where the target
         moves count `changed_weight` times: they are few, and they are the game. The loss is the
         squared error of the network's own output, as EDM weighs it.
+        shown: the context as the network sees it, if not as it is: with noise, say. The target
+        stays the change against the true last frame, so the noise need not be undone, and what
+        moves is told apart from what is only noisy.
         """
         target = frame - self.base(context)
         c_in, c_skip, c_out = self.scales(sigma)
         x = target + sigma[:, None, None, None] * noise
-        output = self.network(x * c_in, sigma, context, actions)
+        output = self.network(x * c_in, sigma, context if shown is None else shown, actions)
         error = (output - (target - c_skip * x) / c_out).square()
         if changed_weight != 1.0:
             moved = (frame - context[:, -1]).abs().amax(dim=1, keepdim=True) > CHANGED

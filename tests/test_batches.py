@@ -134,6 +134,28 @@ def test_a_batch_depends_on_seed_and_number_alone(folder: Path) -> None:
     assert not _same(one[5], batches(2, 0.0)[5])
 
 
+def test_events_are_drawn_as_often_as_asked_and_rare_ones_as_often_as_others(
+    store: Store,
+) -> None:
+    segments = Segments(store, range(len(store)), 4)
+    kinds = segments.eventful()
+    for numbers in kinds:
+        for number in numbers.tolist():
+            window = segments[number].window
+            assert window.rewards[-2] or window.life_lost[-2] or window.ended[-2]
+    eventful = {number for numbers in kinds for number in numbers.tolist()}
+    for number in set(range(len(segments))) - eventful:
+        window = segments[number].window
+        assert not (window.rewards[-2] or window.life_lost[-2] or window.ended[-2])
+    assert len(kinds) >= 2 and any(segments[int(n)].window.ended[-2] for n in kinds[-1])
+
+    batch = Batches(segments, 600, seed=0, share_events=0.5)[0]
+    ended = batch.ended[:, -2].float().mean().item()
+    assert ended == pytest.approx(0.5 / len(kinds), abs=0.1)
+    plain = Batches(segments, 600, seed=0)[0]
+    assert ended > 2 * plain.ended[:, -2].float().mean().item()
+
+
 def test_a_batch_is_its_windows_with_colours_first(store: Store) -> None:
     segments = Segments(store, [0, 2], 6, 3)
     batch = Batches(segments, 4, seed=9)[2]

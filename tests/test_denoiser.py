@@ -105,6 +105,24 @@ def test_pixels_that_change_count_more(example: Example) -> None:
     torch.testing.assert_close(weighted - plain, 10 * changed)
 
 
+@torch.no_grad()
+def test_what_is_shown_for_the_context_decides_the_answer_and_not_the_question(
+    example: Example,
+) -> None:
+    denoiser = awaken(Denoiser(config("change")))
+    frame, noise, context, actions = dataclasses.astuple(example)
+    sigma, shown = torch.full((B,), 0.5), context + 0.1
+    loss, estimate = denoiser.loss(frame, sigma, noise, context, actions, shown=shown)
+    target = frame - context[:, -1]
+    c_in, c_skip, c_out = denoiser.scales(sigma)
+    x = target + 0.5 * noise
+    answer = c_skip * x + c_out * denoiser.network(x * c_in, sigma, shown, actions)
+    torch.testing.assert_close(estimate, context[:, -1] + answer)
+    torch.testing.assert_close(loss, ((answer - target) / c_out).square().mean(dim=(1, 2, 3)))
+    _, unnoised = denoiser.loss(frame, sigma, noise, context, actions)
+    assert not torch.allclose(estimate, unnoised)
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @torch.no_grad()
 def test_with_next_to_no_noise_the_answer_is_what_was_given(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from datasets.batches import Batch
+from datasets.batches import Batch, collate
 from datasets.segments import Segments
 from datasets.store import Store
 from tests.recordings import record_toys
@@ -118,6 +118,30 @@ def test_faint_noise_all_over_is_forgiven_and_a_vanished_dot_is_not(
     assert walking.ages.tolist() == [1, -1, 1]
 
 
+def test_dreams_start_shortly_before_places_where_one_was_lost(segments: Segments) -> None:
+    """And other examples are taken from there; as long as none was lost, from anywhere."""
+    walking = streams(segments, count=40)
+    fresh = collate([segments[i] for i in range(10)])
+    batch = walking.batch(0)
+    assert walking.rehearse(0, fresh, 0.5) is fresh
+    walking.places[:] = torch.tensor([0, 11])
+    dreamed = batch.frames[:, -1].clone()
+    dreamed[3] = 255 - dreamed[3]
+    walking.advance(dreamed, batch.frames)
+    assert walking.lost[-1].tolist() == [0, 11] and (walking.lost[:-1] < 0).all()
+
+    rehearsed = walking.rehearse(0, fresh, 0.5)
+    lost = collate([segments.read(0, 11)] * 5)
+    assert torch.equal(rehearsed.frames, torch.cat((lost.frames, fresh.frames[5:])))
+    assert torch.equal(rehearsed.actions, torch.cat((lost.actions, fresh.actions[5:])))
+
+    walking.ages[:] = -1
+    walking.batch(1)
+    starts = walking.places.tolist()
+    near = [first for episode, first in starts if episode == 0 and 8 <= first <= 11]
+    assert set(near) == {8, 9, 10, 11} and 10 <= len(near) <= 35
+
+
 def test_seed_and_updates_number_decide(segments: Segments) -> None:
     def sequence(seed: int) -> list[Tensor]:
         walking = streams(segments, most_steps=3, seed=seed)
@@ -142,6 +166,7 @@ def test_saved_and_loaded_they_go_on_exactly(segments: Segments) -> None:
         assert torch.equal(one.frames, other.frames)
         assert torch.equal(walking.context, restored.context)
         assert torch.equal(walking.ages, restored.ages)
+        assert torch.equal(walking.lost, restored.lost)
 
 
 @pytest.mark.parametrize("place", [[0, 28], [1, 7], [3, 0], [0, -1]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 import torch
@@ -150,12 +151,12 @@ def perfect(learner: Learner, data: Data, monkeypatch: pytest.MonkeyPatch) -> No
 
     def network(x: Tensor, sigma: Tensor, context: Tensor, actions: Tensor) -> Tensor:
         c_in, c_skip, c_out = learner.denoiser.scales(sigma)
-        target = true[-1][: len(x)] - learner.denoiser.base(context)
-        return ((target - c_skip * x / c_in) / c_out).requires_grad_()
+        return ((true[-1][: len(x)] - c_skip * x / c_in) / c_out).requires_grad_()
 
-    def loss(frame: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
-        true.append(frame)
-        return type(learner.denoiser).loss(learner.denoiser, frame, *rest)
+    def loss(*given: Any) -> tuple[Tensor, Tensor]:
+        frame, context = given[0], given[3]
+        true.append(frame - learner.denoiser.base(context))
+        return type(learner.denoiser).loss(learner.denoiser, *given)
 
     monkeypatch.setattr(learner.denoiser, "network", network)
     monkeypatch.setattr(learner.denoiser, "loss", loss)
@@ -197,6 +198,25 @@ def test_a_streams_own_frames_are_its_context(data: Data, monkeypatch: pytest.Mo
     own, recorded = seen[0].split([TINY.streams, TINY.batch - TINY.streams])
     torch.testing.assert_close(own, torch.full_like(own, 77 / 127.5 - 1))
     assert recorded.std() > 0.1
+
+
+def test_noise_is_put_on_what_the_network_sees_and_on_nothing_else(
+    data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noise on the last frame once made most of a still picture count as moving."""
+    learner = tiny_learner(data, replace(TINY, context_noise=0.1))
+    seen: list[Any] = []
+    plain = learner.denoiser.loss
+
+    def loss(*given: Any) -> tuple[Tensor, Tensor]:
+        seen.extend(given)
+        return plain(*given)
+
+    monkeypatch.setattr(learner.denoiser, "loss", loss)
+    train(learner, data, 0, 1)
+    context, shown = seen[3], seen[6]
+    assert (((context + 1) * 127.5).round() / 127.5 - 1 - context).abs().max() < 1e-5
+    assert (shown - context).std().item() == pytest.approx(0.1, rel=0.1)
 
 
 @pytest.mark.parametrize("change", [{"streams": 1}, {"channels": (8, 24)}, {"head_channels": 4}])

@@ -17,8 +17,8 @@ POSITIVE = (
     "learning_rate", "muon_learning_rate", "head_learning_rate", "gradient_clip",
 )  # fmt: skip
 NOT_NEGATIVE = (
-    "streams", "share_first", "share_later", "sigma_scale", "context_noise", "weight_decay",
-    "warmup", "cooldown", "ema", "seed",
+    "streams", "share_rehearsed", "share_events", "share_first", "share_later", "sigma_scale",
+    "context_noise", "weight_decay", "warmup", "cooldown", "ema", "seed",
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ class TrainConfig:
     Every value was measured on two CPU cores with Breakout; the notes say what it is for.
     """
 
-    updates: int = 3_500
+    updates: int = 6_000
     """Optimiser steps in all."""
     batch: int = 32
     """Examples in an update."""
@@ -37,6 +37,10 @@ class TrainConfig:
     """Of these, how many continue the model's own dream instead of a recorded context."""
     stream_steps: int = 48
     """A dream is restarted from the recording after this many steps, or when it is lost."""
+    share_rehearsed: float = 0.4
+    """Share of the other examples that is taken where such a dream was lost not long ago."""
+    share_events: float = 0.25
+    """Share of the rest that is drawn where a reward, a lost life or an end comes next."""
     sigmas: tuple[float, ...] = (2.0, 0.5)
     """Noise levels of play, one network call each; training starts where play starts."""
     share_first: float = 0.4
@@ -106,6 +110,9 @@ class TrainConfig:
             raise UserError(f"--sigmas: {error}") from error
         if self.share_first + self.share_later > 1:
             raise UserError("--share-first and --share-later must add up to 1 or less")
+        for name in ("share_rehearsed", "share_events"):
+            if getattr(self, name) > 1:
+                raise UserError(f"{flag(name)} must be at most 1, not {getattr(self, name)}")
         if self.ema >= 1 or self.cooldown > 1:
             raise UserError("--ema must be less than 1, and --cooldown not more")
         if self.seed > LARGEST_SEED:

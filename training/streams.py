@@ -4,7 +4,9 @@ In play a model sees frames it made itself. A stream walks along a recorded epis
 trains it to make the recorded next frame from its own last frames, and the frame it then dreams
 takes its place in the context of the next update. So training on rollouts of tens of steps costs
 no more than training on single ones. A dream that no longer resembles the recording would teach
-things to jump, so it is started over from the recording.
+things to jump, so it is started over from the recording. Where dreams are lost is where there is
+something to learn, in a game where most steps are easy: such places are kept, half of the dreams
+start shortly before one, and other examples are taken from them.
 
 Shapes: S streams, T context frames, C H W a frame, A action width.
 """
@@ -16,9 +18,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from datasets.batches import Batch, collate
+from datasets.batches import Batch, collate, join
 from datasets.segments import Segment, Segments
 
+KEPT_PLACES = 256
+RETRIED = 0.5  # share of dreams that start before a place where one was lost
+RUN_UP = 4  # such a dream starts fewer steps than this before the place
 LOST_PATCH_PX = 3
 LOST_LIGHT = 1.4  # of [-1, 1], summed over a patch: of one colour, seven tenths of a pixel
 
@@ -32,6 +37,8 @@ class Streams:
     places:     int64 (S, 2), episode and first frame of the window that comes next.
     ages:       int64 (S,), steps dreamed so far, or -1 for a dream to be started.
     context:    uint8 (S, T, C, H, W), each dream's own last frames.
+    lost:       int64 (KEPT_PLACES, 2), the windows whose last frame was dreamed wrong, newest
+                last; -1 for none yet.
     """
 
     def __init__(self, segments: Segments, count: int, most_steps: int, seed: int) -> None:
@@ -40,6 +47,7 @@ class Streams:
         self.seed = seed
         self.places = torch.zeros(count, 2, dtype=torch.int64)
         self.ages = torch.full((count,), -1)
+        self.lost = torch.full((KEPT_PLACES, 2), -1)
         height, width, channels = segments.store.frame_shape
         shape = (count, segments.length - 1, channels, height, width)
         self.context = torch.zeros(shape, dtype=torch.uint8)
@@ -50,9 +58,7 @@ class Streams:
         rows: list[Segment] = []
         for i in range(len(self.ages)):
             if self.ages[i] < 0:
-                # Drawn for every stream that starts, in order: the draw depends on nothing else.
-                place = self.segments.place(int(rng.integers(len(self.segments))))
-                self.places[i] = torch.tensor(place)
+                self.places[i] = torch.tensor(self._start(rng))
             episode, first = self.places[i].tolist()
             rows.append(self.segments.read(episode, first))
         batch = collate(rows)
@@ -60,6 +66,21 @@ class Streams:
         self.context[starting] = batch.frames[starting, :-1]
         self.ages[starting] = 0
         return batch
+
+    def rehearse(self, update: int, batch: Batch, share: float) -> Batch:
+        """A batch with a share of its rows replaced by windows where a dream was lost.
+
+        The batch itself as long as none was.
+        """
+        lost, count = self._lost(), round(share * len(batch.frames))
+        if not lost or not count:
+            return batch
+        rng = np.random.default_rng([self.seed, update, 1])
+        chosen = [lost[i] for i in rng.integers(len(lost), size=count)]
+        return join(
+            collate([self.segments.read(*place) for place in chosen]),
+            batch.rows(slice(count, None)),
+        )
 
     def advance(self, dreamed: Tensor, recorded: Tensor) -> None:
         """Take the dreamed frames (S, C, H, W) uint8 into the contexts and move on a step.
@@ -69,6 +90,7 @@ class Streams:
         """
         lost = _is_lost(dreamed, recorded[:, -1])
         self.context = torch.cat((self.context[:, 1:], dreamed[:, None]), dim=1)
+        self.lost = torch.cat((self.lost, self.places[lost]))[-KEPT_PLACES:]
         self.places[:, 1] += 1
         self.ages += 1
         for i, (episode, first) in enumerate(self.places.tolist()):
@@ -78,7 +100,7 @@ class Streams:
 
     def state_dict(self) -> dict[str, Tensor]:
         """All that `load_state_dict` needs to go on exactly; to be saved before going on."""
-        return {"places": self.places, "ages": self.ages, "context": self.context}
+        return {name: getattr(self, name) for name in ("places", "ages", "context", "lost")}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on where `state_dict` was taken.
@@ -91,9 +113,23 @@ class Streams:
         for place, age in zip(state["places"].tolist(), state["ages"].tolist(), strict=True):
             if age >= 0 and not self._is_place(*place):
                 raise ValueError("a dream goes on where nothing is recorded")
-        self.places, self.ages, self.context = (
-            state[name].clone() for name in ("places", "ages", "context")
+        for place in state["lost"].tolist():
+            if place[0] >= 0 and not self._is_place(*place):
+                raise ValueError("a dream was lost where nothing is recorded")
+        self.places, self.ages, self.context, self.lost = (
+            state[name].clone() for name in ("places", "ages", "context", "lost")
         )
+
+    def _start(self, rng: np.random.Generator) -> tuple[int, int]:
+        """Where a dream starts: anywhere, or shortly before a place where one was lost."""
+        lost = self._lost()
+        if lost and rng.random() < RETRIED:
+            episode, first = lost[int(rng.integers(len(lost)))]
+            return episode, max(0, first - int(rng.integers(RUN_UP)))
+        return self.segments.place(int(rng.integers(len(self.segments))))
+
+    def _lost(self) -> list[list[int]]:
+        return [place for place in self.lost.tolist() if place[0] >= 0]
 
     def _is_place(self, episode: int, first: int) -> bool:
         """Whether a whole window can be read there."""

@@ -102,7 +102,9 @@ class Run:
         self.on_evaluation = on_evaluation
         self.done = 0
         recipe = config.train
-        self.fresh = Batches(data.segments, recipe.batch - recipe.streams, recipe.seed)
+        self.fresh = Batches(
+            data.segments, recipe.batch - recipe.streams, recipe.seed, recipe.share_events
+        )
         self.scored = collate(data.scored.spread(SCORED_STARTS))
         learner.precision = config.choice.precision
         set_compiled(learner.denoiser, config.choice.compiled)

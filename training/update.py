@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from datasets.batches import Batch
+from datasets.batches import Batch, join
 from models.denoiser import Denoiser
 from models.frames import to_float, to_uint8
 from models.reward_end import RewardEnd
@@ -126,7 +126,7 @@ class Learner:
         if streams is not None:
             walked = streams.batch(index)
             count = len(walked.frames)
-            batch = join(walked, fresh)
+            batch = join(walked, streams.rehearse(index, fresh, config.share_rehearsed))
         batch = batch.to(self.device)
         frames = to_float(batch.frames)
         context, target = frames[:, :-1], frames[:, -1]
@@ -134,11 +134,17 @@ class Learner:
             own = to_float(streams.context.to(self.device))
             context = torch.cat((own, context[count:]))
         noise = [self._randn(target.shape, generator) for _ in config.sigmas]
-        context = context + config.context_noise * self._randn(context.shape, generator)
+        shown = context + config.context_noise * self._randn(context.shape, generator)
         sigma = draw_sigmas(config, count, len(frames), generator).to(self.device)
         with autocast(self.device, self.precision):
             losses, estimate = self.denoiser.loss(
-                target, sigma, noise[0], context, batch.actions[:, :-1], config.changed_weight
+                target,
+                sigma,
+                noise[0],
+                context,
+                batch.actions[:, :-1],
+                config.changed_weight,
+                shown,
             )
             head_frames = frames[:, -self.head.config.frames :]
             head_loss = self.head.loss(
@@ -197,13 +203,3 @@ def draw_sigmas(config: TrainConfig, streams: int, rows: int, generator: torch.G
 def average(ema: nn.Module, model: nn.Module, keep: float) -> None:
     """Move the averaged weights towards the model's."""
     torch._foreach_lerp_(list(ema.parameters()), list(model.parameters()), 1 - keep)
-
-
-def join(first: Batch, second: Batch) -> Batch:
-    """The rows of both batches."""
-    return Batch(
-        *(
-            torch.cat((getattr(first, name), getattr(second, name)))
-            for name in first.__dataclass_fields__
-        )
-    )
