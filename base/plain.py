@@ -19,7 +19,7 @@ def read(kind: type[T], data: Any, name: str = "") -> T:
     name: of the data, for messages. Knows int, float, bool, str, Literal, tuple[X, ...], mappings
     of strings, None and dataclasses of these. Raises UserError for a field that is missing,
     unknown or of another type, for numbers that are not finite, and for values that the
-    dataclass itself refuses. A field that already is the dataclass it should be stays as it is.
+    dataclass itself refuses. A field that already is the object it should be stays as it is.
     """
     value: T = _value(kind, data, name or kind.__name__)
     return value
@@ -27,8 +27,8 @@ def read(kind: type[T], data: Any, name: str = "") -> T:
 
 def _value(kind: Any, data: Any, name: str) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
-    if is_dataclass(kind) and isinstance(kind, type) and isinstance(data, (dict, kind)):
-        return _instance(kind, data, name) if isinstance(data, dict) else data
+    if is_dataclass(kind) and isinstance(data, dict):
+        return _instance(kind, data, name)
     if origin is tuple and isinstance(data, list):
         return tuple(_value(arguments[0], item, f"{name}[{i}]") for i, item in enumerate(data))
     if origin is Mapping and isinstance(data, dict):
@@ -39,6 +39,8 @@ def _value(kind: Any, data: Any, name: str) -> Any:
         return data
     if kind is float and type(data) in (int, float) and abs(data) < 1e300 and math.isfinite(data):
         return float(data)
+    if isinstance(kind, type) and kind not in (int, float) and isinstance(data, kind):
+        return data
     raise UserError(f"'{name}' has a value that it cannot have: {_short(data)}")
 
 

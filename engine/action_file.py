@@ -5,7 +5,8 @@
     LEFT*8
 
 Blank lines and everything after # are ignored. Names are those of the world's action space, in
-any case.
+any case: an Atari game's own, or what is held in Counter-Strike (see engine/csgo_actions.py), as in
+`w+space+mouse(30,-4)*16`.
 """
 
 from __future__ import annotations

@@ -5,30 +5,50 @@ Shapes: H W are a frame's height and width in pixels, A is the width of an actio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from base.errors import UserError, unknown
+from base.errors import UserError
+from engine.actions import Action, ActionSpace, ActionVector, DiscreteActions, discrete_from_json
+from engine.csgo_actions import CsgoActions
+
+__all__ = [
+    "Action",
+    "ActionSpace",
+    "ActionVector",
+    "CsgoActions",
+    "DiscreteActions",
+    "Frame",
+    "Notes",
+    "Report",
+    "Snapshot",
+    "Step",
+    "Switch",
+    "SwitchableWorld",
+    "Switched",
+    "World",
+    "actions_from_json",
+    "switches_of",
+]
 
 Frame = NDArray[np.uint8]  # (H, W, 3) RGB
-ActionVector = NDArray[np.float32]  # (A,)
 Snapshot = Mapping[str, NDArray[Any]]  # plain arrays only, so it can be written without pickle
+Notes = tuple[tuple[str, str], ...]  # (label, value) cells for the display of figures
+Report = Callable[[str], None]  # told, in a line, how far loading a world has come
 
 
-@dataclass(frozen=True)
-class Action:
-    """What a player did in one step, before any world has encoded it.
-
-    buttons: logical buttons held, in the order they were pressed ("left", "fire", ...).
-    mouse:   summed motion over the step, in the game's counts (x right, y down).
-    """
-
-    buttons: tuple[str, ...] = ()
-    mouse: tuple[float, float] = (0.0, 0.0)
+def actions_from_json(data: Any) -> ActionSpace:
+    """Read what an action space's `to_json` wrote. Raises UserError on anything else."""
+    kind = data.get("kind") if isinstance(data, dict) else None
+    if kind == "discrete":
+        return discrete_from_json(data)
+    if kind == "csgo":
+        return CsgoActions()
+    raise UserError("the action space is not of a kind this version knows (discrete, csgo)")
 
 
 @dataclass(frozen=True)
@@ -39,6 +59,9 @@ class Step:
     ended:     the game is over (the world cannot be stepped further without a reset).
     truncated: cut off from outside, the game itself is not over.
     life_lost: a life went with this step; games without lives leave it False.
+    action:    (A,) what was really done, where that is not what was asked for: someone else was
+               at the controls.
+    notes:     what else the display of figures should say of this step, in few words.
     """
 
     frame: Frame
@@ -46,103 +69,8 @@ class Step:
     ended: bool = False
     truncated: bool = False
     life_lost: bool = False
-
-
-@dataclass(frozen=True)
-class DiscreteActions:
-    """An action space of named choices, one-hot encoded.
-
-    names:   one name a choice; index 0 is what happens when nothing is held.
-    buttons: for each choice the set of logical buttons that selects it.
-    keys:    logical button -> names of the keys (pygame.key.name spelling) bound to it by default.
-    """
-
-    names: tuple[str, ...]
-    buttons: tuple[tuple[str, ...], ...]
-    keys: Mapping[str, tuple[str, ...]]
-
-    def __post_init__(self) -> None:
-        if not self.names or len(set(self.names)) != len(self.names):
-            raise UserError("an action space needs one or more distinct action names")
-        if len(self.names) != len(self.buttons):
-            raise UserError("an action space needs one set of buttons for each action name")
-        needed = {button for choice in self.buttons for button in choice}
-        missing = needed - set(self.keys)
-        if missing:
-            raise UserError(f"no key is bound to: {', '.join(sorted(missing))}")
-
-    @property
-    def size(self) -> int:
-        """A, the width of an action vector."""
-        return len(self.names)
-
-    def encode(self, action: Action) -> ActionVector:
-        """One-hot (A,) of the choice whose buttons are all held; the largest such choice wins.
-
-        Between choices of one size, and of opposite directions, the one pressed later wins.
-        """
-        held = set(action.buttons)
-        for first, second in (("left", "right"), ("up", "down")):
-            if first in held and second in held:
-                earlier = min((first, second), key=action.buttons.index)
-                held.discard(earlier)
-        order = {button: i for i, button in enumerate(action.buttons)}
-        fitting = [i for i, choice in enumerate(self.buttons) if held.issuperset(choice)]
-
-        def rank(index: int) -> tuple[int, list[int]]:
-            choice = self.buttons[index]
-            return len(choice), sorted((order[button] for button in choice), reverse=True)
-
-        return self.one_hot(max(fitting, key=rank, default=0))
-
-    def one_hot(self, index: int) -> ActionVector:
-        """The vector (A,) of choice `index`."""
-        vector = np.zeros(self.size, np.float32)
-        vector[index] = 1
-        return vector
-
-    def named(self, name: str) -> ActionVector:
-        """The vector (A,) of the choice called `name` (any case); UserError if there is none."""
-        for i, known in enumerate(self.names):
-            if known.lower() == name.strip().lower():
-                return self.one_hot(i)
-        raise unknown("action", name.strip(), self.names)
-
-    def describe(self, vector: ActionVector) -> str:
-        """The name of the choice a vector stands for."""
-        return self.names[int(np.argmax(vector))]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data for cartridge.json and recordings; `actions_from_json` reads it."""
-        return {
-            "kind": "discrete",
-            "names": list(self.names),
-            "buttons": [list(choice) for choice in self.buttons],
-            "keys": {button: list(keys) for button, keys in self.keys.items()},
-        }
-
-
-ActionSpace = DiscreteActions
-
-
-def actions_from_json(data: Any) -> ActionSpace:
-    """Read what `to_json` wrote. Raises UserError on anything else."""
-    if not isinstance(data, dict) or data.get("kind") != "discrete":
-        raise UserError("the action space is not of a kind this version knows (discrete)")
-    names, buttons, keys = data.get("names"), data.get("buttons"), data.get("keys")
-    if not (isinstance(buttons, list) and isinstance(keys, dict)):
-        raise UserError("the action space needs 'names', 'buttons' and 'keys'")
-    return DiscreteActions(
-        _strings(names, "names"),
-        tuple(_strings(choice, "buttons") for choice in buttons),
-        {str(button): _strings(bound, "keys") for button, bound in keys.items()},
-    )
-
-
-def _strings(value: Any, field: str) -> tuple[str, ...]:
-    if not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
-        raise UserError(f"the action space's '{field}' must hold lists of names")
-    return tuple(value)
+    action: ActionVector | None = None
+    notes: Notes = ()
 
 
 @runtime_checkable
@@ -152,15 +80,19 @@ class World(Protocol):
     name:      short, for titles and file names.
     actions:   the space `step` takes vectors of.
     rate_fps:  natural steps per second.
-    frame_shape: (H, W, 3) of every frame.
+    frame_shape: (H, W, 3) of every frame; only a switch may change it.
     starts:    how many different starting points `reset` offers.
     """
 
     name: str
-    actions: ActionSpace
     rate_fps: float
-    frame_shape: tuple[int, int, int]
     starts: int
+
+    @property
+    def actions(self) -> ActionSpace: ...
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int]: ...
 
     def reset(self, seed: int, start: int = 0) -> Frame:
         """Begin again from starting point `start` (taken modulo `starts`); the first frame.
@@ -184,3 +116,50 @@ class World(Protocol):
     def close(self) -> None:
         """Release what the world holds. Closing twice is harmless."""
         ...
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Something that a world lets its player change while it is played, by a key.
+
+    key:     pygame.key.name spelling; no key of the player's own nor of the world's actions.
+    written: how the key is written for people.
+    meaning: what it does, for the list of keys.
+    """
+
+    key: str
+    written: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Switched:
+    """What a world answers to a switch.
+
+    notice: a line for the player, such as "3 denoising steps"; empty for none.
+    frame:  uint8 (H, W, 3), what to show now; it may be of another size than before.
+    ended:  whether what is shown now has ended; None if that is as it was.
+    notes:  as in `Step`.
+    """
+
+    notice: str
+    frame: Frame
+    ended: bool | None = None
+    notes: Notes = ()
+
+
+@runtime_checkable
+class SwitchableWorld(World, Protocol):
+    """A world with switches. They outlast `reset`, and are part of every snapshot."""
+
+    @property
+    def switches(self) -> tuple[Switch, ...]: ...
+
+    def switch(self, key: str) -> Switched:
+        """Turn the switch of this key, between two steps; UserError if it cannot be turned now."""
+        ...
+
+
+def switches_of(world: World) -> tuple[Switch, ...]:
+    """What a world lets its player change; nothing, for most."""
+    return world.switches if isinstance(world, SwitchableWorld) else ()

@@ -71,8 +71,8 @@ def run(
 ) -> dict[str, Any]:
     """Play `steps` steps and write what is wanted; the report, ready for JSON.
 
-    actions: a file of actions (see engine/action_file.py), followed by the world's first action
-             when it is shorter than the run; without one a player that sees the frames plays.
+    actions: a file of actions (see engine/action_file.py), followed by doing nothing when it is
+             shorter than the run; without one a player that sees the frames plays.
     """
     opening = time.perf_counter()
     world = open_world()

@@ -23,7 +23,7 @@ class ScriptPlayer:
 
     def __init__(self, space: ActionSpace, script: Sequence[ActionVector]) -> None:
         self._script = iter(script)
-        self._nothing = space.one_hot(0)
+        self._nothing = space.idle()
 
     def act(self, frame: Frame) -> ActionVector:
         return next(self._script, self._nothing)
@@ -37,15 +37,15 @@ class RestlessPlayer:
     def __init__(self, space: ActionSpace, seed: int) -> None:
         self._space = space
         self._rng = np.random.default_rng([seed, 2])
-        self._held = 0
+        self._held = space.idle()
         self._left = 0
 
     def act(self, frame: Frame) -> ActionVector:
         if self._left == 0:
-            self._held = int(self._rng.integers(self._space.size))
+            self._held = self._space.random(self._rng)
             self._left = int(self._rng.integers(1, self.LONGEST_HOLD + 1))
         self._left -= 1
-        return self._space.one_hot(self._held)
+        return self._held.copy()
 
 
 class BreakoutPlayer:

@@ -67,7 +67,8 @@ def _check_starts(world: World) -> None:
 
 def _check_frames_are_fresh(world: World) -> None:
     """A caller may keep frames, and even draw on them."""
-    actions = [world.actions.one_hot(i % world.actions.size) for i in range(6)]
+    rng = np.random.default_rng(4)
+    actions = [world.actions.random(rng) for _ in range(6)]
     world.reset(seed=4)
     plain = [world.step(action).frame.copy() for action in actions]
     kept = [world.reset(seed=4)]
@@ -115,7 +116,7 @@ def _play(world: World, steps: int, seed: int) -> list[Step]:
     rng = np.random.default_rng(seed)
     played: list[Step] = []
     while len(played) < steps and not (played and played[-1].ended):
-        played.append(world.step(world.actions.one_hot(int(rng.integers(world.actions.size)))))
+        played.append(world.step(world.actions.random(rng)))
     return played
 
 

@@ -231,7 +231,7 @@ def endurance(world: World, steps: int, seed: int, advance: Advance) -> dict[str
     last = world.reset(seed, 0)
     bricks = probe.brick_share(last)
     for _ in range(steps):
-        step = world.step(world.actions.one_hot(int(rng.integers(world.actions.size))))
+        step = world.step(world.actions.random(rng))
         frame = step.frame
         counts["walls"] += not probe.walls_stand(frame)
         counts["field"] += not probe.field_is_dark(frame)
