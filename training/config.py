@@ -29,7 +29,7 @@ class TrainConfig:
     Every value was measured on two CPU cores with Breakout; the notes say what it is for.
     """
 
-    updates: int = 6_000
+    updates: int = 5_000
     """Optimiser steps in all."""
     batch: int = 32
     """Examples in an update."""
@@ -43,9 +43,9 @@ class TrainConfig:
     """Share of the rest that is drawn where a reward, a lost life or an end comes next."""
     sigmas: tuple[float, ...] = (2.0, 0.5)
     """Noise levels of play, one network call each; training starts where play starts."""
-    share_first: float = 0.4
+    share_first: float = 0.3
     """Share of the other examples at exactly the first level, where all is prediction."""
-    share_later: float = 0.4
+    share_later: float = 0.7
     """Share of them at the later levels; the rest is spread log-normally below the first."""
     sigma_location: float = -1.2
     """Mean of ln sigma of that rest."""
@@ -57,8 +57,8 @@ class TrainConfig:
     """Noise on the context frames, in units of [-1, 1], so that small flaws are forgiven."""
     target: Target = "change"
     """What the network estimates: the next frame, or its change against the last one."""
-    sigma_data: float = 0.1
-    """Standard deviation of that target."""
+    sigma_data: float = 0.03
+    """Standard deviation of that target. Too large a one lets noise through where nothing moves."""
     context: int = 4
     """Past frames that the network sees."""
     channels: tuple[int, ...] = (64, 96, 128, 160)
