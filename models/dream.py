@@ -12,7 +12,7 @@ from engine.contracts import ActionVector, Frame, Snapshot, Step
 from models.cartridge import Cartridge, load
 from models.frame_step import FrameStep
 from models.reward_end import REWARDS
-from models.runtime import Inputs, Runner, choose
+from models.runtime import Runner, choose
 
 
 class DiffusionWorld:
@@ -50,7 +50,9 @@ class DiffusionWorld:
         """Dream the next frame."""
         self._actions[-1] = action
         noise = noise_of(self._seed, self._steps, (3, *self.frame_shape[:2]))
-        frame, events = self._runner.run(Inputs(self._frames, self._actions, noise))
+        frame, events = self._runner.run(
+            {"frames": self._frames, "actions": self._actions, "noise": noise}
+        )
         self._steps += 1
         # New arrays, not changed ones: the runtime may still look at those it was given.
         self._frames = np.concatenate([self._frames[1:], frame[None]])
@@ -123,5 +125,9 @@ def get_ready(
         raise UserError(f"this world is made for 1 to {len(sigmas)} sampler steps, not {steps}")
     step = FrameStep(cartridge.denoiser, cartridge.reward_end, sigmas[:steps])
     shape = (3, *cartridge.frames.shape[2:4])
-    example = Inputs(cartridge.frames[0], cartridge.actions[0], noise_of(0, 0, shape))
-    return choose(step, example, cartridge.weights, device, precision)
+    example = {
+        "frames": cartridge.frames[0],
+        "actions": cartridge.actions[0],
+        "noise": noise_of(0, 0, shape),
+    }
+    return choose(step, example, f"{cartridge.weights} {step.sigmas}", device, precision)

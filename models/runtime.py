@@ -10,7 +10,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,10 +20,10 @@ import numpy as np
 import psutil
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from base.errors import UserError, unknown
 from base.files import write_text
-from models.frame_step import FrameStep
 
 DEVICES = ("cpu", "cuda")
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -52,18 +52,10 @@ class Choice:
         return f"{name} {self.precision} on {where}"
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """What one step of play works on.
-
-    frames:  uint8 (T, H, W, 3), the last frames, oldest first.
-    actions: float32 (T, A), row t taken at frame t; the last is the one just pressed.
-    noise:   float32 (3, H, W) of unit variance.
-    """
-
-    frames: NDArray[np.uint8]
-    actions: NDArray[np.float32]
-    noise: NDArray[np.float32]
+# What a step works on: an array for each parameter of its `forward`, by name and in that order,
+# without the batch dimension. uint8 or float32.
+Inputs = Mapping[str, NDArray[Any]]
+Outputs = tuple[NDArray[Any], ...]  # what `forward` returns, likewise; the frame comes first
 
 
 class Runner(Protocol):
@@ -71,47 +63,42 @@ class Runner(Protocol):
 
     choice: Choice
 
-    def run(self, inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """The next frame, uint8 (H, W, 3), and the logits of its events, float32 (EVENTS,).
-
-        Both are fresh arrays.
-        """
+    def run(self, inputs: Inputs) -> Outputs:
+        """What the step makes of its inputs, as fresh arrays."""
         ...
 
 
 class TorchRunner:
     """PyTorch as it comes, with no compilation."""
 
-    def __init__(self, step: FrameStep, choice: Choice) -> None:
+    def __init__(self, step: nn.Module, choice: Choice) -> None:
         self.choice = choice
         self._device = torch.device(choice.device)
         self._dtype: torch.dtype = getattr(torch, choice.precision)
         torch.set_num_threads(cpu_threads())
         self._step = step.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def run(self, inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def run(self, inputs: Inputs) -> Outputs:
         low = self._dtype is not torch.float32
         with torch.inference_mode(), torch.autocast(self._device.type, self._dtype, enabled=low):
-            arrays = (inputs.frames, inputs.actions, inputs.noise)
-            frame, events = self._step(
-                *(torch.from_numpy(array)[None].to(self._device) for array in arrays)
+            made = self._step(
+                *(torch.from_numpy(array)[None].to(self._device) for array in inputs.values())
             )
             # A copy, since on the CPU torch may hand out the same memory again.
-            return frame[0].cpu().numpy().copy(), events[0].float().cpu().numpy().copy()
+            return tuple(_plain(tensor[0]).cpu().numpy().copy() for tensor in made)
 
 
 class OpenVinoRunner:
     """OpenVINO on the CPU: the whole step is one compiled graph."""
 
-    def __init__(self, step: FrameStep, choice: Choice, example: Inputs) -> None:
+    def __init__(self, step: nn.Module, choice: Choice, example: Inputs) -> None:
         import openvino  # a fifth of a second that PyTorch alone need not spend
 
         from models.openvino_graph import build
 
         shapes = {
-            "frames": ((1, *example.frames.shape), torch.uint8),
-            "actions": ((1, *example.actions.shape), torch.float32),
-            "noise": ((1, *example.noise.shape), torch.float32),
+            name: ((1, *array.shape), torch.from_numpy(array).dtype)
+            for name, array in example.items()
         }
         hints = {
             "INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}[
@@ -124,13 +111,12 @@ class OpenVinoRunner:
         compiled = openvino.Core().compile_model(build(step, shapes), "CPU", hints)
         self._request = compiled.create_infer_request()
 
-    def run(self, inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        self._request.infer([inputs.frames[None], inputs.actions[None], inputs.noise[None]])
-        frame, events = (self._request.get_output_tensor(i).data[0] for i in range(2))
-        return frame.copy(), events.copy()
+    def run(self, inputs: Inputs) -> Outputs:
+        self._request.infer([array[None] for array in inputs.values()])
+        return tuple(tensor.data[0].copy() for tensor in self._request.output_tensors)
 
 
-def prepare(step: FrameStep, choice: Choice, example: Inputs) -> Runner:
+def prepare(step: nn.Module, choice: Choice, example: Inputs) -> Runner:
     """A runner of a choice. Raises UserError if this machine cannot run it."""
     try:
         if choice.engine == "openvino":
@@ -142,9 +128,9 @@ def prepare(step: FrameStep, choice: Choice, example: Inputs) -> Runner:
 
 
 def choose(
-    step: FrameStep,
+    step: nn.Module,
     example: Inputs,
-    weights: str,
+    identity: str,
     device: str | None = None,
     precision: str | None = None,
     cache: Path | None = None,
@@ -152,7 +138,8 @@ def choose(
     """The quickest runner on this machine that makes the same frames as plain float32.
 
     example:   what the candidates are timed on: one start of the world.
-    weights:   identifies the network; with the machine, the key under which a choice is kept.
+    identity:  names the networks and how they are sampled; with the machine, the key under which
+               a choice is kept.
     device, precision: leave only candidates with these; chosen unless given.
     cache:     folder where choices are kept, so that only the first start measures.
 
@@ -162,7 +149,7 @@ def choose(
     if len(choices) == 1:
         return prepare(step, choices[0], example)
     decisions = (cache or cache_folder()) / "runtime.json"
-    key = _key(weights, step.sigmas, choices)
+    key = _key(identity, choices)
     if (kept := _read_decisions(decisions).get(key)) in choices:
         return prepare(step, kept, example)
     runner = measure(step, example, choices)
@@ -189,21 +176,20 @@ def candidates(device: str | None = None, precision: str | None = None) -> list[
     return [Choice("openvino", "cpu", quick), Choice("torch", "cpu", plain)]
 
 
-def measure(step: FrameStep, example: Inputs, choices: Sequence[Choice]) -> Runner:
+def measure(step: nn.Module, example: Inputs, choices: Sequence[Choice]) -> Runner:
     """Time a few frames of each choice; the quickest whose frames are as they should be.
 
     The last choice is the plain one that the others are held to.
     """
     plain = prepare(step, choices[-1], example)
-    expected, _ = plain.run(example)
+    expected = plain.run(example)[0]
     best, best_ms = plain, frame_ms(plain, example)
     for choice in choices[:-1]:
         try:
             runner = prepare(step, choice, example)
         except UserError:  # the plain way is always left
             continue
-        frame, _ = runner.run(example)
-        off = np.abs(frame.astype(np.int16) - expected)
+        off = np.abs(runner.run(example)[0].astype(np.int16) - expected)
         if (off <= NEAR_LEVELS).mean() < NEAR_SHARE:
             continue
         if (ms := frame_ms(runner, example)) < best_ms:
@@ -252,11 +238,16 @@ def _quick_cpu_precision() -> str:
     return "float16" if "FP16" in able and platform.machine() in ("arm64", "aarch64") else "float32"
 
 
-def _key(weights: str, sigmas: Iterable[float], choices: Sequence[Choice]) -> str:
+def _plain(tensor: Tensor) -> Tensor:
+    """uint8 as it is, any float as float32, which numpy knows."""
+    return tensor if tensor.dtype is torch.uint8 else tensor.float()
+
+
+def _key(identity: str, choices: Sequence[Choice]) -> str:
     """Changes with whatever could change the outcome of measuring."""
     machine = (platform.system(), platform.machine(), platform.node(), cpu_threads())
     versions = (torch.__version__, version("openvino"))
-    parts = (weights, tuple(sigmas), [astuple(c) for c in choices], machine, versions)
+    parts = (identity, [astuple(c) for c in choices], machine, versions)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 

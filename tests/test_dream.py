@@ -78,13 +78,13 @@ def test_frames_and_actions_move_through_the_context(tiny: Path) -> None:
     for choice in pressed:
         world.step(ACTIONS.one_hot(choice))
     last = runner.given[-1]
-    assert last.actions.argmax(axis=1).tolist() == pressed[-CONTEXT:]
-    assert last.frames[:, 0, 0, 0].tolist() == [2, 3, 4, 5]
+    assert last["actions"].argmax(axis=1).tolist() == pressed[-CONTEXT:]
+    assert last["frames"][:, 0, 0, 0].tolist() == [2, 3, 4, 5]
     first = runner.given[0]
     start = load(tiny)
-    np.testing.assert_array_equal(first.frames, start.frames[1])
-    np.testing.assert_array_equal(first.actions[:-1], start.actions[1, :-1])
-    assert len({inputs.noise.tobytes() for inputs in runner.given}) == len(pressed)
+    np.testing.assert_array_equal(first["frames"], start.frames[1])
+    np.testing.assert_array_equal(first["actions"][:-1], start.actions[1, :-1])
+    assert len({inputs["noise"].tobytes() for inputs in runner.given}) == len(pressed)
 
 
 @pytest.mark.parametrize(

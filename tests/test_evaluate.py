@@ -71,7 +71,7 @@ class Oracle:
                 self.next[seen] = window.frames[t + 1], told
 
     def run(self, inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        frame, events = self.next[hash(inputs.frames.tobytes())]
+        frame, events = self.next[hash(inputs["frames"].tobytes())]
         return np.clip(frame.astype(int) - self.dim, 0, 255).astype(np.uint8), events
 
 
@@ -81,7 +81,7 @@ class Still:
     choice = Oracle.choice
 
     def run(self, inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        return inputs.frames[-1].copy(), np.array([0, 1, 0, -1, -1], np.float32)
+        return inputs["frames"][-1].copy(), np.array([0, 1, 0, -1, -1], np.float32)
 
 
 def nothing() -> None:
@@ -145,7 +145,7 @@ def test_actions_arrive_beside_their_frames(toys: Store) -> None:
 
     class Listener(Still):
         def run(self, inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-            given.append(inputs.actions)
+            given.append(inputs["actions"])
             return super().run(inputs)
 
     scores.long_dreams(Listener(), [window], CONTEXT, nothing)
@@ -182,7 +182,7 @@ def test_control_is_the_paddle_going_where_it_is_told(games: Store) -> None:
         def run(self, inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
             frame, events = super().run(inputs)
             frame[57:59, 4:60] = 0
-            pressed = int((inputs.actions @ (right - left)).sum())
+            pressed = int((inputs["actions"] @ (right - left)).sum())
             x = 28 + pressed * self.reach
             frame[57, x : x + 7], frame[58, x : x + 7] = (80, 29, 29), (164, 59, 59)
             return frame, events
@@ -205,7 +205,7 @@ def test_events_that_are_told_and_that_are_missed(toys: Store) -> None:
 
     class Alarmed(Still):
         def run(self, inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-            return inputs.frames[-1].copy(), np.array([0, 0, 1, 1, 1], np.float32)
+            return inputs["frames"][-1].copy(), np.array([0, 0, 1, 1, 1], np.float32)
 
     alarmed = scores.events(Alarmed(), toys, [0, 1], CONTEXT, nothing)
     assert set(alarmed.values()) == {1.0}

@@ -30,7 +30,7 @@ def example(of: Manifest, seed: int = 0) -> Inputs:
     noise = np.random.default_rng(seed).standard_normal(
         (3, of.denoiser.height, of.denoiser.width), np.float32
     )
-    return Inputs(frames[0], actions[0], noise)
+    return {"frames": frames[0], "actions": actions[0], "noise": noise}
 
 
 @pytest.fixture(autouse=True)
@@ -66,10 +66,10 @@ def test_what_does_not_change_stays_as_it_is(precision: str) -> None:
     of = manifest()
     of = replace(of, denoiser=replace(of.denoiser, sigma_data=1e-6))  # no change, whatever happens
     every_level = example(of)
-    every_level.frames[-1].reshape(-1)[:256] = np.arange(256)
+    every_level["frames"][-1].reshape(-1)[:256] = np.arange(256)
     fast = prepare(make_step(of), Choice("openvino", "cpu", precision), every_level)
     frame, _ = fast.run(every_level)
-    np.testing.assert_array_equal(frame, every_level.frames[-1])
+    np.testing.assert_array_equal(frame, every_level["frames"][-1])
 
 
 def test_what_a_runner_gave_stays_as_it_was() -> None:
@@ -126,7 +126,7 @@ class Faked:
         self.level = level
 
     def run(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
-        return np.full(inputs.frames.shape[1:], self.level, np.uint8), np.zeros(5, np.float32)
+        return np.full(inputs["frames"].shape[1:], self.level, np.uint8), np.zeros(5, np.float32)
 
 
 @pytest.mark.parametrize(

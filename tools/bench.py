@@ -24,7 +24,7 @@ from base.errors import UserError, run_main
 from models.cartridge import load
 from models.dream import noise_of
 from models.frame_step import FrameStep
-from models.runtime import Choice, Inputs, TorchRunner
+from models.runtime import Choice, TorchRunner
 from tools.record import RecordConfig, record
 
 PLAYER = Path(__file__).resolve().parent.parent / "play.py"
@@ -183,7 +183,8 @@ def time_eager(path: Path) -> float:
     runner = TorchRunner(step, Choice("torch", "cpu", "float32"))
     frames, actions, spent = cartridge.frames[0], cartridge.actions[0], []
     for i in range(EAGER_FRAMES):
-        inputs = Inputs(frames, actions, noise_of(0, i, (3, *frames.shape[1:3])))
+        noise = noise_of(0, i, (3, *frames.shape[1:3]))
+        inputs = {"frames": frames, "actions": actions, "noise": noise}
         started = time.perf_counter()
         runner.run(inputs)
         spent.append((time.perf_counter() - started) * 1e3)

@@ -17,7 +17,7 @@ from datasets.store import Store, Window
 from engine.contracts import ActionVector, World
 from models.dream import noise_of
 from models.reward_end import REWARDS
-from models.runtime import Inputs, Runner
+from models.runtime import Runner
 from tools import breakout_probe as probe
 
 MOST_DB = 60.0  # two equal frames count as this, not as infinitely alike
@@ -49,7 +49,9 @@ def dream_on(
     made, events = [], []
     for step in range(len(actions) - length + 1):
         noise = noise_of(seed, step, (3, *frames.shape[1:3]))
-        frame, logits = runner.run(Inputs(frames, actions[step : step + length], noise))
+        frame, logits = runner.run(
+            {"frames": frames, "actions": actions[step : step + length], "noise": noise}
+        )
         frames = np.concatenate([frames[1:], frame[None]])
         made.append(frame)
         events.append(logits)
