@@ -107,7 +107,7 @@ def play_in_window(flags: Flags, title: str, open_world: Callable[[], World]) ->
         print(f"no display ({error}): dreaming {headless.DEMO_S:.0f} seconds to a film", flush=True)
         return make_film(flags, open_world)
     timings = loop.play(
-        open_world,
+        lambda report: open_world(),
         window,
         title=title,
         seed=flags.seed,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 
-from engine.contracts import Action
+from engine.contracts import Action, Switch
 from engine.screen import Event, FocusLost, KeyDown, KeyUp, MouseMoved
 
 
@@ -42,13 +42,18 @@ COMMANDS: tuple[tuple[str, Command, str, str], ...] = (
 COMMAND_OF_KEY: Mapping[str, Command] = {key: command for key, command, _, _ in COMMANDS}
 
 
-def help_rows(keys: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, str], ...]:
-    """(keys, what they do) for a game's bindings, then for the player's own."""
+def help_rows(
+    keys: Mapping[str, tuple[str, ...]], switches: Iterable[Switch] = (), mouse: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """(keys, what they do) for a game's bindings, then its switches, then the player's own."""
     game = tuple(
         (" ".join(_written(key) for key in bound if key not in COMMAND_OF_KEY), button)
         for button, bound in keys.items()
     )
-    return game + tuple((written, meaning) for _, _, written, meaning in COMMANDS)
+    looking = (("Mouse", "look around, once clicked"),) if mouse else ()
+    turned = tuple((switch.written, switch.meaning) for switch in switches)
+    own = tuple((written, meaning) for _, _, written, meaning in COMMANDS)
+    return game + looking + turned + own
 
 
 def _written(key: str) -> str:
@@ -62,9 +67,11 @@ class Controls:
     motion adds up. Keys that are commands of the player are never the game's.
 
     keys: logical button -> names of the keys bound to it.
+    sensitivity: the game's counts per pixel of mouse motion.
     """
 
-    def __init__(self, keys: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, keys: Mapping[str, tuple[str, ...]], sensitivity: float = 1.0) -> None:
+        self._sensitivity = sensitivity
         self._button_of = {
             key: button
             for button, bound in keys.items()
@@ -96,8 +103,8 @@ class Controls:
             self._let_go.update(self._fresh)
             self._pressed = [key for key in self._pressed if key in self._fresh]
         elif isinstance(event, MouseMoved):
-            self._mouse[0] += event.right
-            self._mouse[1] += event.down
+            self._mouse[0] += event.right * self._sensitivity
+            self._mouse[1] += event.down * self._sensitivity
 
     def sample(self) -> tuple[Action, list[float]]:
         """The action of this step, and when the key events that are new in it happened."""

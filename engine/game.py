@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine import hud
-from engine.contracts import ActionVector, World
-from engine.controls import Controls, help_rows
+from engine.contracts import ActionVector, World, switches_of
+from engine.controls import COMMAND_OF_KEY, Controls, help_rows
 from engine.history import History, Moment
 from engine.pacing import Pacer, RateMeter, Timings
-from engine.screen import Picture
+from engine.pointer import Pointer
+from engine.screen import Event, Picture, Window
 
 HINT_S = 4.0
 
@@ -33,20 +34,30 @@ class Game:
 
     moment:      the one on screen, the latest of `history`.
     last_action: what led to it, if a step did.
+    switches:    what the world lets its player change, by key.
     """
 
-    def __init__(self, world: World, moment: Moment) -> None:
+    def __init__(
+        self, world: World, moment: Moment, window: Window, sensitivity: float = 1.0
+    ) -> None:
         self.world = world
         self.history = History(world.rate_fps)
         self.history.add(moment)
         self.pacer = Pacer(world.rate_fps)
         self.rate = RateMeter()
-        self.controls = Controls(world.actions.keys)
+        self.controls = Controls(world.actions.keys, sensitivity)
+        self.pointer = Pointer(window, world.actions.mouse)
+        self.switches = {s.key: s for s in switches_of(world) if s.key not in COMMAND_OF_KEY}
         self.last_action: ActionVector | None = None
 
     @property
     def moment(self) -> Moment:
         return self.history.latest
+
+    def handle(self, event: Event) -> None:
+        """Take an event as input to the game, unless the mouse is not the game's yet."""
+        if self.pointer.passes(event):
+            self.controls.handle(event)
 
     def interrupt(self) -> None:
         """The game stood still or went elsewhere: drop input and rates from before."""
@@ -63,14 +74,19 @@ class Game:
             action="" if self.last_action is None else world.actions.describe(self.last_action),
             reward=moment.reward,
             total=moment.total,
-            runtime="" if line else str(getattr(world, "runtime", "")),
+            notes=moment.notes,
+            runtime="" if line and moment.notes else str(getattr(world, "runtime", "")),
         )
         return Picture(
             frame=moment.frame,
             hud=hud.rows(figures) if mode.show_hud else (),
             line=line,
-            help=help_rows(world.actions.keys) if mode.show_help else (),
+            help=self._help() if mode.show_help else (),
         )
+
+    def _help(self) -> tuple[tuple[str, str], ...]:
+        actions = self.world.actions
+        return help_rows(actions.keys, self.switches.values(), actions.mouse)
 
     def _line(self, mode: Mode) -> str:
         natural_fps = self.world.rate_fps
@@ -82,5 +98,7 @@ class Game:
             return "game over - Enter restarts"
         if mode.paused:
             return "paused - P plays on, '.' makes one step"
-        hint = "F1 lists the keys" if self.moment.steps < HINT_S * natural_fps else ""
-        return hud.slow_motion(self.rate.rate_fps, natural_fps) or hint
+        slow = hud.slow_motion(self.rate.rate_fps, natural_fps)
+        if self.pointer.hint:
+            return f"{slow} - {self.pointer.hint}" if slow else self.pointer.hint
+        return slow or ("F1 lists the keys" if self.moment.steps < HINT_S * natural_fps else "")

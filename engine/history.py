@@ -6,7 +6,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-from engine.contracts import Frame, Snapshot
+from engine.contracts import Frame, Notes, Snapshot
 
 REWIND_S = 20.0
 
@@ -18,6 +18,7 @@ class Moment:
     snapshot: of the world, taken when `frame` was the latest.
     reward:   of the step that made `frame`; total: summed since the restart.
     steps:    since the restart.  over: the game ended with this frame.
+    notes:    what the world says of it, for the display of figures.
     """
 
     frame: Frame
@@ -26,6 +27,7 @@ class Moment:
     total: float = 0.0
     steps: int = 0
     over: bool = False
+    notes: Notes = ()
 
 
 class History:
@@ -48,6 +50,10 @@ class History:
     def add(self, moment: Moment) -> None:
         """Note a new latest moment; the oldest one falls out when the ring is full."""
         self._ring.append(moment)
+
+    def replace(self, moment: Moment) -> None:
+        """Put another moment in the place of the latest."""
+        self._ring[-1] = moment
 
     def back(self) -> bool:
         """Drop the latest moment, so the one before it is latest; False if it is the oldest."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-Cells = tuple[tuple[str, str], ...]
+from engine.contracts import Notes
+
+Cells = Notes  # (label, value) pairs
 
 KEEPS_UP = 0.95  # of the natural rate; below it the game runs in slow motion, and we say so
 
@@ -14,6 +16,7 @@ class Figures:
     """What the heads-up display shows. None: not known yet.
 
     rate_fps: steps per second.
+    notes: what the world itself says.
     runtime: what the world runs on; leave it empty when its row is wanted for the line.
     model_ms: one step of the world.  input_ms: from a key to the picture that shows its effect.
     """
@@ -24,11 +27,12 @@ class Figures:
     action: str = ""
     reward: float = 0.0
     total: float = 0.0
+    notes: Notes = ()
     runtime: str = ""
 
 
 def rows(figures: Figures) -> tuple[Cells, ...]:
-    """Rows of (label, value) cells."""
+    """Rows of (label, value) cells: two always, two more for what there is to say."""
     first: Cells = (
         ("steps/s", _number(figures.rate_fps)),
         ("model ms", _number(figures.model_ms)),
@@ -39,7 +43,8 @@ def rows(figures: Figures) -> tuple[Cells, ...]:
         ("reward", f"{figures.reward:+g}" if figures.reward else "0"),
         ("return", f"{figures.total:g}"),
     )
-    return (first, second, (("", figures.runtime),)) if figures.runtime else (first, second)
+    runtime: Cells = (("", figures.runtime),) if figures.runtime else ()
+    return (first, second, *(row for row in (figures.notes, runtime) if row))
 
 
 def slow_motion(rate_fps: float | None, natural_fps: float) -> str:

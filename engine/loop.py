@@ -14,32 +14,35 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from base.errors import UserError
-from engine.contracts import World
-from engine.controls import COMMAND_OF_KEY, Command, help_rows
-from engine.game import Game, Mode
+from engine.contracts import Report, World
+from engine.controls import COMMAND_OF_KEY, Command
+from engine.display import Display
+from engine.game import Game
 from engine.history import Moment
 from engine.observer import Observer
 from engine.pacing import Clock, Timings
 from engine.saves import data_folder, file_stem
-from engine.screen import CloseAsked, Event, FocusLost, KeyDown, KeyUp, Picture, Uncovered, Window
+from engine.screen import CloseAsked, Event, FocusLost, KeyDown, KeyUp, Uncovered, Window
 from engine.session import Advance, Session
 from engine.video import write_png
 from engine.worker import Worker
 
 ANSWER_S = 0.02  # longest wait for events while the world steps
 IDLE_S = 0.5  # longest wait while nothing moves
-NOTICE_S = 4.0
 
 
 def play(
-    open_world: Callable[[], World],
+    open_world: Callable[[Report], World],
     window: Window,
     *,
     title: str = "",
     seed: int = 0,
     start: int = 0,
     steps: int | None = None,
+    sensitivity: float = 1.0,
     observers: Sequence[Observer] = (),
     folder: Path | None = None,
     clock: Clock = time.perf_counter,
@@ -47,10 +50,12 @@ def play(
 ) -> Timings:
     """Play a world in a window until the player leaves; then close both.
 
-    open_world: loads the world; called on the worker's thread while the window says so.
-    title:      what is being loaded, for that line.
+    open_world: loads the world; called on the worker's thread while the window says so. What it
+                is given takes a line on how far it has come, such as "downloading 34 %".
+    title:      what is being loaded, until there is such a line.
     seed, start: of the first game; every restart adds one to each.
     steps:      leave after this many steps; None plays on.
+    sensitivity: of the mouse, in the game's counts per pixel.
     folder:     for saved moments and screenshots; the user's data folder if None.
     clock:      the window's clock.
     Returns milliseconds per stage: model, snapshot, present, input to display.
@@ -59,13 +64,14 @@ def play(
     worker = worker or Worker(on_done=window.wake)
     folder = folder or data_folder()
     session = Session(open_world, seed=seed, start=start, folder=folder, clock=clock)
-    loop = Loop(session, window, worker, title, steps, observers, folder, clock)
+    display = Display(window, clock, title)
+    loop = Loop(session, window, worker, display, steps, sensitivity, observers, folder, clock)
     try:
         loop.run()
     finally:
         window.close()
         worker.close(session.close)
-    return loop.timings
+    return display.timings
 
 
 @dataclass(frozen=True)
@@ -85,40 +91,37 @@ class Loop:
         session: Session,
         window: Window,
         worker: Worker,
-        title: str,
+        display: Display,
         steps_left: int | None,
+        sensitivity: float,
         observers: Sequence[Observer],
         folder: Path,
         clock: Clock,
     ) -> None:
-        self.timings = Timings()
         self._session, self._window, self._worker = session, window, worker
+        self._display = display
         self._observers, self._folder, self._clock = observers, folder, clock
-        self._title, self._steps_left = title, steps_left
+        self._steps_left, self._sensitivity = steps_left, sensitivity
 
         self._job: _Job | None = None  # under way on the worker
         # Asked for by the player, each once, done before the next step.
         self._asked: dict[Command, Callable[[], _Job]] = {}
+        self._turned: list[str] = []  # keys of the world's switches, pressed and not yet answered
         self._game: Game | None = None  # None until the world is open
 
-        self._leaving = self._paused = self._help = False
-        self._hud = True
-        self._single_step = False
+        self._leaving = self._paused = self._single_step = False
         self._rewind_held = self._rewind_tapped = False
         self._rewound = False  # the screen went back, the world has not followed yet
-        self._notice, self._notice_until = "", 0.0
-        self._shows_effect_of: list[float] = []  # key events whose effect is in the next picture
-        self._dirty = False
 
     def run(self) -> None:
         """Open the world and play until the player leaves."""
         self._present()  # something to look at before anything is loaded
-        self._begin(_Job(self._session.open, self._opened))
+        self._begin(_Job(partial(self._session.open, self._display.report), self._opened))
         while not self._leaving:
             if self._job is not None and self._worker.done:
                 self._finish()
-            self._expire_notice()
-            if self._dirty:
+            self._display.expire()
+            if self._display.stale:
                 self._present()
             if self._job is None:
                 self._start_what_is_due()
@@ -129,7 +132,7 @@ class Loop:
 
     def _patience_s(self) -> float:
         """How long nothing will need doing, if no event comes."""
-        if self._dirty:
+        if self._display.stale:
             return 0.0
         if self._job is not None:
             return ANSWER_S
@@ -149,13 +152,14 @@ class Loop:
         if self._asked:
             first = next(iter(self._asked))
             self._begin(self._asked.pop(first)())
+        elif game is not None and self._turned:
+            self._begin(self._follow(game) if self._rewound else self._turn(game))
         elif game is not None and self._ticking() and game.pacer.wait_s(self._clock()) == 0:
             game.pacer.begin(self._clock())
             if self._rewind_held or self._rewind_tapped:
                 self._step_back(game)
             elif self._rewound:
-                go_to = partial(self._session.go_to, game.moment)
-                self._begin(_Job(go_to, self._jumped))
+                self._begin(self._follow(game))
             else:
                 self._step(game)
 
@@ -165,17 +169,25 @@ class Loop:
         if self._paused:
             self._single_step = False
         else:
-            self._shows_effect_of = waited
+            self._display.expect_effects(waited)
             game.rate.tick(self._clock())
         advance = partial(self._session.advance, vector, game.moment)
         self._begin(_Job(advance, self._advanced))
+
+    def _turn(self, game: Game) -> _Job:
+        turn = partial(self._session.switch, self._turned.pop(0), game.moment)
+        return _Job(turn, self._switched, forgiving=True)
+
+    def _follow(self, game: Game) -> _Job:
+        """The screen went back: put the world there as well."""
+        return _Job(partial(self._session.go_to, game.moment), self._jumped)
 
     def _step_back(self, game: Game) -> None:
         self._rewind_tapped = self._single_step = False
         game.rate.interrupt()
         if game.history.back():
             self._rewound = True
-            self._dirty = True
+            self._display.stale = True
 
     # What the worker has finished
 
@@ -191,13 +203,13 @@ class Loop:
         except UserError as error:
             if not job.forgiving:
                 raise
-            self._say(str(error))
+            self._display.say(str(error))
         else:
             job.then(result)
-        self._dirty = True
+        self._display.stale = True
 
     def _opened(self, moment: Moment) -> None:
-        self._game = Game(self._session.world, moment)
+        self._game = Game(self._session.world, moment, self._window, self._sensitivity)
         self._tell_began(moment)
 
     def _restarted(self, moment: Moment) -> None:
@@ -227,13 +239,24 @@ class Loop:
         assert self._game is not None
         self._game.history.add(result.moment)
         self._game.last_action = result.action
-        self.timings.add("model", result.model_ms)
-        self.timings.add("snapshot", result.snapshot_ms)
+        self._display.timings.add("model", result.model_ms)
+        self._display.timings.add("snapshot", result.snapshot_ms)
         for observer in self._observers:
             observer.stepped(result.action, result.step)
         if self._steps_left is not None:
             self._steps_left -= 1
             self._leaving = self._steps_left <= 0
+
+    def _switched(self, result: tuple[str, Moment]) -> None:
+        assert self._game is not None
+        notice, moment = result
+        before = self._game.moment.frame
+        self._game.history.replace(moment)
+        if not np.array_equal(before, moment.frame):
+            for observer in self._observers:
+                observer.jumped(moment.frame)
+        if notice:
+            self._display.say(notice)
 
     # What the player asks for
 
@@ -241,29 +264,37 @@ class Loop:
         if isinstance(event, CloseAsked):
             self._leaving = True
         elif isinstance(event, Uncovered):
-            self._dirty = True
+            self._display.stale = True
         elif isinstance(event, KeyDown) and event.key in COMMAND_OF_KEY:
             self._obey(COMMAND_OF_KEY[event.key])
         elif isinstance(event, KeyUp) and COMMAND_OF_KEY.get(event.key) is Command.REWIND:
             self._rewind_held = False
-            self._dirty = True
-        elif isinstance(event, FocusLost):
-            self._rewind_held = False
-            self._dirty = True
-            if self._game is not None:
-                self._game.controls.handle(event)
+            self._display.stale = True
         elif self._game is not None:
-            self._game.controls.handle(event)
+            self._handle_in_game(event, self._game)
+
+    def _handle_in_game(self, event: Event, game: Game) -> None:
+        if isinstance(event, KeyDown) and event.key in game.switches:
+            self._turned.append(event.key)
+            return
+        pointer_was_held = game.pointer.held
+        game.handle(event)
+        if isinstance(event, FocusLost):
+            self._rewind_held = False
+        if isinstance(event, FocusLost) or game.pointer.held != pointer_was_held:
+            self._display.stale = True
 
     def _obey(self, command: Command) -> None:
-        self._dirty = True
+        self._display.stale = True
         match command:
+            case Command.LEAVE if self._game is not None and self._game.pointer.held:
+                self._game.pointer.let_go()
             case Command.LEAVE:
                 self._leaving = True
             case Command.HELP:
-                self._help = not self._help
+                self._display.show_help = not self._display.show_help
             case Command.HUD:
-                self._hud = not self._hud
+                self._display.show_hud = not self._display.show_hud
             case Command.FULLSCREEN:
                 self._window.toggle_fullscreen()
             case _ if self._game is not None:
@@ -286,7 +317,7 @@ class Loop:
                 self._asked[command] = lambda: _Job(session.restart, self._restarted)
             case Command.SAVE:
                 save = partial(session.save, game.moment)
-                self._asked[command] = lambda: _Job(save, self._say)
+                self._asked[command] = lambda: _Job(save, self._display.say)
             case Command.LOAD:
                 self._asked[command] = lambda: _Job(
                     partial(session.load, game.moment), self._jumped, forgiving=True
@@ -298,7 +329,7 @@ class Loop:
     def _stand_still(self, game: Game) -> None:
         """A pause begins or ends: what was pressed or timed before it says nothing now."""
         game.interrupt()
-        self._shows_effect_of = []
+        self._display.expect_effects([])
         self._single_step = False
 
     def _screenshot_path(self) -> Path:
@@ -306,39 +337,12 @@ class Loop:
         return self._folder / f"{file_stem(self._session.world.name)}-{stamp}.png"
 
     def _pictured(self, path: Path) -> None:
-        self._say(f"screenshot: {path}")
-
-    # What is on the screen
-
-    def _say(self, notice: str) -> None:
-        self._notice, self._notice_until = notice, self._clock() + NOTICE_S
-        self._dirty = True
-
-    def _expire_notice(self) -> None:
-        if self._notice and self._clock() >= self._notice_until:
-            self._notice = ""
-            self._dirty = True
+        self._display.say(f"screenshot: {path}")
 
     def _present(self) -> None:
-        self._dirty = False
-        started = self._clock()
-        self._window.present(self._picture())
-        shown = self._clock()
-        self.timings.add("present", (shown - started) * 1e3)
-        if self._job is None:  # the step that used these keys is the one just shown
-            for pressed in self._shows_effect_of:
-                self.timings.add("input to display", (shown - pressed) * 1e3)
-            self._shows_effect_of = []
-
-    def _picture(self) -> Picture:
-        if self._game is None:
-            line = f"loading {self._title} ..." if self._title else "loading ..."
-            return Picture(line=line, help=help_rows({}) if self._help else ())
-        mode = Mode(
+        self._display.present(
+            self._game,
             paused=self._paused,
             rewinding=self._rewind_held or self._rewound,
-            show_hud=self._hud,
-            show_help=self._help,
-            notice=self._notice,
+            settled=self._job is None,
         )
-        return self._game.picture(mode, self.timings)

@@ -33,6 +33,7 @@ class NullWindow:
     On a VirtualClock waiting takes no real time. After the last event it closes itself.
 
     pictures: what was presented, oldest first.  polls: how often the loop asked for events.
+    pointer:  every time the pointer was held (True) or let go (False), oldest first.
     """
 
     def __init__(self, events: Iterable[Event], clock: Clock = time.perf_counter) -> None:
@@ -41,6 +42,7 @@ class NullWindow:
         self._woken = threading.Event()
         self.pictures: list[Picture] = []
         self.polls = 0
+        self.pointer: list[bool] = []
         self.fullscreen = False
         self.closed = False
 
@@ -77,6 +79,9 @@ class NullWindow:
 
     def toggle_fullscreen(self) -> None:
         self.fullscreen = not self.fullscreen
+
+    def hold_pointer(self, held: bool) -> None:
+        self.pointer.append(held)
 
     def close(self) -> None:
         self.closed = True

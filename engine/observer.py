@@ -18,4 +18,4 @@ class Observer:
         """The world answered `action` with `step`."""
 
     def jumped(self, frame: Frame) -> None:
-        """The player rewound or loaded: the world shows `frame`, which does not follow."""
+        """The player rewound, loaded or turned a switch: `frame` does not follow from the last."""

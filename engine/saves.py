@@ -115,6 +115,6 @@ def _not_a_moment(path: Path) -> UserError:
 
 
 def _layout(moment: Moment) -> tuple[object, ...]:
-    """What the arrays of all moments of one world have in common (lengths may differ)."""
+    """What the arrays of all moments of one world have in common (sizes may differ)."""
     snapshot = {name: (array.dtype, array.ndim) for name, array in moment.snapshot.items()}
-    return moment.frame.shape, moment.frame.dtype, snapshot
+    return moment.frame.ndim, moment.frame.shape[-1:], moment.frame.dtype, snapshot

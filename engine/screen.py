@@ -10,10 +10,15 @@ from typing import Protocol
 
 from engine.contracts import Frame
 
+MOUSE_BUTTONS = ("left button", "right button")
+
 
 @dataclass(frozen=True)
 class KeyDown:
-    """A key went down. key: pygame.key.name spelling, lower case; at: when, in seconds."""
+    """A key went down. at: when, in seconds.
+
+    key: pygame.key.name spelling, lower case, or one of `MOUSE_BUTTONS`: they are keys like others.
+    """
 
     key: str
     at: float = 0.0
@@ -29,7 +34,7 @@ class KeyUp:
 
 @dataclass(frozen=True)
 class MouseMoved:
-    """The mouse moved by (right, down) counts."""
+    """The mouse moved by (right, down) pixels."""
 
     right: float
     down: float
@@ -101,6 +106,13 @@ class Window(Protocol):
 
     def toggle_fullscreen(self) -> None:
         """Go to full screen, or back to the size from before."""
+        ...
+
+    def hold_pointer(self, held: bool) -> None:
+        """Hide the mouse's pointer and keep it in the window, or let it go.
+
+        While it is held, motion has no bounds. Clicks beside the playfield count only then.
+        """
         ...
 
     def close(self) -> None:

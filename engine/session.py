@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from base.errors import UserError
-from engine.contracts import ActionVector, Step, World
+from engine.contracts import ActionVector, Report, Step, SwitchableWorld, World
 from engine.history import Moment
 from engine.pacing import Clock
 from engine.saves import read_moment, save_path, write_moment
@@ -15,7 +15,10 @@ from engine.saves import read_moment, save_path, write_moment
 
 @dataclass(frozen=True)
 class Advance:
-    """What one step brought: its result, the moment to come back to, and milliseconds."""
+    """What one step brought: its result, the moment to come back to, and milliseconds.
+
+    action: (A,) what was really done.
+    """
 
     action: ActionVector
     step: Step
@@ -27,12 +30,18 @@ class Advance:
 class Session:
     """Opens a world and carries it from moment to moment.
 
-    open_world: loads the world; called once, by `open`.
+    open_world: loads the world and reports how far that has come; called once, by `open`.
     folder:     where the saved moment of each world lies.
     """
 
     def __init__(
-        self, open_world: Callable[[], World], *, seed: int, start: int, folder: Path, clock: Clock
+        self,
+        open_world: Callable[[Report], World],
+        *,
+        seed: int,
+        start: int,
+        folder: Path,
+        clock: Clock,
     ) -> None:
         self._open_world = open_world
         self._folder = folder
@@ -47,9 +56,9 @@ class Session:
         assert self._opened is not None, "the world is not open yet"
         return self._opened
 
-    def open(self) -> Moment:
+    def open(self, report: Report) -> Moment:
         """Load the world and begin its first game."""
-        self._opened = self._open_world()
+        self._opened = self._open_world(report)
         return self._begin()
 
     def restart(self) -> Moment:
@@ -75,8 +84,24 @@ class Session:
             total=before.total + step.reward,
             steps=before.steps + 1,
             over=step.ended or step.truncated,
+            notes=step.notes,
         )
-        return Advance(action, step, moment, (stepped - started) * 1e3, (kept - stepped) * 1e3)
+        done = action if step.action is None else step.action
+        return Advance(done, step, moment, (stepped - started) * 1e3, (kept - stepped) * 1e3)
+
+    def switch(self, key: str, at: Moment) -> tuple[str, Moment]:
+        """Turn a switch at `at`, the moment the world is at; a notice, and what `at` is now."""
+        world = self.world
+        assert isinstance(world, SwitchableWorld)
+        switched = world.switch(key)
+        moment = replace(
+            at,
+            frame=switched.frame,
+            snapshot=world.snapshot(),
+            over=at.over if switched.ended is None else switched.ended,
+            notes=switched.notes,
+        )
+        return switched.notice, moment
 
     def go_to(self, moment: Moment) -> Moment:
         """Put the world back to `moment`."""
@@ -100,7 +125,9 @@ class Session:
             path = save_path(self._folder, self.world.name)
             moment = read_moment(path, self.world.name, like=current)
         try:
-            self.world.restore(moment.snapshot)
+            shown = self.world.restore(moment.snapshot)
+            if shown.shape != moment.frame.shape:
+                raise ValueError(f"the world shows {shown.shape}, not {moment.frame.shape}")
         except Exception as error:
             # A snapshot from disk is foreign data: a world may fail on its values in any way.
             self.world.restore(current.snapshot)

@@ -20,6 +20,7 @@ import pygame
 from engine.contracts import Frame
 from engine.pacing import Clock
 from engine.screen import (
+    MOUSE_BUTTONS,
     CloseAsked,
     Event,
     FocusLost,
@@ -36,8 +37,9 @@ VALUE = (232, 232, 236)
 LINE = (255, 206, 92)
 PANEL = (24, 24, 29, 236)
 SHARE_OF_DESKTOP = 0.72  # of the desktop's height, for the playfield of a new window
-BAR_ROWS = 3  # rows of text under the playfield, kept free even when empty: nothing jumps
+BAR_ROWS = 4  # rows of text under the playfield, kept free even when empty: nothing jumps
 SMALLEST_TEXT_PX, TEXT_SHARE = 13, 1 / 34  # of the window's shorter side
+BUTTON_NAMES = dict(zip((pygame.BUTTON_LEFT, pygame.BUTTON_RIGHT), MOUSE_BUTTONS, strict=True))
 
 
 class NoDisplayError(Exception):
@@ -81,7 +83,8 @@ class DesktopWindow:
         self._window.minimum_size = (160, 160)
         self._surface = self._window.get_surface()
         self._wake = pygame.event.custom_type()
-        self._fullscreen = False
+        self._fullscreen = self._pointer_held = False
+        self._field = pygame.Rect(0, 0, 0, 0)  # where the playfield was drawn
         self._fonts: dict[int, pygame.font.Font] = {}
 
     def poll(self, timeout_s: float) -> list[Event]:
@@ -102,6 +105,11 @@ class DesktopWindow:
                 return KeyDown(_key_name(raw.key), now)
             case pygame.KEYUP:
                 return KeyUp(_key_name(raw.key), now)
+            case pygame.MOUSEBUTTONDOWN if raw.button in BUTTON_NAMES:
+                if self._pointer_held or self._field.collidepoint(raw.pos):
+                    return KeyDown(BUTTON_NAMES[raw.button], now)
+            case pygame.MOUSEBUTTONUP if raw.button in BUTTON_NAMES:
+                return KeyUp(BUTTON_NAMES[raw.button], now)
             case pygame.MOUSEMOTION:
                 return MouseMoved(float(raw.rel[0]), float(raw.rel[1]), now)
             case pygame.WINDOWFOCUSLOST:
@@ -143,7 +151,7 @@ class DesktopWindow:
         size = (max(1, int(width * scale)), max(1, int(height * scale)))
         image = pygame.image.frombuffer(frame.tobytes(), (width, height), "RGB")
         scaled = pygame.transform.scale(image, size)
-        surface.blit(scaled, scaled.get_rect(center=area.center))
+        self._field = surface.blit(scaled, scaled.get_rect(center=area.center))
 
     def _bar(self, surface: pygame.Surface, picture: Picture, row: pygame.Rect) -> None:
         middle = row.centery
@@ -218,6 +226,13 @@ class DesktopWindow:
         else:
             self._window.set_fullscreen(True)
         self._fullscreen = not self._fullscreen
+
+    def hold_pointer(self, held: bool) -> None:
+        # Relative motion goes on when the pointer would have met the edge of the screen.
+        pygame.mouse.set_visible(not held)
+        pygame.event.set_grab(held)
+        pygame.mouse.set_relative_mode(held)
+        self._pointer_held = held
 
     def close(self) -> None:
         pygame.quit()

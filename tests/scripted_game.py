@@ -111,7 +111,7 @@ def play_script(
     window, diary = NullWindow([*events, leave], clock), Diary()
     world = ToyWorld(length=length, before_step=lambda: clock.advance(step_s))
     timings = play(
-        lambda: world,
+        lambda report: world,
         window,
         title="toy",
         seed=seed,

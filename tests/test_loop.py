@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from base.errors import UserError
-from engine.contracts import ActionVector, Frame, Step
+from engine.contracts import ActionVector, Frame, Report, Step
 from engine.loop import play
 from engine.null_window import NullWindow, VirtualClock
 from engine.observer import Observer
@@ -251,7 +251,7 @@ def test_the_window_answers_while_a_step_takes_for_ever(tmp_path: Path) -> None:
     window = Window([CloseAsked(1e9)], clock)
     with pytest.raises(UserError, match="seen enough"):
         play(
-            lambda: ToyWorld(before_step=block),
+            lambda report: ToyWorld(before_step=block),
             window,
             observers=[LeaveAfterOne()],
             folder=tmp_path,
@@ -275,7 +275,7 @@ def test_the_window_says_loading_and_can_be_left_while_the_world_opens(tmp_path:
             super().close()
             loaded.set()
 
-    def open_world() -> ToyWorld:
+    def open_world(report: Report) -> ToyWorld:
         assert loaded.wait(30), "the window could not be left"
         return ToyWorld()
 
@@ -287,7 +287,7 @@ def test_the_window_says_loading_and_can_be_left_while_the_world_opens(tmp_path:
 def test_a_world_that_cannot_be_opened_closes_the_window_with_its_own_error(
     tmp_path: Path,
 ) -> None:
-    def open_world() -> ToyWorld:
+    def open_world(report: Report) -> ToyWorld:
         raise UserError("weights.safetensors is truncated")
 
     clock = VirtualClock()
@@ -307,7 +307,7 @@ def test_observers_may_keep_frames(tmp_path: Path) -> None:
     clock = VirtualClock()
     window = NullWindow([CloseAsked(9.5 * TICK_S)], clock)
     play(
-        ToyWorld,
+        lambda report: ToyWorld(),
         window,
         observers=[Keeper()],
         folder=tmp_path,

@@ -82,7 +82,7 @@ def _play_by_hand(folder: Path, events: list[Event], ticks: int) -> Store:
     window = NullWindow([*events, CloseAsked((ticks - 0.5) * TICK_S)], clock)
     worker = PromptWorker(on_done=window.wake)
     with _take(folder) as take:
-        play(lambda: take.world, window, seed=7, observers=[Hand(take)], folder=folder.parent,
+        play(lambda _: take.world, window, seed=7, observers=[Hand(take)], folder=folder.parent,
              clock=clock, worker=worker)  # fmt: skip
     return Store(folder)
 

@@ -95,7 +95,8 @@ def npz(**arrays: object) -> bytes:
         ({"version": np.array([1, 2])}, "damaged"),
         ({"steps": np.array("many")}, "damaged"),
         ({"steps": np.array(np.inf)}, "damaged"),
-        ({"frame": np.zeros((8, 8, 3), np.uint8)}, "does not fit"),
+        ({"frame": np.zeros((8, 8, 4), np.uint8)}, "does not fit"),
+        ({"frame": np.zeros((8, 8), np.uint8)}, "does not fit"),
         ({"frame": np.zeros((16, 16, 3), np.float32)}, "does not fit"),
         ({"snapshot.rng": np.zeros((4, 1), np.uint64)}, "does not fit"),
         ({"snapshot.extra": np.zeros(3)}, "does not fit"),
@@ -126,12 +127,15 @@ def test_a_snapshot_that_the_world_rejects_leaves_the_game_where_it_was(tmp_path
                 raise IndexError("no such column")
             return super().restore(snapshot)
 
-    session = Session(Picky, seed=0, start=0, folder=tmp_path, clock=lambda: 0.0)
-    current = session.open()
-    bad = {**current.snapshot, "where": np.array([-5, 0, 0])}
-    write_moment(save_path(tmp_path, "toy"), "toy", replace(current, snapshot=bad))
-    with pytest.raises(UserError, match="does not fit"):
-        session.load(current)
+    session = Session(lambda _: Picky(), seed=0, start=0, folder=tmp_path, clock=lambda: 0.0)
+    current = session.open(print)
+    for bad in (
+        replace(current, snapshot={**current.snapshot, "where": np.array([-5, 0, 0])}),
+        replace(current, frame=np.zeros((8, 8, 3), np.uint8)),  # no frame that it can show
+    ):
+        write_moment(save_path(tmp_path, "toy"), "toy", bad)
+        with pytest.raises(UserError, match="does not fit"):
+            session.load(current)
     expected = ToyWorld()
     expected.reset(0)
     action = expected.actions.named("RIGHT")

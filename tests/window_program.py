@@ -42,7 +42,7 @@ def main(folder: Path) -> None:
     """Play until Esc."""
     announcer = Announcer()
     timings = play(
-        lambda: ToyWorld(shape=(64, 64)),
+        lambda report: ToyWorld(shape=(64, 64)),
         open_window("toy - Dreamcart"),
         title="toy",
         observers=[announcer],

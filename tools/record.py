@@ -141,7 +141,7 @@ def record_by_hand(take: Take, window: Window) -> Counter[str]:
     """Let a person play in a window; how many steps that were."""
     with suppress(_StopAsked):
         play(
-            lambda: take.world,
+            lambda report: take.world,
             window,
             title=take.world.name,
             seed=take.next_seed,
