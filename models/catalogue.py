@@ -1,4 +1,4 @@
-"""What can be downloaded: the released worlds, their files, and how to tell that those are right."""
+"""What can be downloaded: the released worlds, their files, and how to know those are right."""
 
 from __future__ import annotations
 
@@ -150,9 +150,8 @@ def _worlds(data: dict[str, Any]) -> tuple[World, ...]:
     common = {"repo": whole.repo, "revision": whole.revision, "licence": whole.licence}
     if not all(isinstance(world, dict) for world in whole.worlds):
         raise UserError("'worlds' are to be tables")
-    worlds = tuple(
-        plain.read(World, common | w, f"worlds[{i}]") for i, w in enumerate(whole.worlds)
-    )
+    named = ((f"worlds[{i}]", common | world) for i, world in enumerate(whole.worlds))
+    worlds = tuple(plain.read(World, world, name) for name, world in named)
     keys = [key for w in worlds for key in {_letters(w.name), _letters(w.game)} if key]
     for key in keys:
         if keys.count(key) > 1:
