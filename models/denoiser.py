@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.frames import quantise
-from models.sampler import euler
+from models.frames import quantise, truncate
+from models.sampler import SamplerConfig, euler, sample
 from models.unet import UNet, UNetConfig
 
 FRAME_STD = 0.5  # of frames in [-1, 1], near enough for every game: scales the context
@@ -31,10 +31,18 @@ class DenoiserConfig:
     height, width: of a frame, in pixels.
     context:       T, how many past frames it sees.
     actions:       A, the width of an action vector; one action belongs to each context frame.
+                   0 for a network that is told none, as one that enlarges frames.
     target:        what noise is added to and the network estimates: the next "frame", or its
                    "change" against the last one. Most of a game's picture stays as it is, so a
                    change is mostly 0 and a network's capacity goes to what moves.
     sigma_data:    standard deviation of the target.
+
+    Off, unless released weights expect it:
+    sigma_offset:  deviation of further noise in training, one value for each channel of a frame;
+                   the preconditioning counts it in.
+    noised_context: the network is told how much noise there is on the context.
+    floor:         every estimate of a frame is clamped and brought to the level below it, of the
+                   256 that stored frames have; else finished frames are, to the nearest.
     """
 
     height: int
@@ -44,16 +52,23 @@ class DenoiserConfig:
     target: Target
     sigma_data: float
     unet: UNetConfig
+    sigma_offset: float = 0.0
+    noised_context: bool = False
+    floor: bool = False
 
     def __post_init__(self) -> None:
-        if min(self.height, self.width, self.context, self.actions) < 1:
-            raise ValueError("height, width, context and actions must be positive")
+        if min(self.height, self.width, self.context) < 1 or self.actions < 0:
+            raise ValueError("height, width and context must be positive, and actions not negative")
         if not 0 < self.sigma_data < 100:
             raise ValueError(f"sigma_data must be positive, not {self.sigma_data}")
         if self.target not in get_args(Target):
             raise ValueError(f"target must be 'frame' or 'change', not '{self.target}'")
         if self.unet.cond % (2 * self.context):
             raise ValueError(f"unet.cond must be a multiple of {2 * self.context}")
+        if not 0 <= self.sigma_offset < 100:
+            raise ValueError(f"sigma_offset must not be negative, nor {self.sigma_offset}")
+        if self.floor and self.target != "frame":
+            raise ValueError("floor is for estimates of frames, not of changes")
 
 
 class FourierFeatures(nn.Module):
@@ -80,33 +95,70 @@ class Denoiser(nn.Module):
         self.config = config
         width = config.unet.cond
         self.noise_embedding = FourierFeatures(width)
-        self.action_embedding = nn.Linear(config.actions, width // config.context, bias=False)
+        self.context_noise_embedding = FourierFeatures(width) if config.noised_context else None
+        self.action_embedding = (
+            nn.Linear(config.actions, width // config.context, bias=False)
+            if config.actions
+            else None
+        )
         self.cond = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.unet = UNet(3 * (config.context + 1), 3, config.unet)
 
-    def forward(self, x: Tensor, sigma: Tensor, context: Tensor, actions: Tensor) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        context: Tensor,
+        actions: Tensor | None,
+        context_sigma: Tensor | None = None,
+    ) -> Tensor:
         """Estimate the clean target.
 
         x (B, C, H, W) is the target plus noise of deviation sigma (B,); context (B, T, C, H, W)
-        is oldest first; actions (B, T, A), of which row t was taken at context frame t.
+        is oldest first; actions (B, T, A), of which row t was taken at context frame t, or None
+        for a network that is told none; context_sigma (B,) is how much noise there is on the
+        context, for a network that is told it: None is none.
         Returns (B, C, H, W), float32.
         """
         c_in, c_skip, c_out = self.scales(sigma)
-        return c_skip * x + c_out * self.network(x * c_in, sigma, context, actions)
+        output = self.network(x * c_in, sigma, context, actions, context_sigma)
+        return self.estimate(c_skip * x + c_out * output)
+
+    def estimate(self, denoised: Tensor) -> Tensor:
+        """What counts as the network's estimate: as it is, or one of the levels of a frame."""
+        return truncate(denoised) if self.config.floor else denoised
+
+    def deviation(self, sigma: Tensor) -> Tensor:
+        """Of all noise on the target, in the shape of `sigma`: the offset's counts too."""
+        offset = self.config.sigma_offset
+        return (sigma**2 + offset**2).sqrt() if offset else sigma
 
     def scales(self, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """c_in, c_skip and c_out of noise levels (B,), each (B, 1, 1, 1)."""
-        sigma = sigma[:, None, None, None]
+        sigma = self.deviation(sigma)[:, None, None, None]
         total = sigma**2 + self.config.sigma_data**2
         c_out = sigma * self.config.sigma_data / total.sqrt()
         return 1 / total.sqrt(), self.config.sigma_data**2 / total, c_out
 
-    def network(self, x: Tensor, sigma: Tensor, context: Tensor, actions: Tensor) -> Tensor:
+    def network(
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        context: Tensor,
+        actions: Tensor | None,
+        context_sigma: Tensor | None = None,
+    ) -> Tensor:
         """The bare network: shapes as in `forward`, x already scaled to unit variance."""
-        noise = self.noise_embedding(sigma.log() / 4)
-        cond = self.cond(noise + self.action_embedding(actions).flatten(1))
+        told = self.noise_embedding(self.deviation(sigma).log() / 4)
+        if self.context_noise_embedding is not None:
+            level = torch.zeros_like(sigma) if context_sigma is None else context_sigma.log() / 4
+            told = told + self.context_noise_embedding(level)
+        if self.action_embedding is not None:
+            if actions is None:
+                raise ValueError("this denoiser needs actions")
+            told = told + self.action_embedding(actions).flatten(1)
         x = torch.cat((context.flatten(1, 2) / FRAME_STD, x), dim=1)
-        return self.unet(x, cond).float()
+        return self.unet(x, self.cond(told)).float()
 
     def loss(
         self,
@@ -114,9 +166,11 @@ class Denoiser(nn.Module):
         sigma: Tensor,
         noise: Tensor,
         context: Tensor,
-        actions: Tensor,
+        actions: Tensor | None,
         changed_weight: float = 1.0,
         shown: Tensor | None = None,
+        context_sigma: Tensor | None = None,
+        offset: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Training loss of each example (B,), and the estimated frame (B, C, H, W), detached.
 
@@ -126,16 +180,21 @@ class Denoiser(nn.Module):
         shown: the context as the network sees it, if not as it is: with noise, say. The target
         stays the change against the true last frame, so the noise need not be undone, and what
         moves is told apart from what is only noisy.
+        context_sigma: (B,) how much noise there is on what is shown, for a network that is told.
+        offset: (B, C, 1, 1) unit noise, for a network with sigma_offset.
         """
         target = frame - self.base(context)
         c_in, c_skip, c_out = self.scales(sigma)
         x = target + sigma[:, None, None, None] * noise
-        output = self.network(x * c_in, sigma, context if shown is None else shown, actions)
+        if offset is not None:
+            x = x + self.config.sigma_offset * offset
+        seen = context if shown is None else shown
+        output = self.network(x * c_in, sigma, seen, actions, context_sigma)
         error = (output - (target - c_skip * x) / c_out).square()
         if changed_weight != 1.0:
             moved = (frame - context[:, -1]).abs().amax(dim=1, keepdim=True) > CHANGED
             error = error * (1 + (changed_weight - 1) * moved)
-        estimate = self.base(context) + (c_skip * x + c_out * output).detach()
+        estimate = self.base(context) + self.estimate(c_skip * x + c_out * output).detach()
         return error.mean(dim=(1, 2, 3)), estimate
 
     def base(self, context: Tensor) -> Tensor:
@@ -155,6 +214,19 @@ class Denoiser(nn.Module):
             return self(x, torch.full((x.shape[0],), sigma, device=x.device), context, actions)
 
         return quantise(self.base(context) + self.settle(euler(denoise, noise, sigmas)))
+
+    def sample(
+        self, noise: Tensor, context: Tensor, actions: Tensor | None, sampler: SamplerConfig
+    ) -> Tensor:
+        """`next_frame` by a sampler of many ways; noise (B, D, C, H, W), D = sampler.draws(T)."""
+
+        def denoise(x: Tensor, sigma: float, seen: Tensor) -> Tensor:
+            told = torch.full((x.shape[0],), sigma, device=x.device)
+            noised = torch.full_like(told, sampler.s_cond) if sampler.s_cond else None
+            return self(x, told, seen, actions, noised)
+
+        made = sample(denoise, noise, context, sampler)
+        return quantise(self.base(context) + self.settle(made))
 
     def settle(self, estimate: Tensor) -> Tensor:
         """A finished estimate of the target; of a change, what is too faint to be one is none.

@@ -19,3 +19,8 @@ def to_uint8(frame: Tensor) -> Tensor:
 def quantise(frame: Tensor) -> Tensor:
     """The nearest of the 256 levels a stored frame can have, still as float in [-1, 1]."""
     return to_float(to_uint8(frame))
+
+
+def truncate(frame: Tensor) -> Tensor:
+    """`quantise` as released DIAMOND weights expect it: the level below, not the nearest."""
+    return frame.float().clamp(-1, 1).add(1).div(2).mul(255).floor().div(255).mul(2).sub(1)

@@ -30,6 +30,8 @@ class UNetConfig:
     cond:      K, the width of the conditioning vector.
     patch:     edge in pixels of the square folded into channels first (1: none).
     residual_after_norm: attention adds to its normalised input, as released DIAMOND weights expect.
+    pad_features: not the frame is padded to a fitting size but the output of the first convolution,
+               and the last norm sees it cropped again, as released DIAMOND weights expect.
     """
 
     channels: tuple[int, ...]
@@ -39,12 +41,15 @@ class UNetConfig:
     middle_attention: bool = False
     patch: int = 1
     residual_after_norm: bool = False
+    pad_features: bool = False
 
     def __post_init__(self) -> None:
         if not len(self.channels) == len(self.depths) == len(self.attention) > 0:
             raise ValueError("channels, depths and attention need one entry for each level")
         if min(*self.channels, *self.depths, self.cond, self.patch) < 1:
             raise ValueError("channels, depths, cond and patch must be positive")
+        if self.pad_features and self.patch > 1:
+            raise ValueError("a patch folds whole frames, so pad_features cannot go with it")
 
     @property
     def multiple(self) -> int:
@@ -55,6 +60,12 @@ class UNetConfig:
 def groups(channels: int) -> int:
     """Number of normalisation groups for a width: 32 channels each, at least one group."""
     return max(1, channels // GROUP_CHANNELS)
+
+
+def pad(x: Tensor, multiple: int) -> Tensor:
+    """Zeros right of and below (B, C, H, W), to the next multiple of both sizes."""
+    height, width = x.shape[-2:]
+    return F.pad(x, (0, -width % multiple, 0, -height % multiple))
 
 
 def silence(conv: nn.Conv2d) -> None:
@@ -138,6 +149,23 @@ class ResidualBlock(nn.Module):
         return self.attention(x + skip)
 
 
+def blocks_down(config: UNetConfig, level: int) -> nn.ModuleList:
+    """The residual blocks of a level on the way down."""
+    before, width = config.channels[max(0, level - 1)], config.channels[level]
+    return nn.ModuleList(
+        ResidualBlock(before if i == 0 else width, width, config.attention[level], config)
+        for i in range(config.depths[level])
+    )
+
+
+def blocks_middle(config: UNetConfig) -> nn.ModuleList:
+    """The two residual blocks at the deepest level."""
+    width = config.channels[-1]
+    return nn.ModuleList(
+        ResidualBlock(width, width, config.middle_attention, config) for _ in range(2)
+    )
+
+
 class Upsample(nn.Module):
     """Nearest-neighbour enlargement by two, then a 3x3 convolution."""
 
@@ -157,10 +185,6 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         widths, folded = config.channels, config.patch**2
-
-        def block(block_in: int, block_out: int, attention: bool) -> ResidualBlock:
-            return ResidualBlock(block_in, block_out, attention, config)
-
         self.conv_in = nn.Conv2d(inputs * folded, widths[0], 3, padding=1)
         self.down = nn.ModuleList()
         self.shrink = nn.ModuleList()
@@ -168,27 +192,22 @@ class UNet(nn.Module):
         self.grow = nn.ModuleList()
         for level, (width, depth) in enumerate(zip(widths, config.depths, strict=True)):
             before = widths[max(0, level - 1)]
-            attention = config.attention[level]
-            self.down.append(
-                nn.ModuleList(
-                    block(before if i == 0 else width, width, attention) for i in range(depth)
-                )
-            )
+            self.down.append(blocks_down(config, level))
             # Each block on the way up also sees one saved tensor of the way down; the last of
             # those is the level's own input, and the last block leaves in that width.
             saved = [width] * depth + [before]
             self.up.append(
                 nn.ModuleList(
-                    block(width + s, s if i == depth else width, attention)
+                    ResidualBlock(
+                        width + s, s if i == depth else width, config.attention[level], config
+                    )
                     for i, s in enumerate(saved)
                 )
             )
             if level > 0:
                 self.shrink.append(nn.Conv2d(before, before, 3, stride=2, padding=1))
                 self.grow.append(Upsample(before))
-        self.middle = nn.ModuleList(
-            block(widths[-1], widths[-1], config.middle_attention) for _ in range(2)
-        )
+        self.middle = blocks_middle(config)
         # In the order of `forward`: down, middle, then up from the deepest level.
         levels = [*self.down, self.middle, *reversed(self.up)]
         self.modulation = Modulation(
@@ -202,11 +221,14 @@ class UNet(nn.Module):
     def forward(self, x: Tensor, cond: Tensor) -> Tensor:
         """x (B, inputs, H, W) of any size, cond (B, K) → (B, outputs, H, W)."""
         height, width = x.shape[-2:]
-        multiple = self.config.multiple
-        x = F.pad(x, (0, -width % multiple, 0, -height % multiple))
-        if self.config.patch > 1:
-            x = F.pixel_unshuffle(x, self.config.patch)
+        config = self.config
+        if not config.pad_features:
+            x = pad(x, config.multiple)
+        if config.patch > 1:
+            x = F.pixel_unshuffle(x, config.patch)
         x = self.conv_in(x)
+        if config.pad_features:
+            x = pad(x, config.multiple)
         modulations = iter(self.modulation(cond))
         saved: list[list[Tensor]] = []
         for level, blocks in enumerate(self.down.children()):
@@ -224,7 +246,9 @@ class UNet(nn.Module):
                 x = block(torch.cat((x, skip), dim=1), modulations)
             if level > 0:
                 x = self.grow[level - 1](x)
+        if config.pad_features:
+            x = x[..., :height, :width]
         x = self.conv_out(F.silu(self.norm_out(x)))
-        if self.config.patch > 1:
-            x = F.pixel_shuffle(x, self.config.patch)
+        if config.patch > 1:
+            x = F.pixel_shuffle(x, config.patch)
         return x[..., :height, :width]
