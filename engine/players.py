@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from engine.contracts import ActionSpace, ActionVector, Frame, World
+from engine.contracts import ActionSpace, ActionVector, Frame, Snapshot, World
 
 
 class Player(Protocol):
@@ -15,6 +15,22 @@ class Player(Protocol):
 
     def act(self, frame: Frame) -> ActionVector:
         """The action (A,) for the step after `frame`."""
+        ...
+
+
+class Autopilot(Player, Protocol):
+    """A player that can take over in the middle of a game, and whose memory is part of a moment."""
+
+    def begin(self, seed: int) -> None:
+        """Forget everything; from here on the seed and the frames decide what it does."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """Everything `act` depends on apart from the frame, copied, as plain arrays."""
+        ...
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot exactly."""
         ...
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.contracts import ActionVector, Frame, Step
+from engine.contracts import ActionSpace, ActionVector, Frame, Step, World
 from engine.loop import play
 from engine.null_window import NullWindow, VirtualClock
 from engine.observer import Observer
@@ -33,6 +33,7 @@ class PromptWorker(Worker):
 class Diary(Observer):
     """What an observer was told: each game's actions, and the frames after each."""
 
+    space: ActionSpace = ToyWorld.actions
     lines: list[tuple[str, Any]] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
 
@@ -41,7 +42,7 @@ class Diary(Observer):
         self.frames.append(frame)
 
     def stepped(self, action: ActionVector, step: Step) -> None:
-        self.lines.append(("stepped", ToyWorld.actions.describe(action)))
+        self.lines.append(("stepped", self.space.describe(action)))
         self.frames.append(step.frame)
 
     def jumped(self, frame: Frame) -> None:
@@ -65,7 +66,7 @@ class Game:
     window: NullWindow
     diary: Diary
     timings: Timings
-    world: ToyWorld
+    toy: ToyWorld
 
     @property
     def lines(self) -> list[str]:
@@ -104,25 +105,32 @@ def play_script(
     seed: int = 0,
     start: int = 0,
     steps: int | None = None,
+    sensitivity: float = 1.0,
+    kind: type[ToyWorld] = ToyWorld,
+    wrap: Callable[[ToyWorld], World] = lambda toy: toy,
 ) -> Game:
-    """Play `ticks` ticks under `events`; every step takes the world `step_s` virtual seconds."""
+    """Play `ticks` ticks under `events`; every step takes the world `step_s` virtual seconds.
+
+    kind, wrap: which toy to play, and what to make of it first.
+    """
     clock = VirtualClock()
     leave = CloseAsked((ticks - 0.5) * TICK_S)
-    window, diary = NullWindow([*events, leave], clock), Diary()
-    world = ToyWorld(length=length, before_step=lambda: clock.advance(step_s))
+    toy = kind(length=length, before_step=lambda: clock.advance(step_s))
+    window, diary = NullWindow([*events, leave], clock), Diary(toy.actions)
     timings = play(
-        lambda report: world,
+        lambda report: wrap(toy),
         window,
         title="toy",
         seed=seed,
         start=start,
         steps=steps,
+        sensitivity=sensitivity,
         observers=[diary],
         folder=folder,
         clock=clock,
         worker=PromptWorker(on_done=window.wake),
     )
-    return Game(window, diary, timings, world)
+    return Game(window, diary, timings, toy)
 
 
 def dream(actions: Iterable[str], seed: int = 0, start: int = 0) -> list[Frame]:

@@ -25,7 +25,7 @@ def test_one_step_a_tick_and_every_frame_is_shown_once_made(tmp_path: Path) -> N
     assert game.diary.lines[0] == ("began", (0, 0))
     assert game.diary.actions == ["NOOP"] * 10
     assert same(game.window.frames, dream(["NOOP"] * 10))
-    assert game.window.closed and game.world.closed
+    assert game.window.closed and game.toy.closed
 
 
 def test_held_keys_act_from_the_next_step_on(tmp_path: Path) -> None:
@@ -282,6 +282,27 @@ def test_the_window_says_loading_and_can_be_left_while_the_world_opens(tmp_path:
     window = Window([CloseAsked(1e9)])
     play(open_world, window, title="toy", folder=tmp_path)
     assert [picture.line for picture in window.pictures] == ["loading toy ..."]
+
+
+def test_the_window_shows_how_far_loading_has_come(tmp_path: Path) -> None:
+    clock, shown = VirtualClock(), threading.Event()
+
+    class Window(NullWindow):
+        def present(self, picture: Picture) -> None:
+            super().present(picture)
+            if picture.line == "downloading 34 %":
+                shown.set()
+
+    def open_world(report: Report) -> ToyWorld:
+        report("downloading 34 %")
+        assert shown.wait(30), "the window did not say so while the world was opened"
+        return ToyWorld()
+
+    window = Window([CloseAsked(1e9)], clock)
+    play(open_world, window, title="toy", steps=1, folder=tmp_path, clock=clock)
+    lines = [picture.line for picture in window.pictures]
+    assert lines[:2] == ["loading toy ...", "downloading 34 %"]
+    assert "downloading 34 %" not in lines[2:]
 
 
 def test_a_world_that_cannot_be_opened_closes_the_window_with_its_own_error(

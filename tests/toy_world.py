@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from engine.contracts import ActionVector, DiscreteActions, Frame, Snapshot, Step
+from base.errors import UserError
+from engine.contracts import (
+    ActionVector,
+    CsgoActions,
+    DiscreteActions,
+    Frame,
+    Snapshot,
+    Step,
+    Switch,
+    Switched,
+)
 
 ACTIONS = DiscreteActions(
     names=("NOOP", "FIRE", "RIGHT", "LEFT"),
@@ -51,12 +62,15 @@ class ToyWorld:
 
     def step(self, action: ActionVector) -> Step:
         self._before_step()
-        name = self.actions.describe(action)
+        name = self._name(action)
         self._x = (self._x + {"LEFT": -1, "RIGHT": 1}.get(name, 0)) % (self.frame_shape[1] - 1)
         self._turns += name == "FIRE"
         self._steps += 1
         reward = 1.0 if name == "FIRE" else 0.0
         return Step(self._draw(), reward=reward, ended=self._steps >= self.length)
+
+    def _name(self, action: ActionVector) -> str:
+        return self.actions.describe(action)
 
     def _draw(self) -> Frame:
         frame = self._rng.integers(0, 40, self.frame_shape, dtype=np.uint8)
@@ -94,3 +108,104 @@ class ToyWorld:
 def square_x(frame: Frame) -> int:
     """The column of the square's left edge."""
     return int(np.argmax(frame.max(axis=(0, 2)) >= 255))
+
+
+class DreamtToy(ToyWorld):
+    """A toy that can go on from the frames of another, over noise of its own."""
+
+    def begin(self, frames: Frame, actions: ActionVector, seed: int) -> Frame:
+        """Go on from the last of some frames (T, H, W, 3) with T - 1 actions between them."""
+        assert len(frames) == len(actions) + 1
+        self.reset(seed + 1_000_000)
+        self._x = square_x(frames[-1])
+        self._frame = frames[-1].copy()
+        return self._frame.copy()
+
+
+class ToyPilot:
+    """Runs towards column 8 and turns the square now and then; remembers when."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self._steps = np.array(0)
+
+    def begin(self, seed: int) -> None:
+        self.begun += 1
+        self._steps = np.array(seed % 3)
+
+    def act(self, frame: Frame) -> ActionVector:
+        self._steps = self._steps + 1
+        if self._steps % 3 == 0:
+            return ACTIONS.named("FIRE")
+        return ACTIONS.named("RIGHT" if square_x(frame) < 8 else "LEFT")
+
+    def snapshot(self) -> Snapshot:
+        return {"steps": self._steps}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        self._steps = snapshot["steps"]
+
+
+class SwitchingToy:
+    """A toy with switches: it can be shown twice as wide, and play itself."""
+
+    switches = (
+        Switch("f2", "F2", "twice as wide"),
+        Switch("m", "M", "plays itself"),
+        Switch("]", "]", "more of it"),
+    )
+    name, actions, rate_fps, starts = "toy", ACTIONS, ToyWorld.rate_fps, ToyWorld.starts
+
+    def __init__(self, toy: ToyWorld) -> None:
+        self._toy = toy
+        self._wide = self._by_itself = False
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int]:
+        height, width, colours = self._toy.frame_shape
+        return height, width * (1 + self._wide), colours
+
+    def _seen(self, frame: Frame) -> Frame:
+        return frame.repeat(1 + self._wide, axis=1)
+
+    def _notes(self) -> tuple[tuple[str, str], ...]:
+        return (("playing", "itself" if self._by_itself else "you"),)
+
+    def reset(self, seed: int, start: int = 0) -> Frame:
+        return self._seen(self._toy.reset(seed, start))
+
+    def step(self, action: ActionVector) -> Step:
+        done = ACTIONS.named("RIGHT") if self._by_itself else None
+        step = self._toy.step(action if done is None else done)
+        return replace(step, frame=self._seen(step.frame), action=done, notes=self._notes())
+
+    def switch(self, key: str) -> Switched:
+        if key == "]":
+            raise UserError("there is no more of it")
+        if key == "f2":
+            self._wide = not self._wide
+        else:
+            self._by_itself = not self._by_itself
+        notice = "it plays itself" if self._by_itself else ""
+        frame = self._toy.restore(self._toy.snapshot())
+        return Switched(notice, self._seen(frame), notes=self._notes())
+
+    def snapshot(self) -> Snapshot:
+        return {**self._toy.snapshot(), "switches": np.array([self._wide, self._by_itself])}
+
+    def restore(self, snapshot: Snapshot) -> Frame:
+        self._wide, self._by_itself = (bool(flag) for flag in snapshot["switches"])
+        return self._seen(self._toy.restore(snapshot))
+
+    def close(self) -> None:
+        self._toy.close()
+
+
+class MouseToy(ToyWorld):
+    """A toy with the actions of Counter-Strike; the square only follows A and D."""
+
+    actions = CsgoActions()  # type: ignore[assignment]
+
+    def _name(self, action: ActionVector) -> str:
+        held = self.actions.describe(action).split("+")
+        return "LEFT" if "a" in held else "RIGHT" if "d" in held else "NOOP"

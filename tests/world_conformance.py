@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine.contracts import Frame, Snapshot, Step, World
+from base.errors import UserError
+from engine.contracts import Frame, Notes, Snapshot, Step, SwitchableWorld, World
+from engine.controls import COMMAND_OF_KEY
 
 
 def check_world(world: World, steps: int = 40, another: Callable[[], World] | None = None) -> None:
@@ -21,6 +23,8 @@ def check_world(world: World, steps: int = 40, another: Callable[[], World] | No
     _check_starts(world)
     _check_frames_are_fresh(world)
     _check_snapshots(world, steps, another)
+    if isinstance(world, SwitchableWorld):
+        _check_switches(world)
     world.close()
     world.close()
 
@@ -41,6 +45,9 @@ def _check_steps(world: World, steps: int) -> None:
         _check_frame(world, step.frame)
         assert type(step.reward) is float and np.isfinite(step.reward)
         assert all(type(flag) is bool for flag in (step.ended, step.truncated, step.life_lost))
+        _check_notes(step.notes)
+        if step.action is not None:
+            assert step.action.shape == (world.actions.size,) and step.action.dtype == np.float32
 
 
 def _check_a_seed_decides(world: World, steps: int, another: Callable[[], World] | None) -> None:
@@ -101,6 +108,49 @@ def _check_snapshots(world: World, steps: int, another: Callable[[], World] | No
     _same_frames(ahead, _frames(_play(other, steps, seed=6)))
     if other is not world:
         other.close()
+
+
+def _check_switches(world: SwitchableWorld) -> None:
+    """Each switch is part of a moment: kept with it, and undone by going back before it."""
+    keys = [switch.key for switch in world.switches]
+    of_actions = {key for bound in world.actions.keys.values() for key in bound}
+    assert len(set(keys)) == len(keys)
+    assert not set(keys) & (set(COMMAND_OF_KEY) | of_actions), "a key that means something else"
+    assert all(switch.written and switch.meaning for switch in world.switches)
+    for key in keys:
+        world.reset(seed=6)
+        shown = _frames(_play(world, 5, seed=6))[-1]
+        before = _through_a_file(world.snapshot())
+        unswitched = _frames(_play(world, 8, seed=7))
+        world.restore(before)
+
+        try:
+            switched = world.switch(key)
+        except UserError:  # it cannot be turned now, and nothing has happened
+            _same_frames(unswitched, _frames(_play(world, 8, seed=7)))
+            continue
+        _check_frame(world, switched.frame)
+        _check_notes(switched.notes)
+        assert type(switched.notice) is str and switched.ended in (None, True, False)
+        expected = switched.frame.copy()
+        switched.frame[:] = 77
+        after = _through_a_file(world.snapshot())
+        ahead = _play(world, 8, seed=7)
+        for step in ahead:
+            _check_frame(world, step.frame)
+        shape = world.frame_shape
+        _check_frame(world, world.reset(seed=6))
+        assert world.frame_shape == shape, "a reset turned a switch back"
+        _same_frames([expected], [world.restore(after)])
+        _same_frames(_frames(ahead), _frames(_play(world, 8, seed=7)))
+
+        _same_frames([shown], [world.restore(before)])
+        _same_frames(unswitched, _frames(_play(world, 8, seed=7)))
+
+
+def _check_notes(notes: Notes) -> None:
+    assert type(notes) is tuple
+    assert all(type(text) is str for label, value in notes for text in (label, value))
 
 
 def _through_a_file(snapshot: Snapshot) -> Snapshot:

@@ -1,0 +1,219 @@
+"""A dream and the game that it dreams of, played side by side on the same actions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from base.errors import UserError
+from engine.contracts import (
+    ActionVector,
+    Frame,
+    Notes,
+    Snapshot,
+    Step,
+    Switch,
+    SwitchableWorld,
+    Switched,
+    World,
+    switches_of,
+)
+from engine.players import Autopilot
+
+# (frames uint8 (T, H, W, 3), actions float32 (T-1, A) between them, seed) -> the frame shown.
+Enter = Callable[[NDArray[np.uint8], NDArray[np.float32], int], Frame]
+
+DREAM, REAL = 0, 1
+NAMES = ("dream", "emulator")
+GAP_PX, GAP_LEVEL = 2, 96  # between two frames side by side
+
+SHOW = Switch("tab", "Tab", "dream or emulator")
+BESIDE = Switch("f2", "F2", "both side by side")
+PILOT = Switch("m", "M", "agent or you at the controls")
+
+
+class PairWorld:
+    """Two worlds with the same actions and frames, as `engine.contracts.SwitchableWorld`.
+
+    A game begins in the real world, whose first frames the dream takes as its context; from then
+    on both answer every action. One of them is shown and counts: its rewards, and its end. If the
+    other ends first, it stands still until then. Side by side, the display of figures says by how
+    many dB the dream's frame is off (peak signal-to-noise ratio).
+
+    enter:   puts the dream at a context of real frames and the actions between them, and returns
+             the frame that it shows then; what it does not need of a long context it leaves out.
+    opening: actions (A,) of the real game's first steps, which make that context.
+    pilot:   can be put at the controls; it sees the frame of the world that counts.
+
+    Switches of the dream itself are offered as well. Raises UserError for two worlds that do not
+    fit together, and for a game that ends within its opening.
+    """
+
+    def __init__(
+        self,
+        dream: World,
+        real: World,
+        enter: Enter,
+        opening: Sequence[ActionVector],
+        pilot: Autopilot | None = None,
+    ) -> None:
+        for what, one, other in (
+            ("actions", dream.actions.names, real.actions.names),
+            ("frames", dream.frame_shape, real.frame_shape),
+            ("steps per second", dream.rate_fps, real.rate_fps),
+        ):
+            if one != other:
+                raise UserError(
+                    f"the dream '{dream.name}' and the game '{real.name}' differ in their {what}"
+                )
+        self.name, self.rate_fps, self.starts = dream.name, real.rate_fps, real.starts
+        self.actions = real.actions
+        self._worlds = (dream, real)
+        self._enter, self._opening, self._pilot = enter, list(opening), pilot
+        own = (SHOW, BESIDE, PILOT) if pilot else (SHOW, BESIDE)
+        keys = {switch.key for switch in own}
+        self.switches = (*own, *(s for s in switches_of(dream) if s.key not in keys))
+        self._shown = DREAM
+        self._beside = self._piloted = False
+        self.reset(seed=0)
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int]:
+        """(H, W, 3), twice as wide and a gap while both are shown."""
+        height, width, colours = self._worlds[REAL].frame_shape
+        return (height, 2 * width + GAP_PX if self._beside else width, colours)
+
+    @property
+    def runtime(self) -> str:
+        """What the dream runs on."""
+        return str(getattr(self._worlds[DREAM], "runtime", ""))
+
+    def reset(self, seed: int, start: int = 0) -> Frame:
+        """Begin a real game, and put the dream where that is after its opening."""
+        real = self._worlds[REAL]
+        frames = [real.reset(seed, start)]
+        for action in self._opening:
+            step = real.step(action)
+            if step.ended or step.truncated:
+                raise UserError(f"{real.name} ends within the steps that the dream begins from")
+            frames.append(step.frame)
+        actions = np.array(self._opening, np.float32).reshape(-1, self.actions.size)
+        self._frames = [self._enter(np.stack(frames), actions, seed), frames[-1]]
+        self._over = [False, False]
+        self._dream_notes: Notes = ()
+        self._seed = seed % 2**63
+        if self._pilot is not None:
+            self._pilot.begin(seed)
+        return self._picture()
+
+    def step(self, action: ActionVector) -> Step:
+        """Advance both, by the pilot's action if it is at the controls."""
+        done = None
+        if self._piloted and self._pilot is not None:
+            action = done = self._pilot.act(self._frames[self._shown].copy())
+        shown = Step(self._frames[self._shown], ended=True)  # what has ended stays as it is
+        for which, world in enumerate(self._worlds):
+            if self._over[which]:
+                continue
+            step = world.step(action)
+            self._frames[which] = step.frame
+            self._over[which] = step.ended or step.truncated
+            if which == DREAM:
+                self._dream_notes = step.notes
+            if which == self._shown:
+                shown = step
+        return replace(shown, frame=self._picture(), action=done, notes=self._notes())
+
+    def switch(self, key: str) -> Switched:
+        """Turn one of the pair's own switches, or one of the dream's."""
+        if key == SHOW.key:
+            self._shown = 1 - self._shown
+            notice = f"the {NAMES[self._shown]}"
+        elif key == BESIDE.key:
+            self._beside = not self._beside
+            notice = "left the dream, right the emulator" if self._beside else ""
+        elif key == PILOT.key and self._pilot is not None:
+            self._piloted = not self._piloted
+            if self._piloted:
+                self._pilot.begin(self._seed)  # what it remembers is long past
+            notice = "the agent plays - M takes over" if self._piloted else "you play"
+        else:
+            notice = self._switch_dream(key)
+        return Switched(notice, self._picture(), self._over[self._shown], self._notes())
+
+    def _switch_dream(self, key: str) -> str:
+        dream = self._worlds[DREAM]
+        assert isinstance(dream, SwitchableWorld), f"no switch has the key {key}"
+        switched = dream.switch(key)
+        self._frames[DREAM], self._dream_notes = switched.frame, switched.notes
+        if switched.ended is not None:
+            self._over[DREAM] = switched.ended
+        return switched.notice
+
+    def snapshot(self) -> Snapshot:
+        """Both worlds, the pilot's memory, and how the switches stand."""
+        parts: dict[str, Snapshot] = {
+            name: world.snapshot() for name, world in zip(NAMES, self._worlds, strict=True)
+        }
+        if self._pilot is not None:
+            parts["pilot"] = self._pilot.snapshot()
+        own = [self._shown, self._beside, self._piloted, *self._over, self._seed]
+        return {
+            "pair": np.array(own, np.int64),
+            **{f"{part}.{name}": array for part in parts for name, array in parts[part].items()},
+        }
+
+    def restore(self, snapshot: Snapshot) -> Frame:
+        """Go back to a snapshot of the same pair."""
+        shown, beside, piloted, *over, seed = (int(value) for value in snapshot["pair"])
+        self._frames = [
+            world.restore(_part(snapshot, name))
+            for name, world in zip(NAMES, self._worlds, strict=True)
+        ]
+        if self._pilot is not None:
+            self._pilot.restore(_part(snapshot, "pilot"))
+        self._shown, self._seed = int(shown != DREAM), seed
+        self._beside, self._piloted = bool(beside), bool(piloted)
+        self._over = [bool(flag) for flag in over]
+        return self._picture()
+
+    def close(self) -> None:
+        """Close both worlds."""
+        for world in self._worlds:
+            world.close()
+
+    def _picture(self) -> Frame:
+        if not self._beside:
+            return self._frames[self._shown].copy()
+        dream, real = self._frames
+        gap = np.full((len(real), GAP_PX, 3), GAP_LEVEL, np.uint8)
+        return np.concatenate([dream, gap, real], axis=1)
+
+    def _notes(self) -> Notes:
+        """What the display of figures should say."""
+        notes: list[tuple[str, str]] = [("shown", NAMES[self._shown])]
+        if self._pilot is not None:
+            notes.append(("playing", "agent" if self._piloted else "you"))
+        if self._beside:
+            off_db = psnr_db(*self._frames)
+            notes.append(("divergence", f"{off_db:.1f} dB" if off_db < math.inf else "none"))
+        other = 1 - self._shown
+        if self._over[other]:
+            notes.append((NAMES[other], "over"))
+        return (*notes, *self._dream_notes)
+
+
+def psnr_db(one: Frame, other: Frame) -> float:
+    """Peak signal-to-noise ratio of two frames (H, W, 3); infinite if they are equal."""
+    error = float(np.mean((one.astype(np.float32) - other) ** 2))
+    return 10 * math.log10(255**2 / error) if error else math.inf
+
+
+def _part(snapshot: Snapshot, part: str) -> Snapshot:
+    """The arrays of one part, by their names there."""
+    prefix = f"{part}."
+    return {n.removeprefix(prefix): a for n, a in snapshot.items() if n.startswith(prefix)}
