@@ -97,6 +97,14 @@ def size(files: Iterable[HubFile]) -> int:
     return sum(file.bytes or file.about_bytes for file in files)
 
 
+def in_words(size: int) -> str:
+    """A size in bytes for people: 819 B, 51.7 MB, 1.53 GB."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= 0.9995 * unit:
+            return f"{size / unit:.3g} {name}"
+    return f"{size} B"
+
+
 def read_catalogue(path: Path = CATALOGUE) -> tuple[World, ...]:
     """The worlds of a catalogue, in its order.
 

@@ -1,0 +1,223 @@
+"""One file from the Hub into its cache: resumed where it stopped, checked before it counts.
+
+huggingface_hub's own download forgets what it has when a connection stays cut or the program ends,
+and CS:GO weighs 1.5 GB. So the bytes are received here, through its session, and laid where its
+cache has them: blobs/HASH holds the content, snapshots/REVISION/PATH is a link to it, and
+blobs/HASH.incomplete is what has arrived so far. Everything else finds them there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from base.errors import UserError
+from base.files import sha256
+from models.catalogue import in_words
+from models.hub_errors import UnreachableError, explained, short
+
+PAUSES_S = (1.0, 2.0, 4.0, 8.0)  # before the tries that follow one that brought nothing
+PASSING = (408, 429, 500, 502, 503, 504)  # answers that may be better the next time
+NO_SUCH_RANGE = 416
+
+
+class DamagedError(UserError):
+    """A file whose content is not what it should be."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file of a repository, as the Hub describes it.
+
+    bytes:  its exact size.
+    digest: what the cache calls its content: the SHA-256 of large files, git's SHA-1 of others.
+    sha256: known from elsewhere, or "".
+    """
+
+    repo: str
+    revision: str
+    path: str
+    bytes: int
+    digest: str
+    sha256: str = ""
+
+    @property
+    def pointer(self) -> Path:
+        """Where it is found once it is there."""
+        return snapshot_folder(self.repo, self.revision) / self.path
+
+    @property
+    def blob(self) -> Path:
+        """Where its content lies."""
+        return repo_folder(self.repo) / "blobs" / self.digest
+
+    @property
+    def partial(self) -> Path:
+        """What has arrived so far."""
+        return self.blob.with_name(f"{self.digest}.incomplete")
+
+    @property
+    def held(self) -> int:
+        """How many bytes of it have arrived."""
+        return next((f.stat().st_size for f in (self.blob, self.partial) if f.is_file()), 0)
+
+
+def cache_folder() -> Path:
+    """The Hub's cache, which HF_HOME and HF_HUB_CACHE move."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
+def repo_folder(repo: str) -> Path:
+    """Where the cache keeps a repository."""
+    return cache_folder() / f"models--{repo.replace('/', '--')}"
+
+
+def snapshot_folder(repo: str, revision: str) -> Path:
+    """Where the cache shows the files of a revision under their own names."""
+    return repo_folder(repo) / "snapshots" / revision
+
+
+def receive(remote: Remote, watch: Callable[[int], None]) -> None:
+    """Bring a file into the cache, beginning with what an earlier try left there.
+
+    watch: told how many bytes of it are there, many times a second; what it raises ends the
+    download, and a later one goes on from there.
+    Raises UserError, and UnreachableError when the connection stays cut; neither leaves behind
+    anything that would be taken for the file.
+    """
+    from huggingface_hub.utils import WeakFileLock
+
+    blob, pointer = remote.blob, remote.pointer
+    lock = cache_folder() / ".locks" / repo_folder(remote.repo).name / f"{remote.digest}.lock"
+    with explained(remote.repo):
+        for folder in (lock.parent, blob.parent, pointer.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        with WeakFileLock(lock):
+            if blob.is_file():  # from another revision, or another program
+                with suppress(DamagedError):
+                    _keep(remote, blob)
+            if not blob.is_file():
+                _complete(remote, watch)
+                _keep(remote, remote.partial)
+                os.replace(remote.partial, blob)
+            _link(blob, pointer)
+    watch(remote.bytes)
+
+
+def check(path: Path, name: str, size: int, digests: Iterable[str]) -> str:
+    """Check the content of the file called `name`; its hex SHA-256.
+
+    size: in bytes, 0 where not known. digests: SHA-256 or git's SHA-1, "" for none.
+    Raises DamagedError, naming what was found and what should be.
+    """
+    found = path.stat().st_size
+    if size and found != size:
+        raise DamagedError(f"{name} has {found} bytes, and should have {size}")
+    content = sha256(path)
+    for digest in filter(None, digests):
+        kind, other = ("SHA-256", content) if len(digest) == 64 else ("git hash", git_sha1(path))
+        if other != digest:
+            raise DamagedError(f"{name} has the {kind} {other}, and should have {digest}")
+    return content
+
+
+def git_sha1(path: Path) -> str:
+    """Hex SHA-1 of a file as git counts it; the Hub lists that of small files."""
+    data = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def _keep(remote: Remote, path: Path) -> None:
+    """Check a file as the Hub lists it; DamagedError, and the file is gone, if it is another."""
+    try:
+        check(path, remote.path, remote.bytes, (remote.digest, remote.sha256))
+    except DamagedError as error:
+        path.unlink()
+        raise DamagedError(
+            f"{error}; it was thrown away, so run the same again to fetch it"
+        ) from error
+
+
+def _complete(remote: Remote, watch: Callable[[int], None]) -> None:
+    """Receive until all is there, going on after every cut; gives up when nothing more comes."""
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError
+
+    remote.partial.touch()
+    if remote.held > remote.bytes:
+        os.truncate(remote.partial, 0)
+    most, pauses = remote.held, iter(PAUSES_S)
+    reason = "the connection was cut"
+    while remote.held < remote.bytes:
+        try:
+            _receive_some(remote, watch)
+        except httpx2.TransportError as error:
+            reason = short(error)
+        except HfHubHTTPError as error:
+            status = error.response.status_code
+            reason = f"answer {status}"
+            if status == NO_SUCH_RANGE:
+                os.truncate(remote.partial, 0)
+            elif status not in PASSING:
+                raise
+        if remote.held > most:
+            most, pauses = remote.held, iter(PAUSES_S)
+        elif (pause := next(pauses, None)) is None:
+            raise UnreachableError(
+                f"{remote.path} comes no further than {in_words(remote.held)} of "
+                f"{in_words(remote.bytes)} ({reason}); what arrived is kept, so run the same again "
+                "to go on from there"
+            )
+        else:
+            time.sleep(pause)
+            watch(remote.held)
+
+
+def _receive_some(remote: Remote, watch: Callable[[int], None]) -> None:
+    """Ask for the rest of a file and append what comes, until the answer ends or breaks."""
+    from huggingface_hub import constants, hf_hub_url
+    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+
+    url = hf_hub_url(
+        remote.repo, remote.path, revision=remote.revision, endpoint=constants.ENDPOINT
+    )
+    held = remote.held
+    headers = build_hf_headers(library_name="dreamcart") | {
+        "Accept-Encoding": "identity"  # ranges count the file's own bytes
+    }
+    if held:
+        headers["Range"] = f"bytes={held}-"
+    timeout_s = constants.HF_HUB_DOWNLOAD_TIMEOUT  # without a single byte
+    with (
+        get_session().stream("GET", url, headers=headers, timeout=timeout_s) as answer,
+        open(remote.partial, "ab") as file,
+    ):
+        hf_raise_for_status(answer)
+        if not answer.headers.get("Content-Range", "").startswith(f"bytes {held}-"):
+            file.truncate(0)  # the whole file comes, whatever was asked for
+            held = 0
+        for piece in answer.iter_bytes():
+            held += len(piece)
+            if held > remote.bytes:
+                file.truncate(0)
+                raise UserError(f"more comes of {remote.path} than the {remote.bytes} bytes listed")
+            file.write(piece)
+            watch(held)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _link(blob: Path, pointer: Path) -> None:
+    """Show a blob under its own name; where links cannot be made, move it there."""
+    pointer.unlink(missing_ok=True)
+    try:
+        pointer.symlink_to(os.path.relpath(blob, pointer.parent))
+    except OSError:
+        os.replace(blob, pointer)
