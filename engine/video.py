@@ -60,14 +60,17 @@ class VideoWriter:
         self._container = container
         self._rate = Fraction(rate_fps).limit_denominator(1000)
         self._stream: Any = None
+        self._shape: tuple[int, ...] = ()
         self._scale = 1
 
     def add(self, frame: Frame) -> None:
-        """Append one frame, shown for one step of the world."""
+        """Append one frame, shown for one step of the world; UserError if its size is another."""
         import av
 
         if self._stream is None:
             self._open_stream(frame)
+        if frame.shape != self._shape:
+            raise UserError("a film keeps the size of its first frame, and this one has another")
         picture = enlarge(frame, self._scale)
         # H.264 with 4:2:0 colour wants even sides.
         picture = np.pad(picture, ((0, picture.shape[0] % 2), (0, picture.shape[1] % 2), (0, 0)))
@@ -75,7 +78,7 @@ class VideoWriter:
         self._container.mux(self._stream.encode(video_frame))
 
     def _open_stream(self, frame: Frame) -> None:
-        self._scale = _enlargement(frame, SIDE_PX)
+        self._shape, self._scale = frame.shape, _enlargement(frame, SIDE_PX)
         height, width = (side * self._scale for side in frame.shape[:2])
         self._stream = self._container.add_stream("libx264", rate=self._rate)
         self._stream.width, self._stream.height = width + width % 2, height + height % 2

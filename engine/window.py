@@ -36,7 +36,7 @@ LABEL = (132, 132, 144)
 VALUE = (232, 232, 236)
 LINE = (255, 206, 92)
 PANEL = (24, 24, 29, 236)
-SHARE_OF_DESKTOP = 0.72  # of the desktop's height, for the playfield of a new window
+SHARE_OF_DESKTOP = (0.9, 0.72)  # of its width and height, at most, for the playfield
 BAR_ROWS = 4  # rows of text under the playfield, kept free even when empty: nothing jumps
 SMALLEST_TEXT_PX, TEXT_SHARE = 13, 1 / 34  # of the window's shorter side
 BUTTON_NAMES = dict(zip((pygame.BUTTON_LEFT, pygame.BUTTON_RIGHT), MOUSE_BUTTONS, strict=True))
@@ -76,10 +76,9 @@ class DesktopWindow:
         self._clock = clock
         pygame.display.init()
         pygame.font.init()
-        height = pygame.display.get_desktop_sizes()[0][1]
-        side = max(256, int(height * SHARE_OF_DESKTOP) // 64 * 64)
-        size = (side, side + BAR_ROWS * _row_px(side) + _margin_px(side))
-        self._window = pygame.Window(title, size, resizable=True)
+        self._frame_shape: tuple[int, ...] = (64, 64)  # (H, W) that the window was last made to fit
+        self._size = _fitting_size(self._frame_shape)
+        self._window = pygame.Window(title, self._size, resizable=True)
         self._window.minimum_size = (160, 160)
         self._surface = self._window.get_surface()
         self._wake = pygame.event.custom_type()
@@ -126,12 +125,14 @@ class DesktopWindow:
             pygame.event.post(pygame.Event(self._wake))
 
     def present(self, picture: Picture) -> None:
+        if picture.frame is not None:
+            self._fit(picture.frame.shape[:2])
         surface = self._surface = self._window.get_surface()
         surface.fill(GROUND)
         width, height = surface.get_size()
         side = min(width, height)
         row, margin = _row_px(side), _margin_px(side)
-        bar_top = max(0, height - BAR_ROWS * row - margin)
+        bar_top = max(0, height - _bar_px(side))
         if picture.frame is None:
             self._text(surface, picture.line, LINE, width // 2, height // 2, width, centre=True)
         else:
@@ -142,6 +143,14 @@ class DesktopWindow:
         if picture.help:
             self._help(surface, picture.help)
         self._window.flip()
+
+    def _fit(self, shape: tuple[int, ...]) -> None:
+        """Give frames of a new shape (H, W) a window that fits, unless its size is the user's."""
+        if shape == self._frame_shape:
+            return
+        self._frame_shape = shape
+        if self._window.size == self._size and not self._fullscreen:
+            self._window.size = self._size = _fitting_size(shape)
 
     def _playfield(self, surface: pygame.Surface, frame: Frame, area: pygame.Rect) -> None:
         height, width = frame.shape[:2]
@@ -238,6 +247,19 @@ class DesktopWindow:
         pygame.quit()
 
 
+def _fitting_size(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(width, height) of a window that shows frames (H, W) large, with text under them."""
+    height, width = shape
+    desktop = pygame.display.get_desktop_sizes()[0]
+    room = [side * share for side, share in zip(desktop, SHARE_OF_DESKTOP, strict=True)]
+    scale = max(1, int(min(room[0] / width, room[1] / height)))
+    width, field = max(256, width * scale), height * scale
+    height = field
+    while height != (needed := field + _bar_px(min(width, height))):  # text grows with the window
+        height = needed
+    return width, height
+
+
 def _key_name(key: int) -> str:
     return pygame.key.name(key).lower()
 
@@ -249,6 +271,10 @@ def _text_px(side_px: int) -> int:
 
 def _row_px(side_px: int) -> int:
     return _text_px(side_px) * 5 // 4
+
+
+def _bar_px(side_px: int) -> int:
+    return BAR_ROWS * _row_px(side_px) + _margin_px(side_px)
 
 
 def _margin_px(side_px: int) -> int:

@@ -13,7 +13,7 @@ import pytest
 from base.errors import UserError
 from engine.headless import Wanted, run, run_demo
 from tests.scripted_game import dream
-from tests.toy_world import ToyWorld
+from tests.toy_world import MouseToy, SwitchingToy, ToyWorld, square_x
 
 
 def frames_of(path: Path) -> np.ndarray:
@@ -35,6 +35,26 @@ def test_frames_are_those_the_steps_made(tmp_path: Path) -> None:
         assert archive["ended"].dtype == np.bool_
         assert not archive["ended"].any()
     assert report["reward"] == 1.0
+
+
+def test_actions_of_counter_strike_are_played_from_a_file(tmp_path: Path) -> None:
+    script, path = tmp_path / "script.txt", tmp_path / "out.npz"
+    script.write_text("d+space+mouse(30,-4)*2\nidle\na\n")
+    run(MouseToy, Wanted(frames=path), steps=6, actions=script, seed=4)
+    seen = [square_x(frame) for frame in frames_of(path)]
+    assert seen == [1, 2, 2, 1, 1, 1]
+    run(MouseToy, Wanted(), steps=30)  # a player of chance can play it too
+
+
+def test_a_world_may_be_shown_side_by_side_from_the_beginning(tmp_path: Path) -> None:
+    def open_world() -> SwitchingToy:
+        world = SwitchingToy(ToyWorld())
+        world.switch("f2")
+        return world
+
+    wanted = Wanted(tmp_path / "out.npz", tmp_path / "out.mp4", tmp_path / "out.png")
+    run(open_world, wanted, steps=5)
+    assert frames_of(tmp_path / "out.npz").shape == (5, 16, 32, 3)
 
 
 def test_a_game_that_ends_is_followed_by_the_next_start(tmp_path: Path) -> None:

@@ -45,6 +45,16 @@ def test_odd_sizes_and_rates_are_filmed_too(tmp_path: Path) -> None:
     assert float(stream.average_rate or 0) == pytest.approx(59.94, abs=0.01)
 
 
+def test_a_film_keeps_its_size(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UserError, match="keeps the size"),
+        writing_video(tmp_path / "a.mp4", 15.0) as video,
+    ):
+        video.add(np.zeros((16, 16, 3), np.uint8))
+        video.add(np.zeros((16, 34, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_film_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(b"old")
