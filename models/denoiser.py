@@ -66,7 +66,7 @@ class DenoiserConfig:
         if self.unet.cond % (2 * self.context):
             raise ValueError(f"unet.cond must be a multiple of {2 * self.context}")
         if not 0 <= self.sigma_offset < 100:
-            raise ValueError(f"sigma_offset must not be negative, nor {self.sigma_offset}")
+            raise ValueError(f"sigma_offset must be between 0 and 100, not {self.sigma_offset}")
         if self.floor and self.target != "frame":
             raise ValueError("floor is for estimates of frames, not of changes")
 
@@ -186,7 +186,9 @@ class Denoiser(nn.Module):
         target = frame - self.base(context)
         c_in, c_skip, c_out = self.scales(sigma)
         x = target + sigma[:, None, None, None] * noise
-        if offset is not None:
+        if self.config.sigma_offset:
+            if offset is None:
+                raise ValueError("a denoiser with sigma_offset learns with offset noise")
             x = x + self.config.sigma_offset * offset
         seen = context if shown is None else shown
         output = self.network(x * c_in, sigma, seen, actions, context_sigma)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from models.denoiser import CHANGED, Denoiser, DenoiserConfig, FourierFeatures, Target
-from models.frames import quantise, to_float
+from models.frames import quantise, to_float, truncate
+from models.sampler import SamplerConfig
 from models.unet import UNetConfig
 from tests.networks import awaken
 
@@ -123,6 +124,94 @@ def test_what_is_shown_for_the_context_decides_the_answer_and_not_the_question(
     assert not torch.allclose(estimate, unnoised)
 
 
+@pytest.mark.parametrize("sigma", [0.01, 0.5, 2.0])
+@torch.no_grad()
+def test_offset_noise_counts_as_noise(sigma: float) -> None:
+    """One value for all pixels of a channel, but many examples: variances add up."""
+    denoiser = Denoiser(dataclasses.replace(config("frame"), sigma_offset=0.3))
+    seen: list[Tensor] = []
+
+    def network(x: Tensor, *_: Tensor | None) -> Tensor:
+        seen.append(x)
+        return torch.zeros_like(x)
+
+    denoiser.network = network  # type: ignore[method-assign]
+    generator = torch.Generator().manual_seed(0)
+    count = 20_000
+    frame, noise = 0.5 * torch.randn(2, count, 3, 1, 1, generator=generator)
+    offset = torch.randn(count, 3, 1, 1, generator=generator)
+    context, actions = torch.zeros(count, T, 3, 1, 1), torch.zeros(count, T, A)
+    given = (frame, torch.full((count,), sigma), 2 * noise, context, actions)
+    loss, estimate = denoiser.loss(*given, offset=offset)
+    assert seen[0].std().item() == pytest.approx(1, rel=0.01)
+    assert loss.mean().item() == pytest.approx(1, rel=0.02)  # what it is asked for has variance 1
+    c_skip = 0.5**2 / (sigma**2 + 0.3**2 + 0.5**2)
+    torch.testing.assert_close(estimate, c_skip * (frame + sigma * 2 * noise + 0.3 * offset))
+    with pytest.raises(ValueError, match="learns with offset noise"):
+        denoiser.loss(*given)
+
+
+@torch.no_grad()
+def test_it_can_be_told_of_noise_on_the_context(example: Example) -> None:
+    deaf = awaken(Denoiser(config("change")))
+    keen = awaken(Denoiser(dataclasses.replace(config("change"), noised_context=True)))
+    keen.load_state_dict(deaf.state_dict(), strict=False)
+    assert keen.context_noise_embedding is not None
+    assert set(keen.state_dict()) - set(deaf.state_dict()) == {"context_noise_embedding.weight"}
+    sigma, noised = torch.ones(B), torch.full((B,), 0.1)
+    given = (example.noise, sigma, example.context, example.actions)
+    assert torch.equal(deaf(*given), deaf(*given, noised))
+    assert (keen(*given) - keen(*given, noised)).abs().max() > 1e-3
+    # Told of none it still adds what 0 looks like, as released weights expect.
+    assert torch.equal(keen(*given), keen(*given, torch.ones(B)))
+    assert (keen(*given) - deaf(*given)).abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_a_network_can_do_without_actions(example: Example) -> None:
+    blind = awaken(Denoiser(dataclasses.replace(config("frame"), actions=0)))
+    assert not any("action" in name for name in blind.state_dict())
+    given = (example.noise, torch.ones(B), example.context)
+    assert torch.equal(blind(*given, None), blind(*given, example.actions))
+    with pytest.raises(ValueError, match="needs actions"):
+        Denoiser(config("frame"))(*given, None)
+
+
+@torch.no_grad()
+def test_estimates_of_released_networks_are_levels_below(example: Example) -> None:
+    plain = awaken(Denoiser(config("frame")))
+    floor = awaken(Denoiser(dataclasses.replace(config("frame"), floor=True)))
+    given = (example.noise, torch.ones(B), example.context, example.actions)
+    torch.testing.assert_close(floor(*given), truncate(plain(*given)))
+    targets = (example.frame, torch.ones(B), example.noise, example.context, example.actions)
+    (loss, estimate), (same, raw) = floor.loss(*targets), plain.loss(*targets)
+    torch.testing.assert_close(loss, same)
+    torch.testing.assert_close(estimate, truncate(raw))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@torch.no_grad()
+def test_both_samplers_walk_the_same_way(target: Target, example: Example) -> None:
+    denoiser = awaken(Denoiser(config(target)))
+    given = (example.context, example.actions)
+    sampler = SamplerConfig(3, 0.1, 2.0)
+    made = denoiser.sample(example.noise[:, None], *given, sampler)
+    assert torch.equal(made, denoiser.next_frame(example.noise, *given, sampler.sigmas))
+
+
+@torch.no_grad()
+def test_a_sampler_can_put_noise_on_the_context(example: Example) -> None:
+    denoiser = awaken(Denoiser(dataclasses.replace(config("frame"), noised_context=True)))
+    sampler = SamplerConfig(1, 0.1, 2.0, s_cond=0.2)
+    noise = torch.randn(B, sampler.draws(T), 3, SIDE, SIDE)
+    context = example.context + 0.2 * noise[:, 1:]
+    by_hand = denoiser(
+        2.0 * noise[:, 0], torch.full((B,), 2.0), context, example.actions, torch.full((B,), 0.2)
+    )
+    made = denoiser.sample(noise, example.context, example.actions, sampler)
+    torch.testing.assert_close(made, quantise(by_hand))
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @torch.no_grad()
 def test_with_next_to_no_noise_the_answer_is_what_was_given(
@@ -181,6 +270,10 @@ def test_fourier_features_are_points_on_circles() -> None:
     [
         ({"height": 0}, "must be positive"),
         ({"context": 0}, "must be positive"),
+        ({"actions": -1}, "actions not negative"),
+        ({"sigma_offset": -0.1}, "sigma_offset must be between 0 and 100, not -0.1"),
+        ({"sigma_offset": float("nan")}, "sigma_offset must be between 0 and 100, not nan"),
+        ({"floor": True, "target": "change"}, "not of changes"),
         ({"sigma_data": 0.0}, "sigma_data must be positive"),
         ({"sigma_data": float("nan")}, "sigma_data must be positive"),
         ({"target": "noise"}, "target must be 'frame' or 'change', not 'noise'"),

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.frames import quantise, to_float, to_uint8
+from models.frames import quantise, to_float, to_uint8, truncate
 
 LEVELS = torch.arange(256, dtype=torch.uint8)
 
@@ -32,3 +32,13 @@ def test_quantising_finds_the_nearest_level(value: float) -> None:
     distances = (to_float(LEVELS) - value).abs()
     assert abs(near - value) <= distances.min().item() + 1e-6
     assert near in to_float(LEVELS).tolist()
+
+
+def test_truncating_finds_the_level_below() -> None:
+    """One that a value already has may become the one below it: so released weights learnt."""
+    levels = truncate(torch.linspace(-1.2, 1.2, 10_001))
+    assert (levels - quantise(levels)).abs().max() < 1e-6
+    assert (levels.min(), levels.max()) == (-1, 1)
+    inside = torch.linspace(-0.999, 0.999, 10_000)
+    below = inside - truncate(inside)
+    assert below.min() > -1e-6 and below.max() < 2 / 255 and below.mean() > 0.99 / 255

@@ -52,6 +52,25 @@ def test_any_size_is_padded_right_and_bottom_and_cropped_again(
     torch.testing.assert_close(made, network(whole, cond)[..., :height, :width])
 
 
+@pytest.mark.parametrize("size", [(8, 8), (9, 14)])
+@torch.no_grad()
+def test_padded_features_are_not_padded_frames(size: tuple[int, int]) -> None:
+    """Released weights expect zeros beside what the first convolution made, and the last norm to
+    see none of what came of them."""
+    cond, x = torch.randn(1, COND), torch.randn(1, 5, *size)
+    frames, features = (
+        awaken(UNet(5, 3, config(middle_attention=True, pad_features=pad))) for pad in (False, True)
+    )
+    made, other = features(x, cond), frames(x, cond)
+    assert made.shape == other.shape == (1, 3, *size)
+    assert torch.equal(made, other) == (size == (8, 8))
+    seen: list[torch.Tensor] = []
+    for layer in (features.conv_in, features.norm_out):
+        layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    torch.testing.assert_close(features(x, cond), made)
+    assert [tuple(tensor.shape[2:]) for tensor in seen] == [size, size]
+
+
 @torch.no_grad()
 def test_what_it_is_told_steers_it() -> None:
     network, x = unet(), torch.randn(1, 5, 8, 8)
@@ -134,6 +153,11 @@ def test_impossible_networks_are_refused(wrong: dict[str, object]) -> None:
     UNetConfig(**right)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"must be positive|one entry for each level"):
         UNetConfig(**(right | wrong))  # type: ignore[arg-type]
+
+
+def test_features_cannot_be_padded_where_frames_are_folded() -> None:
+    with pytest.raises(ValueError, match="pad_features cannot go with it"):
+        config(patch=2, pad_features=True)
 
 
 def test_widths_that_do_not_divide_are_refused() -> None:
