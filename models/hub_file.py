@@ -117,14 +117,17 @@ def check(path: Path, name: str, size: int, digests: Iterable[str]) -> str:
     size: in bytes, 0 where not known. digests: SHA-256 or git's SHA-1, "" for none.
     Raises DamagedError, naming what was found and what should be.
     """
-    found = path.stat().st_size
-    if size and found != size:
-        raise DamagedError(f"{name} has {found} bytes, and should have {size}")
-    content = sha256(path)
+    found, content = path.stat().st_size, sha256(path)
+    wrong_size = size and found != size
     for digest in filter(None, digests):
         kind, other = ("SHA-256", content) if len(digest) == 64 else ("git hash", git_sha1(path))
-        if other != digest:
-            raise DamagedError(f"{name} has the {kind} {other}, and should have {digest}")
+        if wrong_size or other != digest:
+            raise DamagedError(
+                f"{name} has {found} bytes and the {kind} {other}, and should have "
+                f"{size or found} bytes and the {kind} {digest}"
+            )
+    if wrong_size:
+        raise DamagedError(f"{name} has {found} bytes, and should have {size}")
     return content
 
 

@@ -47,6 +47,8 @@ class Faults:
     wrong:  path → other bytes than those that are listed.
     status: path, or "api" → an answer of this status instead. code: its X-Error-Code.
     deaf:   ranges are ignored: the whole file comes.
+    page:   answers the API in place of JSON, as a hotel's network does.
+    stall:  path → after how many bytes of an answer nothing more comes, until the client leaves.
     """
 
     cut: dict[str, int] = field(default_factory=dict)
@@ -55,7 +57,8 @@ class Faults:
     status: dict[str, int] = field(default_factory=dict)
     code: str = ""
     deaf: bool = False
-    page: bytes = b""  # answers the API in place of JSON, as a hotel's network does
+    page: bytes = b""
+    stall: dict[str, int] = field(default_factory=dict)
 
 
 class HubServer(ThreadingHTTPServer):
@@ -264,11 +267,14 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._error(416)
             status, part = 206, data[start:]
             headers = {**headers, "Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
-        end = None
+        stall = faults.stall.get(path) if self.command == "GET" else None
+        end = stall
         if self.command == "GET" and path in faults.cut and faults.cuts > 0:
             faults.cuts -= 1
             end = faults.cut[path]
-        return self._answer(status, part, headers, end)
+        self._answer(status, part, headers, end)
+        if stall is not None:
+            self.connection.recv(1)  # nothing is asked before an answer is whole: this waits
 
     def _answer(
         self, status: int, body: bytes, headers: Mapping[str, str], end: int | None = None

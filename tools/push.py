@@ -1,0 +1,53 @@
+"""Upload a cartridge to the Hub: python -m tools.push CARTRIDGE OWNER/NAME."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from base.cartridges import find_cartridge
+from base.errors import UserError, run_main
+from models.cartridge import read_card
+from models.catalogue import in_words
+from models.hub_push import push
+
+
+@dataclass(frozen=True)
+class PushConfig:
+    """Upload a cartridge, with a model card, so that others play it with hf:OWNER/NAME."""
+
+    cartridge: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CARTRIDGE")]
+    """Folder of a cartridge, or the name of one in cartridges/."""
+    repo: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="OWNER/NAME")]
+    """The repository; made if there is none. Its newest files are replaced, older ones stay."""
+    private: bool = False
+    """Make a new repository for yourself alone."""
+    yes: bool = False
+    """Upload without asking."""
+
+
+def main() -> None:
+    """Parse the command line and upload."""
+    upload(tyro.cli(PushConfig, prog="python -m tools.push"))
+
+
+def upload(config: PushConfig) -> None:
+    """Show what is about to be published and under which licence; upload after a yes."""
+    folder = find_cartridge(config.cartridge)
+    manifest, entries = read_card(folder)
+    size = in_words(sum(entry.bytes for entry in entries.values()))
+    print(f"{manifest.title} to {config.repo}: {size}\n  licence: {manifest.licence}", flush=True)
+    if not config.yes:
+        if not sys.stdin.isatty():
+            raise UserError("there is no terminal to ask on; add --yes to upload without asking")
+        if input("May you publish it, and shall it go there? [y/N] ").lower() not in ("y", "yes"):
+            raise UserError("nothing was uploaded")
+    print(f"it is at {push(folder, config.repo, config.private)}")
+    print(f"play it with: python play.py hf:{config.repo}")
+
+
+if __name__ == "__main__":
+    run_main(main)
