@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from types import NoneType
+from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from base.errors import UserError
@@ -17,7 +17,8 @@ def read(kind: type[T], data: Any, name: str = "") -> T:
     """Read an instance of the dataclass `kind` from what `dataclasses.asdict` made of one.
 
     name: of the data, for messages. Knows int, float, bool, str, Literal, tuple[X, ...], mappings
-    of strings, None and dataclasses of these. Raises UserError for a field that is missing,
+    of strings, None, dataclasses of these, and unions of dataclasses and None, where the fields
+    tell which is meant. Raises UserError for a field that is missing,
     unknown or of another type, for numbers that are not finite, and for values that the
     dataclass itself refuses. A field that already is the object it should be stays as it is.
     """
@@ -27,6 +28,8 @@ def read(kind: type[T], data: Any, name: str = "") -> T:
 
 def _value(kind: Any, data: Any, name: str) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
+    if origin is UnionType:
+        kind = next((one for one in arguments if _may_be(one, data)), arguments[0])
     if is_dataclass(kind) and isinstance(data, dict):
         return _instance(kind, data, name)
     if origin is tuple and isinstance(data, list):
@@ -42,6 +45,13 @@ def _value(kind: Any, data: Any, name: str) -> Any:
     if isinstance(kind, type) and kind not in (int, float) and isinstance(data, kind):
         return data
     raise UserError(f"'{name}' has a value that it cannot have: {_short(data)}")
+
+
+def _may_be(kind: Any, data: Any) -> bool:
+    """Whether data could be of a kind of a union: None, or a dataclass with such fields."""
+    if not is_dataclass(kind):
+        return kind is NoneType and data is None
+    return isinstance(data, dict) and {field.name for field in fields(kind)} >= set(data)
 
 
 def _instance(kind: Any, data: dict[str, Any], name: str) -> Any:

@@ -1,11 +1,13 @@
 """The cartridge: one playable world as a folder of plain files.
 
     cartridge.json          format, version, what models/manifest.py describes, and the files
-    denoiser.safetensors    weights
-    reward_end.safetensors  weights
+    denoiser.safetensors    weights, and likewise for each network that the world has:
+    reward_end.safetensors, upsampler.safetensors, actor_critic.safetensors
     starts.safetensors      frames uint8 (S, T, H, W, 3) and actions float32 (S, T, A): places to
                             begin from; row t of the actions was taken at frame t, and the last
-                            row counts for nothing, since the player decides it
+                            row counts for nothing, since the player decides it. With an upsampler
+                            also large uint8 (S, H', W', 3), the last frame as it was shown. Maybe
+                            following float32 (S, N, A): what a player went on to do
     preview.png             a picture of the world
     README.md               its card, for people
 
@@ -20,9 +22,10 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import safetensors.numpy
@@ -36,23 +39,25 @@ from base import plain
 from base.cartridges import CARD
 from base.errors import UserError
 from base.files import sha256, sync_folder
-from models.denoiser import Denoiser
+from models.actor_critic import ActorCritic, ActorCriticConfig
+from models.denoiser import Denoiser, DenoiserConfig
 from models.manifest import Manifest, manifest_from_json
-from models.reward_end import RewardEnd
+from models.reward_end import RewardEnd, RewardEndConfig
+from models.reward_model import RewardModel, RewardModelConfig
 
 FORMAT = "dreamcart cartridge"
 VERSION = 1
-DENOISER = "denoiser.safetensors"
-REWARD_END = "reward_end.safetensors"
+NETWORKS = ("denoiser", "reward_end", "upsampler", "actor_critic")  # as the manifest calls them
 STARTS = "starts.safetensors"
 PREVIEW = "preview.png"
 README = "README.md"
-FILES = (DENOISER, REWARD_END, STARTS, PREVIEW)
+FILES = (*(f"{name}.safetensors" for name in NETWORKS), STARTS, PREVIEW)  # that a card may list
 LARGEST_CARD_BYTES = 1 << 20
+U8, F32 = np.dtype(np.uint8), np.dtype(np.float32)
 STORED = (torch.float32, torch.bfloat16, torch.float16)
 
-Network = TypeVar("Network", bound=nn.Module)
-Starts = dict[str, NDArray[Any]]  # "frames" and "actions"
+Networks = Mapping[str, nn.Module]  # by their names in NETWORKS
+Starts = Mapping[str, NDArray[Any]]  # "frames", "actions" and perhaps "large" and "following"
 
 
 @dataclass(frozen=True)
@@ -65,60 +70,55 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Cartridge:
-    """A loaded cartridge: float32 networks in evaluation mode, and places to begin from.
+    """A loaded cartridge: its networks in evaluation mode, and places to begin from.
 
-    frames:  uint8 (S, T, H, W, 3). actions: float32 (S, T, A).
-    weights: names the networks' files by their content.
+    networks: those that the manifest describes, by the names in NETWORKS.
+    starts:   arrays as in the module's docstring.
+    weights:  names the networks' files by their content.
     """
 
     manifest: Manifest
-    denoiser: Denoiser
-    reward_end: RewardEnd
-    frames: NDArray[np.uint8]
-    actions: NDArray[np.float32]
+    networks: Networks
+    starts: Starts
     weights: str
 
 
 def save(
     path: Path,
     manifest: Manifest,
-    denoiser: Denoiser,
-    reward_end: RewardEnd,
-    frames: NDArray[np.uint8],
-    actions: NDArray[np.float32],
+    networks: Networks,
+    starts: Starts,
     preview_png: bytes,
     readme: str,
     dtype: torch.dtype = torch.bfloat16,
 ) -> None:
     """Write a cartridge: the whole folder appears at once, and what was there stays until then.
 
-    frames, actions: starting contexts, shapes as in the module's docstring.
+    networks: all that the manifest describes. starts: arrays as in the module's docstring.
     preview_png: an encoded picture. readme: the card. dtype: what weights are stored as.
     Raises UserError when the disk refuses and when `path` holds anything but a cartridge.
     """
     path = Path(path)
     check_place(path)
-    starts: Starts = {
-        "frames": np.ascontiguousarray(frames),
-        "actions": np.ascontiguousarray(actions),
-    }
     _check_starts(starts, manifest)
     contents = {
-        DENOISER: safetensors.torch.save(_stored(denoiser, dtype)),
-        REWARD_END: safetensors.torch.save(_stored(reward_end, dtype)),
-        STARTS: safetensors.numpy.save(starts),
-        PREVIEW: preview_png,
-        README: readme.encode(),
+        _file(name): safetensors.torch.save(_stored(networks[name], dtype))
+        for name in described(manifest)
     }
+    contents[STARTS] = safetensors.numpy.save(
+        {name: np.ascontiguousarray(array) for name, array in starts.items()}
+    )
+    contents[PREVIEW] = preview_png
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
             for name, content in contents.items():
                 _write(folder / name, content)
+            _write(folder / README, readme.encode())
             files = {
-                name: {"bytes": len(contents[name]), "sha256": sha256(folder / name)}
-                for name in FILES
+                name: {"bytes": len(content), "sha256": sha256(folder / name)}
+                for name, content in contents.items()
             }
             card = {"format": FORMAT, "version": VERSION, **manifest.to_json(), "files": files}
             _write(folder / CARD, (json.dumps(card, indent=2) + "\n").encode())
@@ -136,9 +136,10 @@ def check_place(path: Path) -> None:
         raise UserError(f"{path} is in the way and is not a cartridge; remove it or choose another")
 
 
-def load(path: Path) -> Cartridge:
+def load(path: Path, dtype: torch.dtype = torch.float32) -> Cartridge:
     """Read a cartridge and check all of it.
 
+    dtype: of the weights in memory.
     Raises UserError, naming the file, for anything that is not a whole cartridge.
     """
     path = Path(path)
@@ -147,18 +148,33 @@ def load(path: Path) -> Cartridge:
         _check_file(path, name, entry)
     try:
         with torch.device("meta"):  # shapes alone: the weights come from the files
-            denoiser, reward_end = Denoiser(manifest.denoiser), RewardEnd(manifest.reward_end)
+            networks = {name: build(manifest, name) for name in described(manifest)}
     except ValueError as error:
         raise UserError(f"{path / CARD} describes an impossible network: {error}") from error
     starts = _read_starts(path / STARTS, manifest)
-    return Cartridge(
-        manifest,
-        _with_weights(denoiser, path / DENOISER),
-        _with_weights(reward_end, path / REWARD_END),
-        starts["frames"],
-        starts["actions"],
-        weights=f"{entries[DENOISER].sha256}-{entries[REWARD_END].sha256}",
-    )
+    for name, network in networks.items():
+        _put_weights(network, path / _file(name), dtype)
+    weights = "-".join(entries[_file(name)].sha256 for name in networks)
+    return Cartridge(manifest, networks, starts, weights)
+
+
+def described(manifest: Manifest) -> tuple[str, ...]:
+    """Which of NETWORKS a world has."""
+    return tuple(name for name in NETWORKS if getattr(manifest, name) is not None)
+
+
+def build(manifest: Manifest, name: str) -> nn.Module:
+    """A new network of NETWORKS, as the manifest describes it. ValueError for an impossible one."""
+    match getattr(manifest, name):
+        case DenoiserConfig() as config:
+            return Denoiser(config)
+        case RewardEndConfig() as config:
+            return RewardEnd(config)
+        case RewardModelConfig() as config:
+            return RewardModel(config)
+        case ActorCriticConfig() as config:
+            return ActorCritic(config)
+    raise KeyError(name)
 
 
 def read_card(path: Path) -> tuple[Manifest, dict[str, FileEntry]]:
@@ -181,28 +197,62 @@ def read_card(path: Path) -> tuple[Manifest, dict[str, FileEntry]]:
     if type(version) is not int or version != VERSION:
         raise UserError(f"{card} has format version {version!r}; this program reads {VERSION}")
     try:
-        entries = _entries(data.pop("files", None))
-        return manifest_from_json(data), entries
+        files = data.pop("files", None)
+        manifest = manifest_from_json(data)
+        return manifest, _entries(files, manifest)
     except UserError as error:
         raise UserError(f"{card} cannot be used: {error}") from error
 
 
-def _entries(data: Any) -> dict[str, FileEntry]:
+def lower(
+    network: nn.Module, weights: Mapping[str, Tensor], dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """A network's weights with its matrices in `dtype` and all else in float32.
+
+    Matrices are nearly all of its size. Frequencies, biases and norms are few, and what they are
+    added to or multiplied with shows every error.
+    """
+    matrices = {name for name, weight in network.named_parameters() if weight.ndim > 1}
+    return {name: t.to(dtype if name in matrices else torch.float32) for name, t in weights.items()}
+
+
+def file_names(manifest: Manifest) -> tuple[str, ...]:
+    """The files of a cartridge that its card lists."""
+    return (*map(_file, described(manifest)), STARTS, PREVIEW)
+
+
+def _file(network: str) -> str:
+    return f"{network}.safetensors"
+
+
+def _entries(data: Any, manifest: Manifest) -> dict[str, FileEntry]:
     """The list of files: exactly those of the format, so no name can lead anywhere else."""
+    names = file_names(manifest)
     if not isinstance(data, dict):
         raise UserError("it lacks its list of files")
-    if extra := sorted(set(data) - set(FILES)):
+    if extra := sorted(set(data) - set(names)):
         raise UserError(f"it lists '{extra[0][:60]}', which is no file of a cartridge")
-    if absent := sorted(set(FILES) - set(data)):
+    if absent := sorted(set(names) - set(data)):
         raise UserError(f"it does not list {absent[0]}")
-    return {name: plain.read(FileEntry, data[name], name) for name in FILES}
+    return {name: plain.read(FileEntry, data[name], name) for name in names}
+
+
+def _home(folder: Path) -> Path:
+    """What a cartridge's files lie in: its folder, or the Hub's cache that the folder is part of.
+
+    There CACHE/models--OWNER--NAME/snapshots/REVISION holds links to other places in CACHE.
+    """
+    folder = folder.resolve()
+    repo = folder.parent.parent
+    linked = folder.parent.name == "snapshots" and repo.name.startswith("models--")
+    return repo.parent if linked else folder
 
 
 def _check_file(folder: Path, name: str, entry: FileEntry) -> None:
-    """UserError unless a file is in the folder itself and holds what the card says."""
+    """UserError unless a file is where the cartridge is and holds what the card says."""
     file = folder / name
     try:
-        if file.resolve().parent != folder.resolve():
+        if _home(folder) not in file.resolve().parents:
             raise UserError(f"{file} leads out of the cartridge's folder")
         if file.exists() and not file.is_file():
             raise UserError(f"{file} is not a file")
@@ -215,17 +265,17 @@ def _check_file(folder: Path, name: str, entry: FileEntry) -> None:
         raise UserError(f"cannot read {file}: {error.strerror or error}") from error
 
 
-def _with_weights(network: Network, path: Path) -> Network:
-    """Put stored weights, as float32, into a network that has only shapes so far."""
+def _put_weights(network: nn.Module, path: Path, dtype: torch.dtype) -> None:
+    """Put stored weights into a network that has only shapes so far."""
     try:
         stored = safetensors.torch.load_file(path)
         for name, tensor in stored.items():
             if tensor.dtype not in STORED or not bool(tensor.isfinite().all()):
                 raise UserError(f"{path} has weights that are no finite numbers: {name}")
-        network.load_state_dict({k: t.float() for k, t in stored.items()}, assign=True)
+        network.load_state_dict(lower(network, stored, dtype), assign=True)
     except (SafetensorError, RuntimeError, ValueError, KeyError, OSError) as error:
         raise UserError(f"{path} does not hold the weights that {CARD} describes") from error
-    return network.eval().requires_grad_(False)
+    network.eval().requires_grad_(False)
 
 
 def _read_starts(path: Path, manifest: Manifest) -> Starts:
@@ -238,22 +288,38 @@ def _read_starts(path: Path, manifest: Manifest) -> Starts:
 
 
 def _check_starts(starts: Starts, manifest: Manifest) -> None:
-    """ValueError unless there is a start, and frames and actions are as the manifest says."""
-    config = manifest.denoiser
+    """ValueError unless all starting contexts are as the manifest says.
+
+    There is at least one, but for a game that the emulator begins.
+    """
+    config, large = manifest.denoiser, manifest.upsampler
     frames, actions = starts["frames"], starts["actions"]
     count = len(frames)
-    if not count or frames.dtype != np.uint8 or actions.dtype != np.float32:
+    if not (count or manifest.game) or (frames.dtype, actions.dtype) != (U8, F32):
         raise ValueError(f"{count} starts of {frames.dtype} frames and {actions.dtype} actions")
     if frames.shape[1:] != (config.context, config.height, config.width, 3):
         raise ValueError(f"frames of shape {frames.shape}")
     if actions.shape != (count, config.context, config.actions) or not np.isfinite(actions).all():
         raise ValueError(f"actions of shape {actions.shape}, or not finite")
+    known = {"frames", "actions", "following"} | ({"large"} if large else set())
+    if extra := sorted(set(starts) - known):
+        raise ValueError(f"'{extra[0][:60]}', which is no part of them")
+    if large:
+        shown = starts["large"]
+        if shown.shape != (count, large.height, large.width, 3) or shown.dtype != U8:
+            raise ValueError(f"large frames of shape {shown.shape} and type {shown.dtype}")
+    if "following" in starts:
+        following = starts["following"]
+        if following.shape[::2] != (count, config.actions) or following.dtype != F32:
+            raise ValueError(f"following actions of shape {following.shape}")
+        if not np.isfinite(following).all():
+            raise ValueError("following actions that are no finite numbers")
 
 
 def _stored(network: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
     # Weights trained in channels_last lie otherwise in memory than safetensors writes them.
-    stored = network.state_dict().items()
-    return {name: t.detach().cpu().to(dtype).contiguous() for name, t in stored}
+    stored = lower(network, network.state_dict(), dtype)
+    return {name: t.detach().cpu().contiguous() for name, t in stored.items()}
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -3,91 +3,200 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from base.errors import UserError
-from engine.contracts import ActionVector, Frame, Snapshot, Step
+from engine.contracts import ActionVector, Frame, Notes, Snapshot, Step, Switch, Switched
 from models.cartridge import Cartridge, load
-from models.frame_step import FrameStep
-from models.reward_end import REWARDS
-from models.runtime import Runner, choose
+from models.frame_step import Events
+from models.walks import Walks
+
+FEWER = Switch("[", "[", "fewer denoising steps")
+MORE = Switch("]", "]", "more denoising steps")
+INSET = Switch("f3", "F3", "the small frame that was dreamed, in a corner")
+REPLAY = Switch("m", "M", "a recorded player or you at the controls")
+INSET_SHARE = 1 / 3  # of the shown frame's width
+LOTS = 101  # tells the random numbers of events from those of frames
 
 
 class DiffusionWorld:
-    """The world of a cartridge, as engine.contracts.World.
+    """The world of a cartridge, as engine.contracts.SwitchableWorld.
 
-    It remembers its last frames and the actions taken at them, nothing else. The noise of step n
-    is drawn from the seed and n alone, so a moment is those plus two numbers. Of rewards the most
-    probable is taken, and a life or the game ends when that is more probable than not: drawing
-    lots would end one game in a hundred early for nothing.
+    It remembers its last frames, the actions taken at them and what its step carries along. The
+    noise of step n is drawn from the seed and n alone, so a moment is those and some numbers.
 
-    runtime: one line on how the network runs here.
+    walks: what makes its frames, by the number of denoising steps.
+    A world without starting contexts begins where `enter` puts it.
     """
 
-    def __init__(self, cartridge: Cartridge, runner: Runner) -> None:
-        manifest, config = cartridge.manifest, cartridge.manifest.denoiser
+    def __init__(self, cartridge: Cartridge, walks: Walks) -> None:
+        manifest = cartridge.manifest
         self.name = manifest.name
         self.actions = manifest.actions
         self.rate_fps = manifest.rate_fps
-        self.frame_shape = (config.height, config.width, 3)
-        self.starts = len(cartridge.frames)
-        self.runtime = runner.choice.describe()
-        self._runner = runner
-        self._start_frames, self._start_actions = cartridge.frames, cartridge.actions
-        self.reset(seed=0)
+        self.starts = len(cartridge.starts["frames"])
+        shown = manifest.upsampler or manifest.denoiser
+        self.frame_shape = (shown.height, shown.width, 3)
+        self._starts, self._walks = cartridge.starts, walks
+        self._walk = walks.walk(walks.standard)
+        self._seed = self._steps = self._start = 0
+        self._inset = self._replaying = False
+        switches = [FEWER, MORE] if walks.most > 1 else []
+        switches += [INSET] if manifest.upsampler else []
+        switches += [REPLAY] if "following" in cartridge.starts else []
+        self.switches = tuple(switches)
+        # What the next step works on: frames, actions and what the step carries along.
+        self._state: dict[str, NDArray[Any]] = {}
+        if self.starts:
+            self.reset(seed=0)
+
+    @property
+    def runtime(self) -> str:
+        """One line on how the network runs here."""
+        return self._walk.runner.choice.describe()
 
     def reset(self, seed: int, start: int = 0) -> Frame:
         """Begin again from a starting context; its last frame."""
-        start %= self.starts
-        self._frames: NDArray[np.uint8] = self._start_frames[start].copy()
-        self._actions: NDArray[np.float32] = self._start_actions[start].copy()
+        self._start = start % self.starts
+        return self._begin({name: array[self._start] for name, array in self._starts.items()}, seed)
+
+    def enter(self, frames: NDArray[np.uint8], actions: NDArray[np.float32], seed: int) -> Frame:
+        """Begin from frames uint8 (N, H, W, 3) and the actions (N - 1, A) between them.
+
+        Of more than the context holds, the last count. Raises UserError for fewer.
+        """
+        length = self._walk.step.context
+        if len(frames) < length:
+            raise UserError(f"{self.name} begins from {length} frames, not {len(frames)}")
+        acted = np.concatenate([actions, self.actions.idle()[None]])
+        return self._begin({"frames": frames[-length:], "actions": acted[-length:]}, seed)
+
+    def _begin(self, given: dict[str, NDArray[Any]], seed: int) -> Frame:
+        step = self._walk.step
+        began = {**given, **step.begin(given["frames"], given["actions"])}
+        self._state = {name: began[name].copy() for name in ("frames", "actions", *step.state)}
         self._seed, self._steps = seed % 2**63, 0
-        return self._frames[-1].copy()
+        return self._picture()
 
     def step(self, action: ActionVector) -> Step:
         """Dream the next frame."""
-        self._actions[-1] = action
-        noise = noise_of(self._seed, self._steps, (3, *self.frame_shape[:2]))
-        frame, events = self._runner.run(
-            {"frames": self._frames, "actions": self._actions, "noise": noise}
-        )
-        self._steps += 1
+        recorded = self._recorded()
+        step, state = self._walk.step, self._state
+        actions = state["actions"].copy()
+        actions[-1] = action if recorded is None else recorded
+        noises = {
+            name: noise_of(self._seed, self._steps, shape, which)
+            for which, (name, shape) in enumerate(step.noises.items())
+        }
+        carried = {name: state[name] for name in step.state}
+        inputs = {"frames": state["frames"], "actions": actions, **noises, **carried}
+        made = dict(zip(step.outputs, self._walk.runner.run(inputs), strict=True))
         # New arrays, not changed ones: the runtime may still look at those it was given.
-        self._frames = np.concatenate([self._frames[1:], frame[None]])
-        self._actions = np.concatenate([self._actions[1:], np.zeros_like(self._actions[:1])])
-        life_lost, ended = (events[3:] > 0).tolist()
-        reward = REWARDS[int(events[:3].argmax())]
-        return Step(frame.copy(), reward=reward, ended=ended, life_lost=life_lost)
+        self._state = {
+            "frames": np.concatenate([state["frames"][1:], made["frame"][None]]),
+            "actions": np.concatenate([actions[1:], np.zeros_like(actions[:1])]),
+            **{name: made[name] for name in step.state},
+        }
+        self._steps += 1
+        events = Events()
+        if "events" in made:
+            rng = np.random.default_rng([self._seed, self._steps, LOTS])
+            events = step.read(made["events"], rng)
+        return Step(
+            self._picture(),
+            reward=events.reward,
+            ended=events.ended,
+            life_lost=events.life_lost,
+            action=recorded,
+            notes=self._notes(),
+        )
+
+    def _recorded(self) -> ActionVector | None:
+        """What the recorded player does next, if it is at the controls; it leaves at the end."""
+        if not self._replaying:
+            return None
+        following: NDArray[np.float32] = self._starts["following"][self._start]
+        if self._steps < len(following):
+            return following[self._steps].copy()
+        self._replaying = False
+        return None
+
+    def switch(self, key: str) -> Switched:
+        """Change the number of denoising steps, the inset, or who plays."""
+        if key == INSET.key:
+            self._inset = not self._inset
+            notice = ""
+        elif key == REPLAY.key:
+            self._replaying = not self._replaying and self._steps < len(
+                self._starts["following"][self._start]
+            )
+            notice = "a recorded player - M takes over" if self._replaying else "you play"
+        else:
+            count = self._walk.count + (1 if key == MORE.key else -1)
+            if not 1 <= count <= self._walks.most:
+                raise UserError(f"this world takes 1 to {self._walks.most} denoising steps")
+            self._walk = self._walks.walk(count)
+            notice = f"{count} denoising step{'s' if count > 1 else ''}"
+        return Switched(notice, self._picture(), notes=self._notes())
 
     def snapshot(self) -> Snapshot:
-        """The last frames and actions, the seed and how many steps were taken."""
-        return {
-            "frames": self._frames.copy(),
-            "actions": self._actions.copy(),
-            "clock": np.array([self._seed, self._steps], np.int64),
-        }
+        """What the next step works on, the seed, and how the switches stand."""
+        numbers = (
+            self._seed, self._steps, self._start, self._walk.count, self._inset, self._replaying,
+        )  # fmt: skip
+        state = {name: array.copy() for name, array in self._state.items()}
+        return {**state, "clock": np.array(numbers, np.int64)}
 
     def restore(self, snapshot: Snapshot) -> Frame:
         """Go back to a snapshot; UserError if it is not one of this world's."""
-        now = self.snapshot()
-        for name, array in now.items():
+        for name, array in self.snapshot().items():
             given = snapshot.get(name)
             if given is None or given.shape != array.shape or given.dtype != array.dtype:
                 raise UserError(f"this is no moment of {self.name}: its '{name}' do not fit")
-        self._frames = snapshot["frames"].copy()
-        self._actions = snapshot["actions"].copy()
-        self._seed, self._steps = (int(value) for value in snapshot["clock"])
-        return self._frames[-1].copy()
+        seed, steps, start, count, inset, replaying = (int(value) for value in snapshot["clock"])
+        if not (0 <= start < max(1, self.starts) and 1 <= count <= self._walks.most and steps >= 0):
+            raise UserError(f"this is no moment of {self.name}: its 'clock' does not fit")
+        self._walk = self._walks.walk(count)
+        self._state = {name: snapshot[name].copy() for name in self._state}
+        self._seed, self._steps, self._start = seed, steps, start
+        self._inset = bool(inset)
+        self._replaying = bool(replaying) and REPLAY in self.switches
+        return self._picture()
 
     def close(self) -> None:
         """Nothing to release: the networks go with the object."""
 
+    def _picture(self) -> Frame:
+        frame: Frame = self._state["frames"][-1]
+        if "large" not in self._state:
+            return frame.copy()
+        shown: Frame = self._state["large"].copy()
+        if self._inset:
+            width = round(shown.shape[1] * INSET_SHARE)
+            height = round(width * frame.shape[0] / frame.shape[1])
+            shown[:height, :width] = cv2.resize(
+                frame, (width, height), interpolation=cv2.INTER_NEAREST
+            )
+        return shown
 
-def noise_of(seed: int, step: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Unit noise for one step, decided by the seed and the step's number alone."""
-    rng = np.random.default_rng([seed % 2**63, step])
+    def _notes(self) -> Notes:
+        count = (("denoising", f"{self._walk.count} of {self._walks.most}"),)
+        playing = (("playing", "recording" if self._replaying else "you"),)
+        return (count if FEWER in self.switches else ()) + (
+            playing if REPLAY in self.switches else ()
+        )
+
+
+def noise_of(seed: int, step: int, shape: tuple[int, ...], which: int = 0) -> NDArray[np.float32]:
+    """Unit noise for one step, decided by the seed and the step's number alone.
+
+    which: number of the noise, for a step that uses several.
+    """
+    rng = np.random.default_rng([seed % 2**63, step] + [which] * (which > 0))
     return rng.standard_normal(shape, np.float32)
 
 
@@ -96,38 +205,13 @@ def open_world(
     *,
     device: str | None = None,
     precision: str | None = None,
+    preset: str | None = None,
     steps: int | None = None,
 ) -> DiffusionWorld:
     """Load a cartridge and get it ready to play on this machine.
 
-    device, precision, steps: as for `get_ready`.
-    Raises UserError for what is not a whole cartridge and for what this machine cannot do.
+    The rest is as for models.walks.Walks. Raises UserError for what is not a whole cartridge and
+    for what this machine cannot do.
     """
     cartridge = load(path)
-    return DiffusionWorld(cartridge, get_ready(cartridge, device, precision, steps))
-
-
-def get_ready(
-    cartridge: Cartridge,
-    device: str | None = None,
-    precision: str | None = None,
-    steps: int | None = None,
-) -> Runner:
-    """Make what runs a cartridge's network on this machine.
-
-    device, precision: as in models/runtime.py; chosen by measuring unless given.
-    steps: how many network calls make a frame, at most as many as the cartridge has noise levels;
-           fewer is quicker and rougher.
-    Raises UserError for what this machine cannot do.
-    """
-    sigmas = cartridge.manifest.sampler.sigmas
-    if steps is not None and not 1 <= steps <= len(sigmas):
-        raise UserError(f"this world is made for 1 to {len(sigmas)} sampler steps, not {steps}")
-    step = FrameStep(cartridge.denoiser, cartridge.reward_end, sigmas[:steps])
-    shape = (3, *cartridge.frames.shape[2:4])
-    example = {
-        "frames": cartridge.frames[0],
-        "actions": cartridge.actions[0],
-        "noise": noise_of(0, 0, shape),
-    }
-    return choose(step, example, f"{cartridge.weights} {step.sigmas}", device, precision)
+    return DiffusionWorld(cartridge, Walks(cartridge, device, precision, preset, steps))

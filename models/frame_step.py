@@ -1,24 +1,52 @@
 """One whole step of play as one function, which a runtime can compile as one graph.
 
-Shapes: B batch, T context frames, C = 3 channels, H W pixels, A action width.
+Shapes: B batch, T context frames, C = 3 channels, H W pixels, A action width, D draws of noise,
+L width of a memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
+import numpy as np
 import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.denoiser import Denoiser
 from models.frames import to_float, to_uint8
-from models.reward_end import RewardEnd
+from models.reward_end import REWARDS, RewardEnd
+from models.reward_model import RewardModel
+from models.sampler import SamplerConfig
 
-EVENTS = 5  # reward logits of -1, 0 and 1; logits of a lost life and of the end
+State = dict[str, NDArray[np.generic]]  # what a step takes and gives besides frames, by name
+
+
+@dataclass(frozen=True)
+class Events:
+    """What came with a frame."""
+
+    reward: float = 0.0
+    ended: bool = False
+    life_lost: bool = False
 
 
 class FrameStep(nn.Module):
-    """Context, actions and noise → the next frame and what came with it."""
+    """Context, actions and noise → the next frame, and what came with it.
+
+    What `forward` takes is, in this order: frames uint8 (B, T, H, W, C) oldest first; actions
+    float (B, T, A), of which row t was taken at frame t; each of `noises`; each of `state`.
+
+    outputs: names of what `forward` returns: first the frame that is shown; "frame" goes into the
+             context, and what has the name of a state takes its place.
+    state:   names of what is carried from step to step besides the context.
+    """
+
+    outputs: ClassVar[tuple[str, ...]] = ("frame", "events")
+    state: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, denoiser: Denoiser, reward_end: RewardEnd, sigmas: Sequence[float]) -> None:
         super().__init__()
@@ -26,16 +54,148 @@ class FrameStep(nn.Module):
         self.reward_end = reward_end
         self.sigmas = tuple(sigmas)
 
-    def forward(self, frames: Tensor, actions: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """frames uint8 (B, T, H, W, C) oldest first; actions float (B, T, A), of which row t was
-        taken at frame t; noise float (B, C, H, W) of unit variance.
+    @property
+    def context(self) -> int:
+        """T, how many frames it looks at."""
+        return self.denoiser.config.context
 
-        Returns the next frame, uint8 (B, H, W, C), and the logits of its events, float32
-        (B, EVENTS).
-        """
-        context = to_float(frames.permute(0, 1, 4, 2, 3).contiguous())
+    @property
+    def noises(self) -> Mapping[str, tuple[int, ...]]:
+        """Shapes of the unit noise that a step uses, by name, without the batch."""
+        return {"noise": (3, self.denoiser.config.height, self.denoiser.config.width)}
+
+    def forward(self, frames: Tensor, actions: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
+        """noise (B, C, H, W) → frame uint8 (B, H, W, C), and events (B, 5): logits of the rewards
+        REWARDS, of a lost life and of the end."""
+        context = to_context(frames)
         frame = self.denoiser.next_frame(noise, context, actions, self.sigmas)
         seen = torch.cat((context, frame[:, None]), dim=1)[:, -self.reward_end.config.frames :]
         reward, life, end = self.reward_end(seen)
         events = torch.cat((reward, life[:, None], end[:, None]), dim=1)
-        return to_uint8(frame.permute(0, 2, 3, 1)), events
+        return to_frame(frame), events
+
+    def begin(self, frames: NDArray[np.uint8], actions: NDArray[np.float32]) -> State:
+        """The state after a context (T, H, W, 3) and its actions (T, A)."""
+        return {}
+
+    def read(self, events: NDArray[np.float32], rng: np.random.Generator) -> Events:
+        """What the logits say.
+
+        The most probable: drawing lots would end one game in a hundred early for nothing.
+        """
+        life_lost, ended = (events[3:] > 0).tolist()
+        return Events(REWARDS[int(events[:3].argmax())], ended, life_lost)
+
+
+class RecurrentStep(FrameStep):
+    """The same where a network with a memory tells what came with a frame.
+
+    state: h and c (B, L), that memory.
+    """
+
+    outputs = ("frame", "events", "h", "c")
+    state = ("h", "c")
+    reward_end: RewardModel  # type: ignore[assignment]
+
+    def __init__(self, denoiser: Denoiser, reward_end: RewardModel, sampler: SamplerConfig) -> None:
+        super().__init__(denoiser, reward_end, sampler.sigmas)  # type: ignore[arg-type]
+        self.sampler = sampler
+
+    @property
+    def noises(self) -> Mapping[str, tuple[int, ...]]:
+        return {"noise": noise_shape(self.denoiser, self.sampler)}
+
+    def forward(  # type: ignore[override]
+        self, frames: Tensor, actions: Tensor, noise: Tensor, h: Tensor, c: Tensor
+    ) -> tuple[Tensor, ...]:
+        """noise (B, D, C, H, W) → frame uint8 (B, H, W, C); events (B, 5): logits of the rewards
+        REWARDS, of going on and of the end; h and c."""
+        context = to_context(frames)
+        frame = self.denoiser.sample(noise, context, actions, self.sampler)
+        reward, end, (h, c) = self.reward_end(context[:, -1], actions[:, -1], frame, (h, c))
+        return to_frame(frame), torch.cat((reward, end), dim=1), h, c
+
+    @torch.inference_mode()
+    def begin(self, frames: NDArray[np.uint8], actions: NDArray[np.float32]) -> State:
+        weight = self.reward_end.lstm.hidden.weight
+        seen = to_context(torch.from_numpy(frames)[None].to(weight.device)).to(weight.dtype)
+        acted = torch.from_numpy(actions)[None, :-1].to(weight)
+        _, _, memory = self.reward_end.sequence(seen[:, :-1], acted, seen[:, 1:])
+        return {
+            name: part[0].float().cpu().numpy().copy()
+            for name, part in zip(self.state, memory, strict=True)
+        }
+
+    def read(self, events: NDArray[np.float32], rng: np.random.Generator) -> Events:
+        """What the logits say, by lot: as the released players were trained."""
+        reward = REWARDS[_draw(events[:3], rng)]
+        return Events(reward, ended=_draw(events[3:], rng) == 1)
+
+
+class EnlargingStep(FrameStep):
+    """A step in two sizes: the small frame is dreamed, then enlarged; nothing tells of rewards.
+
+    state: large, uint8 (B, H', W', C), the enlarged frame before.
+    """
+
+    outputs = ("large", "frame")
+    state = ("large",)
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        upsampler: Denoiser,
+        sampler: SamplerConfig,
+        upsampling: SamplerConfig,
+    ) -> None:
+        nn.Module.__init__(self)
+        self.denoiser, self.upsampler = denoiser, upsampler
+        self.sampler, self.upsampling = sampler, upsampling
+
+    @property
+    def noises(self) -> Mapping[str, tuple[int, ...]]:
+        return {
+            "noise": noise_shape(self.denoiser, self.sampler),
+            "large_noise": noise_shape(self.upsampler, self.upsampling),
+        }
+
+    def forward(  # type: ignore[override]
+        self, frames: Tensor, actions: Tensor, noise: Tensor, large_noise: Tensor, large: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Both noises (B, D, C, H, W) of their sizes → large and frame, uint8."""
+        frame = self.denoiser.sample(noise, to_context(frames), actions, self.sampler)
+        seen = enlarged_context(to_context(large[:, None])[:, 0], frame)
+        shown = self.upsampler.sample(large_noise, seen, None, self.upsampling)
+        return to_frame(shown), to_frame(frame)
+
+
+def noise_shape(denoiser: Denoiser, sampler: SamplerConfig) -> tuple[int, ...]:
+    """(D, C, H, W) of the noise for a walk of `Denoiser.sample`."""
+    config = denoiser.config
+    return (sampler.draws(config.context), 3, config.height, config.width)
+
+
+def to_context(frames: Tensor) -> Tensor:
+    """Stored frames uint8 (B, T, H, W, C) → (B, T, C, H, W) in [-1, 1]."""
+    return to_float(frames.permute(0, 1, 4, 2, 3).contiguous())
+
+
+def to_frame(frame: Tensor) -> Tensor:
+    """(B, C, H, W) in [-1, 1] → uint8 (B, H, W, C)."""
+    return to_uint8(frame.permute(0, 2, 3, 1))
+
+
+def enlarged_context(large: Tensor, small: Tensor) -> Tensor:
+    """What an upsampler sees: the large frame before, then the small new one at the same size.
+
+    large (B, C, H', W'), small (B, C, H, W) → (B, 2, C, H', W'). Cubic curves enlarge, so some
+    values go beyond [-1, 1]; released weights expect that.
+    """
+    factor = large.shape[-1] // small.shape[-1]
+    enlarged = F.interpolate(small, scale_factor=factor, mode="bicubic", align_corners=False)
+    return torch.cat((large[:, None], enlarged[:, None]), dim=1)
+
+
+def _draw(logits: NDArray[np.float32], rng: np.random.Generator) -> int:
+    """A category, as often as its logit says."""
+    return int((logits + rng.gumbel(size=logits.shape)).argmax())

@@ -10,22 +10,25 @@ from typing import Any, Literal
 from base import plain
 from base.errors import UserError
 from engine.contracts import ActionSpace, actions_from_json
+from models.actor_critic import ActorCriticConfig
 from models.denoiser import DenoiserConfig
 from models.reward_end import RewardEndConfig
-from models.sampler import check_sigmas
+from models.reward_model import RewardModelConfig
+from models.sampler import SamplerConfig, check_sigmas
+from models.unet import UNetConfig
 
 # Far beyond what plays in real time, and small enough that no JSON can ask for all memory.
 MOST_PIXELS = 512 * 512
 LIMITS = {
     "levels": 6, "channels": 2048, "depth": 8, "cond": 4096, "patch": 8,
-    "context": 64, "actions": 512, "sigmas": 100,
+    "context": 64, "actions": 512, "sigmas": 100, "memory": 4096,
 }  # fmt: skip
 SMALLEST_SIDE_PX = 8  # the reward and ending head shrinks a frame eightfold
 
 
 @dataclass(frozen=True)
-class SamplerConfig:
-    """How play walks from noise to a frame: the sampler's name and its noise levels, falling."""
+class Levels:
+    """How play walks from noise to a frame: the walk's name and its noise levels, falling."""
 
     name: Literal["euler"]
     sigmas: tuple[float, ...]
@@ -35,15 +38,27 @@ class SamplerConfig:
 
 
 @dataclass(frozen=True)
+class Preset:
+    """How play walks from noise to a frame and, in a world that has an upsampler, enlarges it."""
+
+    frame: SamplerConfig
+    upsampling: SamplerConfig | None = None
+
+
+@dataclass(frozen=True)
 class Manifest:
     """A world apart from its weights and pictures.
 
     name:     short, for file names and commands. title: for people.
-    denoiser, reward_end: what the two networks are made of.
-    sampler:  how play walks from noise to a frame.
     actions:  the action space with its key names.
     rate_fps: natural steps per second.
     licence:  of the weights and pictures.
+    denoiser: what makes the next frame; `upsampler`, if there is one, enlarges it.
+    reward_end: what tells rewards and ends; None in a world without.
+    actor_critic: a player that comes with the world.
+    sampler:  how play walks from noise to a frame; or else `presets`, of which the first is
+              played unless another is asked for.
+    game:     the emulator's name for the game, where starting contexts are to come from it.
     metrics:  measured figures by name.
     source:   the data and the commands that made it, by any names; for people.
 
@@ -52,17 +67,21 @@ class Manifest:
 
     name: str
     title: str
-    denoiser: DenoiserConfig
-    reward_end: RewardEndConfig
-    sampler: SamplerConfig
     actions: ActionSpace
     rate_fps: float
     licence: str
+    denoiser: DenoiserConfig
+    reward_end: RewardEndConfig | RewardModelConfig | None = None
+    upsampler: DenoiserConfig | None = None
+    actor_critic: ActorCriticConfig | None = None
+    sampler: Levels | None = None
+    presets: Mapping[str, Preset] = field(default_factory=dict)
+    game: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        config, head = self.denoiser, self.reward_end
+        config = self.denoiser
         if not self.name or not self.title:
             raise UserError("a world needs a name and a title")
         if not 0 < self.rate_fps <= 1000:
@@ -72,44 +91,86 @@ class Manifest:
                 f"the denoiser takes {config.actions} actions and the action space has "
                 f"{self.actions.size}"
             )
-        if (head.height, head.width) != (config.height, config.width):
-            raise UserError("the two networks are for frames of different sizes")
-        if head.frames > config.context + 1:
-            raise UserError("reward_end looks at more frames than the context and the new one")
-        self._check_limits()
+        if (self.sampler is None) == (not self.presets):
+            raise UserError("a world needs either a sampler or presets")
+        if self.sampler is not None and not isinstance(self.reward_end, RewardEndConfig):
+            raise UserError("a world with a sampler needs a reward_end that looks at frames alone")
+        if self.presets and (self.upsampler is None) != isinstance(
+            self.reward_end, RewardModelConfig
+        ):
+            raise UserError("a world of presets has an upsampler or a reward model, and not both")
+        for preset in self.presets.values():
+            if (preset.upsampling is None) != (self.upsampler is None):
+                raise UserError("an upsampler and its sampler come together or not at all")
+        self._check_helpers()
+        for network in filter(None, (config, self.upsampler)):
+            _check_limits(network.height, network.width, network.context, network.unet)
+        _within("actions", self.actions.size)
+        if self.sampler is not None:
+            _within("sigmas", len(self.sampler.sigmas))
 
-    def _check_limits(self) -> None:
-        config = self.denoiser
-        sizes = {
-            "levels": len(config.unet.channels),
-            "channels": max(*config.unet.channels, self.reward_end.channels),
-            "depth": max(config.unet.depths),
-            "cond": config.unet.cond,
-            "patch": config.unet.patch,
-            "context": config.context,
-            "actions": config.actions,
-            "sigmas": len(self.sampler.sigmas),
-        }
-        for name, size in sizes.items():
-            if size > LIMITS[name]:
-                raise UserError(f"{size} {name} are more than there can be ({LIMITS[name]})")
-        height, width = config.height, config.width
-        if height * width > MOST_PIXELS or min(height, width) < SMALLEST_SIDE_PX:
-            raise UserError(f"frames cannot be {height} x {width} pixels")
+    def _check_helpers(self) -> None:
+        """UserError unless the other networks are for the denoiser's frames and actions."""
+        config, told, player = self.denoiser, self.reward_end, self.actor_critic
+        for other in (told, player):
+            if other and (other.height, other.width) != (config.height, config.width):
+                raise UserError("the networks are for frames of different sizes")
+            if isinstance(other, RewardModelConfig | ActorCriticConfig):
+                if other.actions != config.actions:
+                    raise UserError("the networks are for different numbers of actions")
+                _within("memory", other.lstm)
+        if isinstance(told, RewardEndConfig):
+            if told.frames > config.context + 1:
+                raise UserError("reward_end looks at more frames than the context and the new one")
+            _within("channels", told.channels)
+        if isinstance(told, RewardModelConfig):
+            _check_limits(told.height, told.width, 2, told.encoder)
+        if player is not None:
+            _within("channels", max(player.channels))
+            _within("levels", len(player.channels))
+        if self.upsampler is not None:
+            large = self.upsampler
+            if large.height % config.height or large.width % config.width:
+                raise UserError("the upsampler's frames are no multiple of the denoiser's")
+            if large.height // config.height != large.width // config.width:
+                raise UserError("the upsampler's frames have other proportions")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data; `manifest_from_json` reads it."""
-        shallow = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        for name in ("denoiser", "reward_end", "sampler"):
-            shallow[name] = dataclasses.asdict(shallow[name])
-        return {
-            **shallow,
-            "actions": self.actions.to_json(),
-            "metrics": dict(self.metrics),
-            "source": dict(self.source),
-        }
+        """Plain data, without what is not there; `manifest_from_json` reads it."""
+        data = {"name": self.name, "title": self.title, "actions": self.actions.to_json()}
+        for field_ in dataclasses.fields(self):
+            value = getattr(self, field_.name)
+            if field_.name not in data and value not in (None, {}, ""):
+                data[field_.name] = _plain(value)
+        return data
 
 
 def manifest_from_json(data: Mapping[str, Any]) -> Manifest:
     """Read what `Manifest.to_json` wrote. Raises UserError on anything else."""
     return plain.read(Manifest, {**data, "actions": actions_from_json(data.get("actions"))}, "card")
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    return {k: _plain(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+
+
+def _check_limits(height: int, width: int, context: int, unet: UNetConfig) -> None:
+    """UserError for a network over such frames that would be too large to build."""
+    for name, size in (
+        ("levels", len(unet.channels)),
+        ("channels", max(unet.channels)),
+        ("depth", max(unet.depths)),
+        ("cond", unet.cond),
+        ("patch", unet.patch),
+        ("context", context),
+    ):
+        _within(name, size)
+    if height * width > MOST_PIXELS or min(height, width) < SMALLEST_SIDE_PX:
+        raise UserError(f"frames cannot be {height} x {width} pixels")
+
+
+def _within(name: str, size: int) -> None:
+    if size > LIMITS[name]:
+        raise UserError(f"{size} {name} are more than there can be ({LIMITS[name]})")

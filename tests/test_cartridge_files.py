@@ -18,8 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from base.errors import UserError
-from models.cartridge import FILES, load, read_card, save
+from models.cartridge import file_names, load, read_card, save
 from tests.tiny_cartridge import manifest, networks, starts, write_tiny_cartridge
+
+LISTED = file_names(manifest())
 
 
 @pytest.fixture(scope="module")
@@ -52,27 +54,32 @@ def test_what_was_saved_is_loaded(whole: Path) -> None:
     cartridge = load(whole)
     described = manifest()
     assert cartridge.manifest == described
-    frames, actions = starts(described)
-    np.testing.assert_array_equal(cartridge.frames, frames)
-    np.testing.assert_array_equal(cartridge.actions, actions)
-    for network, loaded in zip(
-        networks(described), (cartridge.denoiser, cartridge.reward_end), strict=True
-    ):
-        stored = {k: v.bfloat16().float() for k, v in network.state_dict().items()}
+    for name, array in starts(described).items():
+        np.testing.assert_array_equal(cartridge.starts[name], array)
+    saved = networks(described)
+    assert cartridge.networks.keys() == saved.keys() == {"denoiser", "reward_end"}
+    for name, network in saved.items():
+        loaded = cartridge.networks[name]
+        rounded = {k: v.bfloat16().float() for k, v in network.named_parameters() if v.ndim > 1}
+        stored = {**network.state_dict(), **rounded}
         torch.testing.assert_close(dict(loaded.state_dict()), stored, rtol=0, atol=0)
         assert not loaded.training
+    lower = load(whole, torch.bfloat16).networks["denoiser"]
+    assert lower.unet.conv_in.weight.dtype is torch.bfloat16
+    assert lower.unet.conv_in.bias.dtype is torch.float32
 
 
 def test_weights_can_be_stored_exactly(tmp_path: Path) -> None:
-    described, (denoiser, reward_end) = manifest(), networks(manifest())
+    described, made = manifest(), networks(manifest())
     path = tmp_path / "exact"
-    save(path, described, denoiser, reward_end, *starts(described), b"", "", dtype=torch.float32)
-    torch.testing.assert_close(
-        dict(load(path).denoiser.state_dict()), dict(denoiser.state_dict()), rtol=0, atol=0
-    )
+    save(path, described, made, starts(described), b"", "", dtype=torch.float32)
+    for name, network in load(path).networks.items():
+        torch.testing.assert_close(
+            dict(network.state_dict()), dict(made[name].state_dict()), rtol=0, atol=0
+        )
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", LISTED)
 def test_a_truncated_file_is_named(own: Path, name: str) -> None:
     content = (own / name).read_bytes()
     (own / name).write_bytes(content[:-7])
@@ -80,7 +87,7 @@ def test_a_truncated_file_is_named(own: Path, name: str) -> None:
         load(own)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", LISTED)
 def test_an_altered_file_is_named(own: Path, name: str) -> None:
     content = bytearray((own / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -89,7 +96,7 @@ def test_an_altered_file_is_named(own: Path, name: str) -> None:
         load(own)
 
 
-@pytest.mark.parametrize("name", [*FILES, "cartridge.json"])
+@pytest.mark.parametrize("name", [*LISTED, "cartridge.json"])
 def test_a_missing_file_is_named(own: Path, name: str) -> None:
     (own / name).unlink()
     with pytest.raises(UserError, match=f"cannot read .*{name}"):
@@ -159,19 +166,20 @@ def test_a_card_that_asks_for_the_impossible(own: Path, message: str) -> None:
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
-    described, (denoiser, reward_end) = manifest(), networks(manifest())
-    denoiser.unet.conv_in.weight[0, 0, 0, 0] = torch.nan
-    save(tmp_path / "nan", described, denoiser, reward_end, *starts(described), b"", "")
+    described, made = manifest(), networks(manifest())
+    made["denoiser"].unet.conv_in.weight[0, 0, 0, 0] = torch.nan
+    save(tmp_path / "nan", described, made, starts(described), b"", "")
     with pytest.raises(UserError, match=r"no finite numbers: unet\.conv_in\.weight"):
         load(tmp_path / "nan")
 
 
 def test_starts_that_do_not_fit_are_not_saved(tmp_path: Path) -> None:
     described = manifest()
-    frames, actions = starts(described)
+    frames, actions = starts(described).values()
     for wrong in ((frames[:, 1:], actions), (frames, actions[:, :, 1:]), (frames[:0], actions[:0])):
+        places = dict(zip(("frames", "actions"), wrong, strict=True))
         with pytest.raises(ValueError, match=r"starts|shape"):
-            save(tmp_path / "x", described, *networks(described), *wrong, b"", "")
+            save(tmp_path / "x", described, networks(described), places, b"", "")
     assert not list(tmp_path.iterdir())
 
 
@@ -214,7 +222,7 @@ def test_any_bytes_as_the_card(whole: Path, tmp_path: Path, content: bytes) -> N
 
 @settings(QUICK, max_examples=25)
 @given(
-    name=st.sampled_from(FILES[:3]),
+    name=st.sampled_from(LISTED[:3]),
     cut=st.integers(0, 2000),
     content=st.binary(max_size=64),
     header=st.binary(min_size=8, max_size=8),

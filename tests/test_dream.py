@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from models import runtime
 from models.cartridge import load
 from models.dream import DiffusionWorld, open_world
 from models.runtime import Choice, Inputs
+from models.walks import Walks
 from tests.tiny_cartridge import CONTEXT, SIDE_PX, STARTS, write_tiny_cartridge
 from tests.toy_world import ACTIONS
 from tests.world_conformance import check_world
@@ -43,6 +45,14 @@ class Scripted:
         return frame, np.array(self.events, np.float32)
 
 
+def run_by(runner: Scripted, path: Path) -> DiffusionWorld:
+    """The world of a cartridge with another runner in the place of its own."""
+    cartridge = load(path)
+    walks = Walks(cartridge, device="cpu", precision="float32")
+    walks._walks = {walks.standard: replace(walks.walk(walks.standard), runner=runner)}
+    return DiffusionWorld(cartridge, walks)
+
+
 @pytest.mark.parametrize("precision", ["float32", None])
 def test_a_dream_is_a_world(tiny: Path, precision: str | None) -> None:
     world = open_world(tiny, precision=precision)
@@ -54,7 +64,7 @@ def test_it_tells_what_the_cartridge_says(tiny: Path) -> None:
     world = open_world(tiny)
     assert (world.name, world.rate_fps, world.starts) == ("tiny", 15.0, STARTS)
     assert world.actions == ACTIONS and world.frame_shape == (SIDE_PX, SIDE_PX, 3)
-    np.testing.assert_array_equal(world.reset(seed=1, start=2), load(tiny).frames[2, -1])
+    np.testing.assert_array_equal(world.reset(seed=1, start=2), load(tiny).starts["frames"][2, -1])
 
 
 def test_other_seeds_and_actions_make_other_frames(tiny: Path) -> None:
@@ -72,7 +82,7 @@ def test_other_seeds_and_actions_make_other_frames(tiny: Path) -> None:
 def test_frames_and_actions_move_through_the_context(tiny: Path) -> None:
     """Row t of the actions is what was pressed at frame t; the last row is what is pressed now."""
     runner = Scripted()
-    world = DiffusionWorld(load(tiny), runner)
+    world = run_by(runner, tiny)
     world.reset(seed=0, start=1)
     pressed = [2, 3, 1, 2, 0, 3]
     for choice in pressed:
@@ -81,9 +91,9 @@ def test_frames_and_actions_move_through_the_context(tiny: Path) -> None:
     assert last["actions"].argmax(axis=1).tolist() == pressed[-CONTEXT:]
     assert last["frames"][:, 0, 0, 0].tolist() == [2, 3, 4, 5]
     first = runner.given[0]
-    start = load(tiny)
-    np.testing.assert_array_equal(first["frames"], start.frames[1])
-    np.testing.assert_array_equal(first["actions"][:-1], start.actions[1, :-1])
+    starts = load(tiny).starts
+    np.testing.assert_array_equal(first["frames"], starts["frames"][1])
+    np.testing.assert_array_equal(first["actions"][:-1], starts["actions"][1, :-1])
     assert len({inputs["noise"].tobytes() for inputs in runner.given}) == len(pressed)
 
 
@@ -100,7 +110,7 @@ def test_the_most_probable_event_happens(
 ) -> None:
     runner = Scripted()
     runner.events = events
-    step = DiffusionWorld(load(tiny), runner).step(ACTIONS.one_hot(0))
+    step = run_by(runner, tiny).step(ACTIONS.one_hot(0))
     assert (step.reward, step.life_lost, step.ended) == (reward, life_lost, ended)
 
 
@@ -118,7 +128,7 @@ def test_fewer_sampler_steps_can_be_asked_for(tiny: Path) -> None:
     full, quick = open_world(tiny), open_world(tiny, steps=1)
     assert (full.step(ACTIONS.one_hot(0)).frame != quick.step(ACTIONS.one_hot(0)).frame).any()
     for steps in (0, 3):
-        with pytest.raises(UserError, match="1 to 2 sampler steps"):
+        with pytest.raises(UserError, match="1 to 2 denoising steps"):
             open_world(tiny, steps=steps)
 
 

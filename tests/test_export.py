@@ -13,8 +13,7 @@ import torch
 from base.errors import UserError
 from models.cartridge import load
 from models.dream import DiffusionWorld
-from models.frame_step import FrameStep
-from models.runtime import Choice, TorchRunner
+from models.walks import Walks
 from tests.networks import awaken
 from tests.recordings import record_toys
 from tests.tiny_training import TINY, record_enough, tiny_data, tiny_learner
@@ -40,7 +39,7 @@ def test_what_is_exported_plays(data: Data, tmp_path: Path) -> None:
         export(tmp_path / "out", world, learner, data, SCORES, updates, made_by)
     cartridge = load(tmp_path / "out")
     for name, weight in learner.denoiser_ema.state_dict().items():
-        stored = cartridge.denoiser.state_dict()[name]
+        stored = cartridge.networks["denoiser"].state_dict()[name]
         torch.testing.assert_close(stored, weight, rtol=0.01, atol=1e-6)  # bf16 on disk
 
     manifest = cartridge.manifest
@@ -59,8 +58,7 @@ def test_what_is_exported_plays(data: Data, tmp_path: Path) -> None:
     for said in ("# Toy World", "- fire: space", "    ... --resume", "- updates: 10", "MIT"):
         assert said in readme
 
-    step = FrameStep(cartridge.denoiser, cartridge.reward_end, manifest.sampler.sigmas)
-    dream = DiffusionWorld(cartridge, TorchRunner(step, Choice("torch", "cpu", "float32")))
+    dream = DiffusionWorld(cartridge, Walks(cartridge, device="cpu", precision="float32"))
     first = dream.reset(seed=3)
     made = dream.step(dream.actions.named("LEFT")).frame
     assert made.shape == (8, 8, 3) and (made != first).any()

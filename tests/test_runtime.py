@@ -22,15 +22,15 @@ FAST = Choice("openvino", "cpu", "bfloat16")
 
 
 def make_step(of: Manifest) -> FrameStep:
-    return FrameStep(*networks(of), of.sampler.sigmas)
+    return FrameStep(*networks(of).values(), of.sampler.sigmas)
 
 
 def example(of: Manifest, seed: int = 0) -> Inputs:
-    frames, actions = starts(of, seed)
+    places = starts(of, seed)
     noise = np.random.default_rng(seed).standard_normal(
         (3, of.denoiser.height, of.denoiser.width), np.float32
     )
-    return {"frames": frames[0], "actions": actions[0], "noise": noise}
+    return {"frames": places["frames"][0], "actions": places["actions"][0], "noise": noise}
 
 
 @pytest.fixture(autouse=True)

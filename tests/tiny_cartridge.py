@@ -7,11 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from torch import nn
 
-from models.cartridge import save
-from models.denoiser import Denoiser, DenoiserConfig
-from models.manifest import Manifest, SamplerConfig
-from models.reward_end import RewardEnd, RewardEndConfig
+from models.cartridge import build, described, save
+from models.denoiser import DenoiserConfig
+from models.manifest import Levels, Manifest
+from models.reward_end import RewardEndConfig
 from models.unet import UNetConfig
 from tests.toy_world import ACTIONS
 
@@ -28,7 +29,7 @@ def manifest(side_px: int = SIDE_PX, channels: tuple[int, ...] = (16, 32)) -> Ma
         title="A tiny dream",
         denoiser=DenoiserConfig(side_px, side_px, CONTEXT, ACTIONS.size, "change", 0.1, unet),
         reward_end=RewardEndConfig(side_px, side_px, frames=3, channels=8),
-        sampler=SamplerConfig("euler", (2.0, 0.5)),
+        sampler=Levels("euler", (2.0, 0.5)),
         actions=ACTIONS,
         rate_fps=15.0,
         licence="CC0-1.0",
@@ -37,32 +38,32 @@ def manifest(side_px: int = SIDE_PX, channels: tuple[int, ...] = (16, 32)) -> Ma
     )
 
 
-def networks(of: Manifest, seed: int = 0) -> tuple[Denoiser, RewardEnd]:
+def networks(of: Manifest, seed: int = 0) -> dict[str, nn.Module]:
     """Untrained networks whose every weight is drawn, so that nothing stays zero."""
-    denoiser, reward_end = Denoiser(of.denoiser), RewardEnd(of.reward_end)
+    made = {name: build(of, name) for name in described(of)}
     generator = torch.Generator().manual_seed(seed)
-    for network in (denoiser, reward_end):
+    for network in made.values():
         network.eval().requires_grad_(False)
         for tensor in network.state_dict().values():
             fan_in = max(1, tensor[0].numel()) if tensor.ndim > 1 else 16
             tensor.copy_(torch.randn(tensor.shape, generator=generator) / fan_in**0.5)
-    return denoiser, reward_end
+    return made
 
 
-def starts(of: Manifest, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def starts(of: Manifest, seed: int = 0) -> dict[str, np.ndarray]:
     """Starting contexts of noise, with random actions."""
     rng = np.random.default_rng(seed)
     config = of.denoiser
     shape = (STARTS, config.context, config.height, config.width, 3)
     frames = rng.integers(0, 256, shape, dtype=np.uint8)
     choices = rng.integers(0, config.actions, (STARTS, config.context))
-    return frames, np.eye(config.actions, dtype=np.float32)[choices]
+    return {"frames": frames, "actions": np.eye(config.actions, dtype=np.float32)[choices]}
 
 
 def write_tiny_cartridge(path: Path, of: Manifest | None = None, seed: int = 0) -> Path:
     """Write a tiny cartridge to `path`."""
-    described = of or manifest()
-    frames, actions = starts(described, seed)
-    preview = cv2.imencode(".png", frames[0, -1, :, :, ::-1])[1].tobytes()
-    save(path, described, *networks(described, seed), frames, actions, preview, "# Tiny\n")
+    world = of or manifest()
+    places = starts(world, seed)
+    preview = cv2.imencode(".png", places["frames"][0, -1, :, :, ::-1])[1].tobytes()
+    save(path, world, networks(world, seed), places, preview, "# Tiny\n")
     return path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,9 +21,8 @@ import tyro
 from base.cartridges import find_cartridge
 from base.errors import UserError, run_main
 from models.cartridge import load
-from models.dream import noise_of
-from models.frame_step import FrameStep
-from models.runtime import Choice, TorchRunner
+from models.runtime import Choice, TorchRunner, frame_ms
+from models.walks import Walks
 from tools.record import RecordConfig, record
 
 PLAYER = Path(__file__).resolve().parent.parent / "play.py"
@@ -177,18 +175,10 @@ def most_memory_mb(process: subprocess.Popen[str]) -> float:
 
 def time_eager(path: Path) -> float:
     """Median milliseconds of a frame by PyTorch in float32, in this process."""
-    cartridge = load(path)
-    sigmas = cartridge.manifest.sampler.sigmas
-    step = FrameStep(cartridge.denoiser, cartridge.reward_end, sigmas)
-    runner = TorchRunner(step, Choice("torch", "cpu", "float32"))
-    frames, actions, spent = cartridge.frames[0], cartridge.actions[0], []
-    for i in range(EAGER_FRAMES):
-        noise = noise_of(0, i, (3, *frames.shape[1:3]))
-        inputs = {"frames": frames, "actions": actions, "noise": noise}
-        started = time.perf_counter()
-        runner.run(inputs)
-        spent.append((time.perf_counter() - started) * 1e3)
-    return statistics.median(spent)
+    walks = Walks(load(path))
+    walk = walks.walk(walks.standard)
+    runner = TorchRunner(walk.step, Choice("torch", "cpu", "float32"))
+    return frame_ms(runner, walks.example(walk.step), EAGER_FRAMES)
 
 
 def table(figures: Mapping[str, object]) -> str:

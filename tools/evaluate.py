@@ -16,8 +16,8 @@ from base.cartridges import find_cartridge
 from base.errors import UserError, run_main
 from datasets.store import Store
 from models.cartridge import Cartridge, load
-from models.dream import DiffusionWorld, get_ready
-from models.runtime import Runner
+from models.dream import DiffusionWorld
+from models.walks import Walks
 from tools import dream_scores as scores
 
 LONG_STEPS = 50
@@ -70,16 +70,22 @@ def main() -> None:
     cartridge = load(find_cartridge(config.cartridge))
     store = Store(config.data, memory_gb=1.0)
     check_fit(cartridge, store)
-    runner = get_ready(cartridge, config.device, config.precision)
+    walks = Walks(cartridge, config.device, config.precision)
     with tqdm(unit="frame", leave=False, disable=None) as bar:
-        figures = measure(config, cartridge, runner, store, bar.update)
-    about = {"cartridge": cartridge.manifest.name, "runtime": runner.choice.describe()}
+        figures = measure(config, cartridge, walks, store, bar.update)
+    runtime = walks.walk(walks.standard).runner.choice.describe()
+    about = {"cartridge": cartridge.manifest.name, "runtime": runtime}
     print(json.dumps({**about, **figures}) if config.json else table({**about, **figures}))
 
 
 def check_fit(cartridge: Cartridge, store: Store) -> None:
     """UserError unless the recordings are of the world that the cartridge dreams."""
     config = cartridge.manifest.denoiser
+    if cartridge.manifest.sampler is None:
+        raise UserError(
+            f"{cartridge.manifest.name} was not trained by this program, and only such worlds "
+            "are measured"
+        )
     if store.frame_shape != (config.height, config.width, 3):
         raise UserError(
             f"{store.folder} has frames of {store.frame_shape[0]} x {store.frame_shape[1]}, the "
@@ -97,11 +103,12 @@ def check_fit(cartridge: Cartridge, store: Store) -> None:
 def measure(
     config: EvaluateConfig,
     cartridge: Cartridge,
-    runner: Runner,
+    walks: Walks,
     store: Store,
     advance: Callable[[], object],
 ) -> dict[str, float]:
     """All figures by name."""
+    runner = walks.walk(walks.standard).runner
     held_out, context = store.split()[1], cartridge.manifest.denoiser.context
     long = scores.windows(store, held_out, context + LONG_STEPS, config.starts)
     dreams = scores.long_dreams(runner, long, context, advance)
@@ -118,7 +125,7 @@ def measure(
             runner, starts, context, actions.named("LEFT"), actions.named("RIGHT"), advance
         )
         figures |= scores.life(dreams, long, context)
-        world = DiffusionWorld(cartridge, runner)
+        world = DiffusionWorld(cartridge, walks)
         figures |= scores.endurance(world, config.random_steps, 0, advance)
     return {name: round(value, 4) for name, value in figures.items() if math.isfinite(value)}
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from base.errors import UserError
 from engine.video import contact_sheet, encode_png
 from models import cartridge
-from models.manifest import Manifest, SamplerConfig
+from models.manifest import Levels, Manifest
 from training.config import TrainConfig
 from training.data import Data
 from training.scores import Scores
@@ -39,7 +39,7 @@ def describe_world(name: str, config: TrainConfig, data: Data) -> Manifest:
             reward_end=config.reward_end(height, width),
             actions=info.actions,
             rate_fps=info.rate_fps,
-            sampler=SamplerConfig("euler", config.sigmas),
+            sampler=Levels("euler", config.sigmas),
             licence=LICENCE,
             source={"data": describe(data), "training": dataclasses.asdict(config)},
         )
@@ -73,10 +73,8 @@ def export(
     cartridge.save(
         path,
         manifest,
-        learner.denoiser_ema,
-        learner.head_ema,
-        frames,
-        actions,
+        {"denoiser": learner.denoiser_ema, "reward_end": learner.head_ema},
+        {"frames": frames, "actions": actions},
         preview,
         card(manifest),
         torch.bfloat16,
