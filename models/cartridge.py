@@ -231,7 +231,7 @@ def _entries(data: Any, manifest: Manifest) -> dict[str, FileEntry]:
     if not isinstance(data, dict):
         raise UserError("it lacks its list of files")
     if extra := sorted(set(data) - set(names)):
-        raise UserError(f"it lists '{extra[0][:60]}', which is no file of a cartridge")
+        raise UserError(f"it lists {extra[0][:60]!r}, which is no file of a cartridge")
     if absent := sorted(set(names) - set(data)):
         raise UserError(f"it does not list {absent[0]}")
     return {name: plain.read(FileEntry, data[name], name) for name in names}
@@ -303,7 +303,7 @@ def _check_starts(starts: Starts, manifest: Manifest) -> None:
         raise ValueError(f"actions of shape {actions.shape}, or not finite")
     known = {"frames", "actions", "following"} | ({"large"} if large else set())
     if extra := sorted(set(starts) - known):
-        raise ValueError(f"'{extra[0][:60]}', which is no part of them")
+        raise ValueError(f"{extra[0][:60]!r}, which is no part of them")
     if large:
         shown = starts["large"]
         if shown.shape != (count, large.height, large.width, 3) or shown.dtype != U8:
