@@ -149,7 +149,7 @@ def perfect(learner: Learner, data: Data, monkeypatch: pytest.MonkeyPatch) -> No
     assert streams is not None
     true: list[Tensor] = []
 
-    def network(x: Tensor, sigma: Tensor, context: Tensor, actions: Tensor) -> Tensor:
+    def network(x: Tensor, sigma: Tensor, *_: Any) -> Tensor:
         c_in, c_skip, c_out = learner.denoiser.scales(sigma)
         return ((true[-1][: len(x)] - c_skip * x / c_in) / c_out).requires_grad_()
 
