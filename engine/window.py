@@ -239,7 +239,7 @@ class DesktopWindow:
     def hold_pointer(self, held: bool) -> None:
         # Relative motion goes on when the pointer would have met the edge of the screen.
         pygame.mouse.set_visible(not held)
-        pygame.event.set_grab(held)
+        self._window.grab_mouse = held
         pygame.mouse.set_relative_mode(held)
         self._pointer_held = held
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.loop import play
 from engine.null_window import NullWindow, VirtualClock
+from engine.pacing import Timings
 from engine.screen import CloseAsked, Event, KeyDown, MouseMoved, Picture
 from engine.worker import Worker
 from tests.scripted_game import Diary
@@ -58,12 +59,12 @@ class SixteenFps(MouseToy):
     rate_fps = 16.0
 
 
-def play_slowly(events: list[Event], folder: Path) -> tuple[WatchedWindow, Diary]:
+def play_slowly(events: list[Event], folder: Path) -> tuple[WatchedWindow, Diary, Timings]:
     """Play ten seconds in which every step takes 400 ms."""
     clock = VirtualClock()
     window = WatchedWindow([*events, CloseAsked(PLAYED_S)], clock)
     diary = Diary(SixteenFps.actions)
-    play(
+    timings = play(
         lambda report: SixteenFps(),
         window,
         observers=[diary],
@@ -71,11 +72,11 @@ def play_slowly(events: list[Event], folder: Path) -> tuple[WatchedWindow, Diary
         clock=clock,
         worker=SlowWorker(clock, window.wake),
     )
-    return window, diary
+    return window, diary, timings
 
 
 def test_it_says_so_and_makes_every_step_it_can(tmp_path: Path) -> None:
-    window, diary = play_slowly([], tmp_path)
+    window, diary, _ = play_slowly([], tmp_path)
     assert any("slow motion: 2.5 of 16 steps/s" in p.line for _, p in window.presented)
     assert len(diary.actions) == 24  # of the 25 that fit in ten seconds one was for opening
     assert dict(window.presented[-1][1].hud[0])["steps/s"] == "2.5"
@@ -83,7 +84,7 @@ def test_it_says_so_and_makes_every_step_it_can(tmp_path: Path) -> None:
 
 def test_the_window_answers_within_50_ms_whenever_a_key_is_pressed(tmp_path: Path) -> None:
     pressed = [1.0 + 0.13 * i for i in range(50)]
-    window, _ = play_slowly([KeyDown("f1", at) for at in pressed], tmp_path)
+    window, _, _ = play_slowly([KeyDown("f1", at) for at in pressed], tmp_path)
     assert max(later - sooner for sooner, later in pairwise(window.polled)) <= ANSWER_S
     for i, at in enumerate(pressed):
         answers = [p for when, p in window.presented if at <= when <= at + ANSWER_S]
@@ -92,7 +93,18 @@ def test_the_window_answers_within_50_ms_whenever_a_key_is_pressed(tmp_path: Pat
 
 def test_mouse_motion_adds_up_over_the_whole_of_a_slow_step(tmp_path: Path) -> None:
     wiggles: list[Event] = [MouseMoved(1, 0, 2.0 + 0.01 * i) for i in range(100)]
-    _, diary = play_slowly([KeyDown("left button", 1.0), *wiggles], tmp_path)
+    _, diary, _ = play_slowly([KeyDown("left button", 1.0), *wiggles], tmp_path)
     turns = [name for name in diary.actions if name != "idle"]
     # 100 pixels in a second, taken in steps of 40: 30 is the listed motion nearest to that.
     assert turns.count("mouse(30,0)") == 2 and len(turns) <= 4
+
+
+def test_input_to_display_counts_the_step_and_not_pictures_in_the_middle_of_it(
+    tmp_path: Path,
+) -> None:
+    answered: list[Event] = [KeyDown("f1", 2.05 + 0.1 * i) for i in range(8)]
+    _, diary, timings = play_slowly([KeyDown("d", 2.0), *answered], tmp_path)
+    assert "d" in diary.actions
+    latency = timings.summary()["input to display"]
+    assert latency["count"] == 1
+    assert STEP_S <= latency["median_ms"] / 1e3 <= 2 * STEP_S + 0.1

@@ -82,6 +82,11 @@ def test_a_saved_moment_brings_its_switches_and_its_size_back(tmp_path: Path) ->
     assert widths(again.window.pictures) == [16, 32]
 
 
+def test_a_moment_saved_right_after_a_switch_has_it(tmp_path: Path) -> None:
+    events = [*tap("p", 2.5), *tap("f2", 4.5), *tap("f5", 6.5), *tap("f2", 8.5), *tap("f9", 9.5)]
+    assert widths(play(events, tmp_path, ticks=15).window.pictures) == [16, 32, 16, 32]
+
+
 def test_a_switch_that_cannot_be_turned_is_a_line(tmp_path: Path) -> None:
     game = play(tap("]", 2.5), tmp_path, ticks=6)
     assert "there is no more of it" in game.lines
