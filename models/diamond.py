@@ -14,7 +14,7 @@ weights expect the departure, so each is a switch, off for all other networks, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from models.actor_critic import ActorCriticConfig
 from models.denoiser import DenoiserConfig
+from models.manifest import Preset
 from models.reward_model import RewardModelConfig
 from models.sampler import SamplerConfig
 from models.unet import UNetConfig
@@ -127,14 +128,6 @@ def upsampler_context(large: Tensor, small: Tensor) -> Tensor:
     return torch.cat((large[:, None], enlarged[:, None]), dim=1)
 
 
-@dataclass(frozen=True)
-class CsgoPreset:
-    """How CS:GO is played: the walks to the small frame and to the large one."""
-
-    frame: SamplerConfig
-    upsampling: SamplerConfig
-
-
 DEPARTURES = {"unit_start": True, "churn_untold": True, "context_noise_adds_up": True}
 
 ATARI = SamplerConfig(3, 0.002, 5.0, **DEPARTURES)
@@ -142,11 +135,11 @@ CSGO_UPSAMPLING = SamplerConfig(
     10, 1.0, 5.0, s_churn=10.0, s_tmin=1.0, s_tmax=5.0, s_noise=0.9, **DEPARTURES
 )
 CSGO = {
-    "fast": CsgoPreset(
+    "fast": Preset(
         frame=SamplerConfig(1, 0.002, 5.0, s_cond=0.005, **DEPARTURES),
         upsampling=replace(CSGO_UPSAMPLING, steps=1, order=2),
     ),
-    "quality": CsgoPreset(
+    "quality": Preset(
         frame=SamplerConfig(3, 0.002, 5.0, s_cond=0.005, **DEPARTURES),
         upsampling=CSGO_UPSAMPLING,
     ),
