@@ -10,15 +10,16 @@ from typing import Annotated
 
 import tyro
 
-from base.cartridges import find_cartridge
 from base.errors import UserError, run_main
 from base.files import write_text
 from engine import headless, loop
 from engine.action_file import MOST_STEPS
-from engine.contracts import World
+from engine.contracts import Report, World
 from engine.window import NoDisplayError, open_window
+from tools.shelf import Wishes, find, open_world
 
 HEADLESS_STEPS = 300
+Open = Callable[..., World]  # may be given a Report
 KEYS = "A D or arrows move, Space fires, Enter restarts, F1 lists all keys, Esc leaves"
 
 
@@ -26,8 +27,9 @@ KEYS = "A D or arrows move, Space fires, Enter restarts, F1 lists all keys, Esc 
 class Flags:
     """Play a world model as a game. Keys: F1 in the window lists them."""
 
-    cartridge: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CARTRIDGE")] = "breakout"
-    """Folder of a cartridge, or the name of one in cartridges/."""
+    cartridge: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WORLD")] = "breakout"
+    """A cartridge in cartridges/ or the folder of one, a released world (python -m tools.download
+    list names them; diamond:NAME for one that is also a cartridge), or hf:OWNER/NAME."""
 
     seed: int = 0
     """Decides the dream: same seed and actions, same frames."""
@@ -52,8 +54,16 @@ class Flags:
     """Where the model runs: cpu, cuda, ...; chosen for this machine unless given."""
     precision: str | None = None
     """Arithmetic of the model: float32, bfloat16, ...; chosen for this machine unless given."""
+    preset: str | None = None
+    """How a frame is made, in worlds that have presets: CS:GO has fast and quality."""
     sampler_steps: int | None = None
-    """Denoising steps a frame; the cartridge says unless given."""
+    """Denoising steps a frame; the world says unless given. [ and ] change it in the window."""
+    sensitivity: float = 1.0
+    """Of the mouse, in the game's counts per pixel."""
+    yes: bool = False
+    """Download a released world without asking."""
+    unverified: bool = False
+    """Use released weights that are in the Hub's cache without comparing them with their hashes."""
     folder: Path | None = None
     """Where saved moments (F5) and screenshots (F12) go; your data folder unless given."""
     out: Path = Path("out")
@@ -62,33 +72,32 @@ class Flags:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise UserError(f"--seed must not be negative, and {self.seed} is")
+        if not 0 < self.sensitivity < 1000:
+            raise UserError(f"--sensitivity must be more than 0, not {self.sensitivity}")
         if self.steps is not None and not 1 <= self.steps <= MOST_STEPS:
             raise UserError(f"--steps must be between 1 and {MOST_STEPS}, not {self.steps}")
 
 
 def main(flags: Flags) -> int:
     """Turn flags into a cartridge, the cartridge into a world, and play it."""
-    path = find_cartridge(flags.cartridge)
+    found = find(flags.cartridge, yes=flags.yes, verified=not flags.unverified)
+    wishes = Wishes(flags.device, flags.precision, flags.preset, flags.sampler_steps)
 
-    def open_world() -> World:
-        from models.dream import open_world as open_dream  # loads torch: the window comes first
-
-        return open_dream(
-            path, device=flags.device, precision=flags.precision, steps=flags.sampler_steps
-        )
+    def open_found(report: Report = lambda line: None) -> World:
+        return open_world(found, wishes, report)
 
     if flags.headless:
-        return play_headless(flags, open_world)
+        return play_headless(flags, open_found)
     if flags.actions or flags.frames or flags.video:
         raise UserError("--actions, --frames and --video need --headless")
-    return play_in_window(flags, path.resolve().name, open_world)
+    return play_in_window(flags, found.title, open_found)
 
 
-def play_headless(flags: Flags, open_world: Callable[[], World]) -> int:
+def play_headless(flags: Flags, open_found: Callable[[], World]) -> int:
     """Play without a window; print the figures of the report."""
     wanted = headless.Wanted(frames=flags.frames, video=flags.video, report=flags.report)
     report = headless.run(
-        open_world,
+        open_found,
         wanted,
         steps=HEADLESS_STEPS if flags.steps is None else flags.steps,
         actions=flags.actions,
@@ -99,20 +108,21 @@ def play_headless(flags: Flags, open_world: Callable[[], World]) -> int:
     return 0
 
 
-def play_in_window(flags: Flags, title: str, open_world: Callable[[], World]) -> int:
+def play_in_window(flags: Flags, title: str, open_found: Open) -> int:
     """Play in a window, or make a film of the dream where there is no display."""
     try:
         window = open_window(f"{title} - Dreamcart")
     except NoDisplayError as error:
         print(f"no display ({error}): dreaming {headless.DEMO_S:.0f} seconds to a film", flush=True)
-        return make_film(flags, open_world)
+        return make_film(flags, open_found)
     timings = loop.play(
-        lambda report: open_world(),
+        open_found,
         window,
         title=title,
         seed=flags.seed,
         start=flags.start,
         steps=flags.steps,
+        sensitivity=flags.sensitivity,
         folder=flags.folder,
     )
     if flags.report is not None:
@@ -121,9 +131,9 @@ def play_in_window(flags: Flags, title: str, open_world: Callable[[], World]) ->
     return 0
 
 
-def make_film(flags: Flags, open_world: Callable[[], World]) -> int:
+def make_film(flags: Flags, open_found: Callable[[], World]) -> int:
     """Let a scripted player dream, and say what was made and how to play instead."""
-    made = headless.run_demo(open_world, flags.out, flags.seed)
+    made = headless.run_demo(open_found, flags.out, flags.seed)
     print(f"film:          {made.video}")
     print(f"contact sheet: {made.sheet}")
     print(f"to play, run this on a machine with a screen, or over ssh -X. {KEYS}")

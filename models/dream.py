@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from base.errors import UserError
 from engine.contracts import ActionVector, Frame, Notes, Snapshot, Step, Switch, Switched
-from models.cartridge import Cartridge, load
+from models.actor_critic import ActorCritic
+from models.agent import Agent
+from models.cartridge import Cartridge, load, read_card
 from models.frame_step import Events
+from models.runtime import quick_dtype
 from models.walks import Walks
 
 FEWER = Switch("[", "[", "fewer denoising steps")
 MORE = Switch("]", "]", "more denoising steps")
 INSET = Switch("f3", "F3", "the small frame that was dreamed, in a corner")
 REPLAY = Switch("m", "M", "a recorded player or you at the controls")
+LARGE_BYTES = 200 << 20
 INSET_SHARE = 1 / 3  # of the shown frame's width
 LOTS = 101  # tells the random numbers of events from those of frames
 
@@ -30,7 +35,9 @@ class DiffusionWorld:
     noise of step n is drawn from the seed and n alone, so a moment is those and some numbers.
 
     walks: what makes its frames, by the number of denoising steps.
-    A world without starting contexts begins where `enter` puts it.
+    game:  the emulator's name for the game, of a world that begins where `enter` puts it.
+    agent: a player that comes with the world, if one does.
+    context: how many frames it looks at.
     """
 
     def __init__(self, cartridge: Cartridge, walks: Walks) -> None:
@@ -38,7 +45,12 @@ class DiffusionWorld:
         self.name = manifest.name
         self.actions = manifest.actions
         self.rate_fps = manifest.rate_fps
-        self.starts = len(cartridge.starts["frames"])
+        self.game = manifest.game
+        self.context = manifest.denoiser.context
+        player = cast(ActorCritic | None, cartridge.networks.get("actor_critic"))
+        self.agent = Agent(player, self.actions) if player else None
+        # The emulator that makes a world's starts has as many as there are seeds.
+        self.starts = len(cartridge.starts["frames"]) or 1
         shown = manifest.upsampler or manifest.denoiser
         self.frame_shape = (shown.height, shown.width, 3)
         self._starts, self._walks = cartridge.starts, walks
@@ -51,7 +63,7 @@ class DiffusionWorld:
         self.switches = tuple(switches)
         # What the next step works on: frames, actions and what the step carries along.
         self._state: dict[str, NDArray[Any]] = {}
-        if self.starts:
+        if not self.game:
             self.reset(seed=0)
 
     @property
@@ -69,11 +81,11 @@ class DiffusionWorld:
 
         Of more than the context holds, the last count. Raises UserError for fewer.
         """
-        length = self._walk.step.context
-        if len(frames) < length:
-            raise UserError(f"{self.name} begins from {length} frames, not {len(frames)}")
+        if len(frames) < self.context:
+            raise UserError(f"{self.name} begins from {self.context} frames, not {len(frames)}")
         acted = np.concatenate([actions, self.actions.idle()[None]])
-        return self._begin({"frames": frames[-length:], "actions": acted[-length:]}, seed)
+        last = slice(-self.context, None)
+        return self._begin({"frames": frames[last], "actions": acted[last]}, seed)
 
     def _begin(self, given: dict[str, NDArray[Any]], seed: int) -> Frame:
         step = self._walk.step
@@ -158,7 +170,7 @@ class DiffusionWorld:
             if given is None or given.shape != array.shape or given.dtype != array.dtype:
                 raise UserError(f"this is no moment of {self.name}: its '{name}' do not fit")
         seed, steps, start, count, inset, replaying = (int(value) for value in snapshot["clock"])
-        if not (0 <= start < max(1, self.starts) and 1 <= count <= self._walks.most and steps >= 0):
+        if not (0 <= start < self.starts and 1 <= count <= self._walks.most and steps >= 0):
             raise UserError(f"this is no moment of {self.name}: its 'clock' does not fit")
         self._walk = self._walks.walk(count)
         self._state = {name: snapshot[name].copy() for name in self._state}
@@ -213,5 +225,7 @@ def open_world(
     The rest is as for models.walks.Walks. Raises UserError for what is not a whole cartridge and
     for what this machine cannot do.
     """
-    cartridge = load(path)
+    large = sum(file.bytes for file in read_card(path)[1].values()) > LARGE_BYTES
+    # What is large is kept in memory as it is worked with; the rest is quicker in float32.
+    cartridge = load(path, quick_dtype(device, precision) if large else torch.float32)
     return DiffusionWorld(cartridge, Walks(cartridge, device, precision, preset, steps))

@@ -128,8 +128,8 @@ class RecurrentStep(FrameStep):
 
     def read(self, events: NDArray[np.float32], rng: np.random.Generator) -> Events:
         """What the logits say, by lot: as the released players were trained."""
-        reward = REWARDS[_draw(events[:3], rng)]
-        return Events(reward, ended=_draw(events[3:], rng) == 1)
+        reward = REWARDS[draw(events[:3], rng)]
+        return Events(reward, ended=draw(events[3:], rng) == 1)
 
 
 class EnlargingStep(FrameStep):
@@ -196,6 +196,6 @@ def enlarged_context(large: Tensor, small: Tensor) -> Tensor:
     return torch.cat((large[:, None], enlarged[:, None]), dim=1)
 
 
-def _draw(logits: NDArray[np.float32], rng: np.random.Generator) -> int:
+def draw(logits: NDArray[np.float32], rng: np.random.Generator) -> int:
     """A category, as often as its logit says."""
     return int((logits + rng.gumbel(size=logits.shape)).argmax())

@@ -183,16 +183,30 @@ def interpolate(
     align_corners: Any = None, recompute_scale_factor: Any = None, antialias: bool = False,
 ) -> Symbol:  # fmt: skip
     factor = int(scale_factor or 0)
-    if mode != "nearest" or factor != scale_factor or size is not None:
-        raise NotSupportedError("only nearest enlargement by a whole factor has an OpenVINO form")
+    if mode not in ENLARGED or factor != scale_factor or size is not None or align_corners:
+        raise NotSupportedError(f"no OpenVINO form of {mode} enlargement by {scale_factor}")
     height, width = x.shape[-2:]
     return wrap(
         ops.interpolate(
-            node(x), integers((height * factor, width * factor)), "nearest", "sizes",
-            coordinate_transformation_mode="asymmetric", nearest_mode="floor",
-            axes=integers((2, 3)),
+            node(x), integers((height * factor, width * factor)), shape_calculation_mode="sizes",
+            axes=integers((2, 3)), **ENLARGED[mode],
         )
     )  # fmt: skip
+
+
+# How OpenVINO calls what torch does; cubic curves have torch's slope.
+ENLARGED: dict[str, dict[str, Any]] = {
+    "nearest": {
+        "mode": "nearest",
+        "coordinate_transformation_mode": "asymmetric",
+        "nearest_mode": "floor",
+    },
+    "bicubic": {
+        "mode": "cubic",
+        "coordinate_transformation_mode": "half_pixel",
+        "cube_coeff": -0.75,
+    },
+}
 
 
 def pixel_unshuffle(x: Symbol, factor: int) -> Symbol:
@@ -333,6 +347,9 @@ TRANSLATIONS: dict[str, Callable[..., Any]] = {
     "contiguous": lambda x, **_: x,
     "clamp": clamp,
     "hardshrink": hardshrink,
+    "floor": lambda x: wrap(ops.floor(node(x))),
+    "sigmoid": lambda x: wrap(ops.sigmoid(node(x))),
+    "tanh": lambda x: wrap(ops.tanh(node(x))),
     "round": lambda x: wrap(ops.round(node(x), "half_to_even")),
     "zeros_like": lambda x: torch.zeros(x.shape),
     "add": add,

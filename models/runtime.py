@@ -134,18 +134,19 @@ def choose(
     device: str | None = None,
     precision: str | None = None,
     cache: Path | None = None,
+    large: bool = False,
 ) -> Runner:
     """The quickest runner on this machine that makes the same frames as plain float32.
 
     example:   what the candidates are timed on: one start of the world.
     identity:  names the networks and how they are sampled; with the machine, the key under which
                a choice is kept.
-    device, precision: leave only candidates with these; chosen unless given.
+    device, precision, large: leave only candidates with these; see `candidates`.
     cache:     folder where choices are kept, so that only the first start measures.
 
     Raises UserError for a device or precision that is unknown or that this machine lacks.
     """
-    choices = candidates(device, precision)
+    choices = candidates(device, precision, large)
     if len(choices) == 1:
         return prepare(step, choices[0], example)
     decisions = (cache or cache_folder()) / "runtime.json"
@@ -157,8 +158,13 @@ def choose(
     return runner
 
 
-def candidates(device: str | None = None, precision: str | None = None) -> list[Choice]:
+def candidates(
+    device: str | None = None, precision: str | None = None, large: bool = False
+) -> list[Choice]:
     """The ways to run worth measuring here, all on one device.
+
+    large: of a network that should not be in memory twice, as with OpenVINO, which makes its own
+           copy of all weights.
 
     Raises UserError for a name that is unknown and for a device that this machine lacks.
     """
@@ -172,6 +178,8 @@ def candidates(device: str | None = None, precision: str | None = None) -> list[
         half = "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
         return [Choice("torch", "cuda", precision or half)]
     quick = precision or _quick_cpu_precision()
+    if large:
+        return [Choice("torch", "cpu", quick)]
     plain = precision or "float32"
     return [Choice("openvino", "cpu", quick), Choice("torch", "cpu", plain)]
 
@@ -222,6 +230,12 @@ def cache_folder() -> Path:
         usual = home / "Library" / "Caches" if sys.platform == "darwin" else home / ".cache"
         base = Path(os.environ.get("XDG_CACHE_HOME") or usual)
     return base / "dreamcart"
+
+
+def quick_dtype(device: str | None = None, precision: str | None = None) -> torch.dtype:
+    """What numbers the device works with fastest, or those of `precision` if it is given."""
+    dtype: torch.dtype = getattr(torch, candidates(device, precision)[0].precision)
+    return dtype
 
 
 def _quick_cpu_precision() -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+import torch
 
 from base.errors import UserError, unknown
 from models.cartridge import Cartridge
@@ -66,7 +67,12 @@ class Walks:
             self.standard = steps
         step = self._step(self.standard)
         identity = f"{cartridge.weights} {self.standard} {sampler or self._preset}"
-        runner = choose(step, self.example(step), identity, device, precision)
+        large = any(
+            weight.dtype is not torch.float32
+            for network in cartridge.networks.values()
+            for weight in network.parameters()
+        )
+        runner = choose(step, self.example(step), identity, device, precision, large=large)
         self._walks = {self.standard: Walk(self.standard, step, runner)}
 
     def walk(self, count: int) -> Walk:

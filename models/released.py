@@ -1,0 +1,171 @@
+"""Released DIAMOND worlds as cartridges: networks from their checkpoint, places to begin from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from base.errors import UserError
+from engine.contracts import ActionSpace, CsgoActions
+from models import diamond
+from models.diamond_weights import AtariNetworks, CsgoNetworks, load_atari, load_csgo
+from models.manifest import Manifest, Preset
+from models.yaml_numbers import read_numbers
+
+ATARI_FPS, CSGO_FPS = 15.0, 16.0
+SPAWN_FILES = ("low_res.npy", "full_res.npy", "act.npy", "next_act.npy")
+LARGEST_NPY_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Released:
+    """What models.cartridge.save needs of a world, but for its picture and card."""
+
+    manifest: Manifest
+    networks: Mapping[str, nn.Module]
+    starts: Mapping[str, NDArray[Any]]
+
+
+def atari(
+    checkpoint: Path, name: str, title: str, game: str, actions: ActionSpace, licence: str
+) -> Released:
+    """The world of an Atari checkpoint. It has no places to begin from: the emulator makes them.
+
+    game: the emulator's name for it; actions: its minimal action set.
+    Raises UserError for a file that is no such checkpoint, or one of a game with other actions.
+    """
+    networks = load_atari(checkpoint)
+    denoiser = networks.denoiser.config
+    if denoiser.actions != actions.size:
+        raise UserError(
+            f"{checkpoint} is of a game with {denoiser.actions} actions, and {title} has "
+            f"{actions.size}"
+        )
+    manifest = Manifest(
+        name=name,
+        title=title,
+        actions=actions,
+        rate_fps=ATARI_FPS,
+        licence=licence,
+        denoiser=denoiser,
+        reward_end=networks.reward_model.config,
+        actor_critic=networks.actor_critic.config,
+        presets={"standard": Preset(diamond.ATARI)},
+        game=game,
+    )
+    shape = (0, denoiser.context, denoiser.height, denoiser.width, 3)
+    return Released(
+        manifest,
+        {
+            "denoiser": networks.denoiser,
+            "reward_end": networks.reward_model,
+            "actor_critic": networks.actor_critic,
+        },
+        {
+            "frames": np.zeros(shape, np.uint8),
+            "actions": np.zeros((0, denoiser.context, actions.size), np.float32),
+        },
+    )
+
+
+def csgo(checkpoint: Path, spawns: Sequence[Path], name: str, title: str, licence: str) -> Released:
+    """The world of CS:GO's checkpoint, with its spawns (folders) as places to begin from.
+
+    Raises UserError for files that are not what they should be.
+    """
+    networks = load_csgo(checkpoint)
+    manifest = Manifest(
+        name=name,
+        title=title,
+        actions=CsgoActions(),
+        rate_fps=CSGO_FPS,
+        licence=licence,
+        denoiser=networks.denoiser.config,
+        upsampler=networks.upsampler.config,
+        presets={
+            preset: Preset(walks.frame, walks.upsampling) for preset, walks in diamond.CSGO.items()
+        },
+    )
+    places = [read_spawn(folder) for folder in spawns]
+    starts = {part: np.stack([place[part] for place in places]) for part in places[0]}
+    networks_ = {"denoiser": networks.denoiser, "upsampler": networks.upsampler}
+    return Released(manifest, networks_, starts)
+
+
+def back(networks: Mapping[str, nn.Module]) -> AtariNetworks | CsgoNetworks:
+    """A cartridge's networks as those of a checkpoint; UserError if DIAMOND has no such world."""
+    match dict(networks):
+        case {"denoiser": denoiser, "reward_end": told, "actor_critic": player}:
+            return AtariNetworks(denoiser, told, player)  # type: ignore[arg-type]
+        case {"denoiser": denoiser, "upsampler": upsampler}:
+            return CsgoNetworks(denoiser, upsampler)  # type: ignore[arg-type]
+    raise UserError("only worlds that came from a DIAMOND checkpoint can be turned into one")
+
+
+def check_numbers(agent: Path, networks: Mapping[str, nn.Module]) -> None:
+    """UserError unless a released agent's YAML has the numbers that its world is played with.
+
+    What the file does not mention is not compared; what it names is never called.
+    """
+    numbers = read_numbers(agent)
+    for part, name in (("denoiser", "denoiser"), ("upsampler", "upsampler")):
+        section = numbers.get(part)
+        if name not in networks or not isinstance(section, Mapping):
+            continue
+        config: Any = networks[name].config
+        inner = section.get("inner_model")
+        said = {**section, **(inner if isinstance(inner, Mapping) else {})}
+        for key, ours in (
+            ("sigma_data", config.sigma_data),
+            ("sigma_offset_noise", config.sigma_offset),
+            ("cond_channels", config.unet.cond),
+            ("depths", list(config.unet.depths)),
+            ("channels", list(config.unet.channels)),
+        ):
+            if key in said and said[key] != ours:
+                raise UserError(
+                    f"{agent} says that the {part}'s {key} is {said[key]}, and its weights are "
+                    f"played with {ours}; fetch both from the same revision"
+                )
+
+
+def read_spawn(folder: Path) -> dict[str, NDArray[Any]]:
+    """A recorded place to begin from, as a cartridge keeps it: frames, actions, large, following.
+
+    Raises UserError for files that are missing or of other shapes.
+    """
+    small = (diamond.CSGO_HEIGHT_PX, diamond.CSGO_WIDTH_PX)
+    large = tuple(diamond.UPSAMPLING * side for side in small)
+    wanted = ((4, 3, *small), (4, 3, *large), (4, diamond.CSGO_ACTIONS))
+    low, full, acted, following = (_read_npy(folder / name) for name in SPAWN_FILES)
+    for name, array, shape in zip(SPAWN_FILES, (low, full, acted), wanted, strict=False):
+        if array.shape != shape or array.dtype != np.uint8:
+            raise UserError(f"{folder / name} holds {array.dtype} of {array.shape}, not {shape}")
+    if following.ndim != 2 or following.shape[1] != diamond.CSGO_ACTIONS:
+        raise UserError(f"{folder / SPAWN_FILES[3]} holds no actions: {following.shape}")
+    return {
+        "frames": low.transpose(0, 2, 3, 1),
+        "actions": acted.astype(np.float32),
+        "large": full[-1].transpose(1, 2, 0),
+        "following": following.astype(np.float32),
+    }
+
+
+def _read_npy(path: Path) -> NDArray[Any]:
+    try:
+        if path.stat().st_size > LARGEST_NPY_BYTES:
+            raise UserError(f"{path} is too large to be part of a spawn")
+        array: NDArray[Any] = np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, EOFError) as error:
+        raise UserError(f"{path} is truncated or altered: it is no array") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "uifb":
+        raise UserError(f"{path} is no array of numbers")
+    return array

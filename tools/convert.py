@@ -1,0 +1,151 @@
+"""DIAMOND checkpoints into cartridges and back: python -m tools.convert SRC OUT."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import torch
+import tyro
+
+from base.cartridges import CARD
+from base.errors import UserError, run_main
+from base.files import write_bytes
+from engine.contracts import Frame
+from engine.worlds.atari import AtariWorld
+from engine.worlds.atari_games import find_game
+from models import cartridge, hub, released
+from models.catalogue import World
+from models.diamond_weights import to_checkpoint
+from models.runtime import cache_folder, quick_dtype
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+OWN_LICENCE = "not stated"
+PREVIEW_STEPS = 40  # into a game, so that something is going on
+
+
+@dataclass(frozen=True)
+class ConvertConfig:
+    """Turn a DIAMOND checkpoint into a cartridge, or a cartridge that came from one back.
+
+    A checkpoint of CS:GO is known by its weights and needs its spawn folders; any other is taken
+    for one of an Atari game, which has to be named.
+    """
+
+    src: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SRC")]
+    """A .pt file, or the folder of a cartridge."""
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
+    """Folder of the cartridge to write, or the .pt file."""
+    game: str | None = None
+    """The Atari game that the checkpoint dreams."""
+    spawns: Path | None = None
+    """Folder that holds CS:GO's spawn folders 0, 1, ..."""
+    precision: str = "float32"
+    """What weights are stored as: float32, bfloat16, float16."""
+    licence: str = OWN_LICENCE
+    """Of the weights, for the card."""
+
+
+def main() -> None:
+    """Parse the command line and convert."""
+    config = tyro.cli(ConvertConfig, prog="python -m tools.convert")
+    if config.precision not in DTYPES:
+        raise UserError(f"--precision must be one of {', '.join(DTYPES)}, not {config.precision}")
+    dtype = DTYPES[config.precision]
+    if (config.src / CARD).is_file():
+        to_pt(config.src, config.out)
+    elif config.spawns is not None:
+        spawns = sorted(folder for folder in config.spawns.iterdir() if folder.is_dir())
+        if not spawns:
+            raise UserError(f"{config.spawns} holds no spawn folders")
+        write(released.csgo(config.src, spawns, "csgo", "CS:GO", config.licence), config.out, dtype)
+    elif config.game is not None:
+        write_atari(config.src, config.out, config.game, config.licence, dtype)
+    else:
+        raise UserError("say which world it is: --game pong, or --spawns FOLDER for CS:GO")
+    print(f"wrote {config.out}")
+
+
+def installed(world: World, snapshot: Path, *, verified: bool = True) -> Path:
+    """The cartridge of a released world, converted on first use and kept in the cache folder.
+
+    snapshot: its downloaded files; they are read only if there is no cartridge of them yet.
+    verified: compare them with the catalogue's hashes first.
+    Raises UserError for files that are not as they should be.
+    """
+    dtype = quick_dtype()
+    mark = snapshot / world.checkpoint.path
+    # The file's own name in the Hub's cache is its hash; of a plain file size and time will do.
+    stat = mark.stat()
+    key = f"{mark.resolve().name[:16]}-{stat.st_size:x}-{stat.st_mtime_ns:x}"
+    precision = str(dtype).removeprefix("torch.")
+    path = cache_folder() / "worlds" / f"{world.name}-{key}-{precision}"
+    if (path / CARD).is_file():
+        return path
+    if verified:
+        hub.verify(world, snapshot)
+    if world.game:
+        write_atari(
+            mark, path, world.game, world.licence, dtype, world.name, world.title,
+            check=lambda made: released.check_numbers(snapshot / world.agent.path, made.networks),
+        )  # fmt: skip
+    else:
+        spawns = sorted({(snapshot / file.path).parent for file in world.spawns})
+        made = released.csgo(mark, spawns, world.name, world.title, world.licence)
+        released.check_numbers(snapshot / world.agent.path, made.networks)
+        write(made, path, dtype)
+    return path
+
+
+def write_atari(
+    checkpoint: Path,
+    out: Path,
+    game: str,
+    licence: str,
+    dtype: torch.dtype,
+    name: str = "",
+    title: str = "",
+    check: Callable[[released.Released], None] = lambda made: None,
+) -> None:
+    """Write the cartridge of an Atari checkpoint, with a picture from the emulator."""
+    game = find_game(game)
+    real = AtariWorld(game)
+    name, title = name or game, title or game.replace("_", " ").title()
+    made = released.atari(checkpoint, name, title, game, real.actions, licence)
+    check(made)
+    picture, rng = real.reset(seed=0), np.random.default_rng(0)
+    for _ in range(PREVIEW_STEPS):
+        picture = real.step(real.actions.random(rng)).frame
+    write(made, out, dtype, picture)
+
+
+def write(
+    made: released.Released, out: Path, dtype: torch.dtype, picture: Frame | None = None
+) -> None:
+    """Write a released world as a cartridge; its picture is the first start's unless given."""
+    if picture is None:
+        picture = made.starts["large" if "large" in made.starts else "frames"][0]
+    _, png = cv2.imencode(".png", picture[..., ::-1])
+    manifest = made.manifest
+    readme = (
+        f"# {manifest.title}\n\nA world of DIAMOND (Alonso et al., NeurIPS 2024) as a cartridge of "
+        f"Dreamcart.\n\nLicence of the weights: {manifest.licence}.\n"
+    )
+    cartridge.save(out, manifest, made.networks, made.starts, png.tobytes(), readme, dtype)
+
+
+def to_pt(src: Path, out: Path) -> None:
+    """Write a cartridge's networks as a DIAMOND checkpoint."""
+    networks = released.back(cartridge.load(src).networks)
+    file = io.BytesIO()
+    torch.save(to_checkpoint(networks), file)
+    write_bytes(out, file.getvalue())
+
+
+if __name__ == "__main__":
+    run_main(main)

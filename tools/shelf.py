@@ -1,0 +1,102 @@
+"""From a name to a world that can be played: shipped, on disk, released, or in a Hub repository."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from base.cartridges import find_cartridge, shipped_names
+from base.errors import UserError, unknown
+from engine.contracts import Report, World
+
+HUB_PREFIX = "hf:"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A world that was found, and downloaded if need be.
+
+    title:     for people. cartridge: gives its folder; the first time that may take a while.
+    """
+
+    title: str
+    cartridge: Callable[[Report], Path]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How a world is to be run; None leaves it to the world and this machine.
+
+    device, precision: as for models.runtime. preset, steps: as for models.walks.
+    """
+
+    device: str | None = None
+    precision: str | None = None
+    preset: str | None = None
+    steps: int | None = None
+
+
+def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
+    """The world of a name: a shipped cartridge, a cartridge's folder, hf:OWNER/NAME, or a released
+    world, also as diamond:NAME.
+
+    What has to be downloaded is, after a question on the terminal unless `yes`. verified: released
+    weights are compared with their hashes before they are used for the first time.
+    Raises UserError for a name that is nothing of these, and for a download that fails.
+    """
+    if name in shipped_names() or Path(name).exists():
+        path = find_cartridge(name)
+        return Found(path.resolve().name, lambda report: path)
+    # Imported late: these take a while, and a cartridge at hand needs none of them.
+    from models import hub
+    from models.catalogue import find_world, read_catalogue
+    from tools.download import on_terminal
+
+    if name.lower().startswith(HUB_PREFIX):
+        repo = name[len(HUB_PREFIX) :]
+        folder = on_terminal(lambda ask, watch: hub.fetch_repo(repo, ask, watch), yes)
+        return Found(repo, lambda report: folder)
+    released = read_catalogue()
+    try:
+        world = find_world(name, released)
+    except UserError:
+        raise unknown("world", name, [*shipped_names(), *(w.name for w in released)]) from None
+    snapshot = hub.cached(world) or on_terminal(
+        lambda ask, watch: hub.fetch(world, ask, watch), yes
+    )
+
+    def cartridge(report: Report) -> Path:
+        from tools.convert import installed
+
+        report("checking and converting the weights")
+        return installed(world, snapshot, verified=verified)
+
+    return Found(world.title, cartridge)
+
+
+def open_world(found: Found, wishes: Wishes, report: Report = lambda line: None) -> World:
+    """Load a world and get it ready to play; a game that an emulator plays comes beside it.
+
+    report: takes a line on how far this has come.
+    Raises UserError for what is not a whole cartridge and for what this machine cannot do.
+    """
+    from models.dream import open_world as open_dream
+
+    path = found.cartridge(report)
+    report("reading the weights")
+    dream = open_dream(
+        path,
+        device=wishes.device,
+        precision=wishes.precision,
+        preset=wishes.preset,
+        steps=wishes.steps,
+    )
+    if not dream.game:
+        return dream
+    from engine.worlds.atari import AtariWorld
+    from engine.worlds.pair import PairWorld
+
+    report("starting the emulator")
+    opening = [dream.actions.idle()] * (dream.context - 1)
+    return PairWorld(dream, AtariWorld(dream.game), dream.enter, opening, dream.agent)
