@@ -24,6 +24,7 @@ __all__ = [
     "DiscreteActions",
     "Frame",
     "Notes",
+    "PicturedWorld",
     "Report",
     "Snapshot",
     "Step",
@@ -33,6 +34,7 @@ __all__ = [
     "World",
     "actions_from_json",
     "switches_of",
+    "thumbnails_of",
 ]
 
 Frame = NDArray[np.uint8]  # (H, W, 3) RGB
@@ -163,3 +165,20 @@ class SwitchableWorld(World, Protocol):
 def switches_of(world: World) -> tuple[Switch, ...]:
     """What a world lets its player change; nothing, for most."""
     return world.switches if isinstance(world, SwitchableWorld) else ()
+
+
+@runtime_checkable
+class PicturedWorld(World, Protocol):
+    """A world with small pictures of its starting points, for a player to find one again."""
+
+    @property
+    def thumbnails(self) -> tuple[Frame, ...]:
+        """One for each start, uint8 (h, w, 3), all of one size of at most some 100 pixels."""
+        ...
+
+
+def thumbnails_of(world: World) -> tuple[Frame, ...]:
+    """Pictures of a world's starting points; none, of a world that has no choice to show."""
+    if world.starts < 2 or not isinstance(world, PicturedWorld):
+        return ()
+    return world.thumbnails

@@ -24,6 +24,7 @@ MORE = Switch("]", "]", "more denoising steps")
 INSET = Switch("f3", "F3", "the small frame that was dreamed, in a corner")
 REPLAY = Switch("m", "M", "a recorded player or you at the controls")
 LARGE_BYTES = 200 << 20
+THUMBNAIL_PX = 128  # of a start's picture, at most
 INSET_SHARE = 1 / 3  # of the shown frame's width
 LOTS = 101  # tells the random numbers of events from those of frames
 
@@ -70,6 +71,15 @@ class DiffusionWorld:
     def runtime(self) -> str:
         """One line on how the network runs here."""
         return self._walk.runner.choice.describe()
+
+    @property
+    def thumbnails(self) -> tuple[Frame, ...]:
+        """The starts' last frames, made small if they are not."""
+        frames = self._starts["large"] if "large" in self._starts else self._starts["frames"][:, -1]
+        height, width = frames.shape[1:3]
+        scale = min(1.0, THUMBNAIL_PX / max(height, width))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        return tuple(cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames)
 
     def reset(self, seed: int, start: int = 0) -> Frame:
         """Begin again from a starting context; its last frame."""

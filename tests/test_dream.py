@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from base.errors import UserError
+from engine.contracts import thumbnails_of
 from models import runtime
 from models.cartridge import load
 from models.dream import DiffusionWorld, open_world
@@ -65,6 +66,21 @@ def test_it_tells_what_the_cartridge_says(tiny: Path) -> None:
     assert (world.name, world.rate_fps, world.starts) == ("tiny", 15.0, STARTS)
     assert world.actions == ACTIONS and world.frame_shape == (SIDE_PX, SIDE_PX, 3)
     np.testing.assert_array_equal(world.reset(seed=1, start=2), load(tiny).starts["frames"][2, -1])
+
+
+def test_its_starts_have_pictures(tiny: Path) -> None:
+    frames = load(tiny).starts["frames"][:, -1]
+    np.testing.assert_array_equal(np.stack(thumbnails_of(open_world(tiny))), frames)
+
+
+def test_pictures_of_large_starts_are_small(tiny: Path) -> None:
+    world = open_world(tiny)
+    rng = np.random.default_rng(0)
+    world._starts["large"] = np.kron(  # every pixel twice as large
+        rng.integers(0, 256, (STARTS, 75, 128, 3), np.uint8), np.ones((2, 2, 1), np.uint8)
+    )
+    small = np.stack(thumbnails_of(world))
+    np.testing.assert_array_equal(small, world._starts["large"][:, ::2, ::2])
 
 
 def test_other_seeds_and_actions_make_other_frames(tiny: Path) -> None:
