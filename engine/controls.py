@@ -13,6 +13,7 @@ class Command(Enum):
     """What a key can ask of the player itself rather than of the game."""
 
     RESTART = auto()
+    PREVIOUS = auto()
     PAUSE = auto()
     SINGLE_STEP = auto()
     REWIND = auto()
@@ -27,7 +28,8 @@ class Command(Enum):
 
 # One table: key -> command, how the key is written on the help page, what it does.
 COMMANDS: tuple[tuple[str, Command, str, str], ...] = (
-    ("return", Command.RESTART, "Enter", "restart from another starting point"),
+    ("return", Command.RESTART, "Enter", "restart from the next starting point"),
+    ("page up", Command.PREVIOUS, "Page up", "restart from the starting point before"),
     ("p", Command.PAUSE, "P", "pause, play on"),
     (".", Command.SINGLE_STEP, ".", "one step, then pause"),
     ("backspace", Command.REWIND, "Backspace", "hold to rewind"),

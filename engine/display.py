@@ -5,13 +5,14 @@ from __future__ import annotations
 from engine.controls import help_rows
 from engine.game import Game, Mode
 from engine.pacing import Clock, Timings
-from engine.screen import Picture, Window
+from engine.screen import Picture, Thumbnail, Window
 
 NOTICE_S = 4.0
+ROW_S = 3.0
 
 
 class Display:
-    """Keeps notices, figures and the list of keys, and presents them in a window.
+    """Keeps notices, pictures of starts, figures and the list of keys; presents them in a window.
 
     stale:     something changed since the last picture.
     show_hud, show_help: whether figures and the list of keys are shown.
@@ -26,6 +27,8 @@ class Display:
         self.show_hud, self.show_help = True, False
         self._loading = f"loading {title} ..." if title else "loading ..."
         self._notice, self._notice_until = "", 0.0
+        self._row: tuple[Thumbnail, ...] = ()
+        self._row_until = 0.0
         self._effects_of: list[float] = []
 
     def report(self, line: str) -> None:
@@ -38,11 +41,18 @@ class Display:
         self._notice, self._notice_until = notice, self._clock() + NOTICE_S
         self.stale = True
 
+    def show_row(self, row: tuple[Thumbnail, ...]) -> None:
+        """Show small pictures for a while; none takes away those that are shown."""
+        self._row, self._row_until = row, self._clock() + ROW_S
+        self.stale = True
+
     def expire(self) -> None:
-        """Take away a notice whose time is over."""
+        """Take away a notice and a row of pictures whose time is over."""
         if self._notice and self._clock() >= self._notice_until:
             self._notice = ""
             self.stale = True
+        if self._row and self._clock() >= self._row_until:
+            self.show_row(())
 
     def expect_effects(self, pressed: list[float]) -> None:
         """The step that starts now uses key events of these times."""
@@ -59,7 +69,7 @@ class Display:
             keys = help_rows({}) if self.show_help else ()
             picture = Picture(line=self._loading, help=keys)
         else:
-            mode = Mode(paused, rewinding, self.show_hud, self.show_help, self._notice)
+            mode = Mode(paused, rewinding, self.show_hud, self.show_help, self._notice, self._row)
             picture = game.picture(mode, self.timings)
         self._window.present(picture)
         shown = self._clock()

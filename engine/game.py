@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine import hud
-from engine.contracts import ActionVector, World, switches_of
+from engine.contracts import ActionVector, World, switches_of, thumbnails_of
 from engine.controls import COMMAND_OF_KEY, Controls, help_rows
 from engine.history import History, Moment
 from engine.pacing import Pacer, RateMeter, Timings
 from engine.pointer import Pointer
-from engine.screen import Event, Picture, Window
+from engine.screen import Event, Picture, Thumbnail, Window
 
 HINT_S = 4.0
 
@@ -20,6 +20,7 @@ class Mode:
     """How the player is looking at the game.
 
     notice: a line that goes before all others, such as "saved"; empty for none.
+    row:    pictures of the starting points, right after one was gone to.
     """
 
     paused: bool = False
@@ -27,6 +28,7 @@ class Mode:
     show_hud: bool = True
     show_help: bool = False
     notice: str = ""
+    row: tuple[Thumbnail, ...] = ()
 
 
 class Game:
@@ -35,6 +37,7 @@ class Game:
     moment:      the one on screen, the latest of `history`.
     last_action: what led to it, if a step did.
     switches:    what the world lets its player change, by key.
+    thumbnails:  pictures of its starting points; empty for none.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Game:
         self.controls = Controls(world.actions.keys, sensitivity)
         self.pointer = Pointer(window, world.actions.mouse)
         self.switches = {s.key: s for s in switches_of(world) if s.key not in COMMAND_OF_KEY}
+        self.thumbnails = thumbnails_of(world)
         self.last_action: ActionVector | None = None
 
     @property
@@ -81,6 +85,7 @@ class Game:
             frame=moment.frame,
             hud=hud.rows(figures) if mode.show_hud else (),
             line=line,
+            row=() if mode.rewinding else mode.row,
             help=self._help() if mode.show_help else (),
         )
 

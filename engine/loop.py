@@ -27,6 +27,7 @@ from engine.pacing import Clock, Timings
 from engine.saves import data_folder, file_stem
 from engine.screen import CloseAsked, Event, FocusLost, KeyDown, KeyUp, Uncovered, Window
 from engine.session import Advance, Session
+from engine.starts_row import starts_row
 from engine.video import write_png
 from engine.worker import Worker
 
@@ -53,7 +54,8 @@ def play(
     open_world: loads the world; called on the worker's thread while the window says so. What it
                 is given takes a line on how far it has come, such as "downloading 34 %".
     title:      what is being loaded, until there is such a line.
-    seed, start: of the first game; every restart adds one to each.
+    seed, start: of the first game; every restart adds one to the seed and goes to the next start,
+                or to the one before.
     steps:      leave after this many steps; None plays on.
     sensitivity: of the mouse, in the game's counts per pixel.
     folder:     for saved moments and screenshots; the user's data folder if None.
@@ -210,15 +212,17 @@ class Loop:
 
     def _opened(self, moment: Moment) -> None:
         self._game = Game(self._session.world, moment, self._window, self._sensitivity)
-        self._tell_began(moment)
+        self._began(self._game)
 
     def _restarted(self, moment: Moment) -> None:
+        assert self._game is not None
         self._go_on_from(moment)
-        self._tell_began(moment)
+        self._began(self._game)
 
-    def _tell_began(self, moment: Moment) -> None:
+    def _began(self, game: Game) -> None:
+        self._display.show_row(starts_row(game.thumbnails, self._session.start))
         for observer in self._observers:
-            observer.began(moment.frame, self._session.seed, self._session.start)
+            observer.began(game.moment.frame, self._session.seed, self._session.start)
 
     def _jumped(self, moment: Moment) -> None:
         assert self._game is not None
@@ -226,6 +230,7 @@ class Loop:
             self._go_on_from(moment)
         self._rewound = False
         self._game.controls.forget()
+        self._display.show_row(())  # who knows which start this game came from
         for observer in self._observers:
             observer.jumped(moment.frame)
 
@@ -315,6 +320,9 @@ class Loop:
                 self._rewind_held = self._rewind_tapped = True
             case Command.RESTART:
                 self._asked[command] = lambda: _Job(session.restart, self._restarted)
+            case Command.PREVIOUS:
+                previous = partial(session.restart, -1)
+                self._asked[command] = lambda: _Job(previous, self._restarted)
             case Command.SAVE:
                 save = partial(session.save, game.moment)
                 self._asked[command] = lambda: _Job(save, self._display.say)

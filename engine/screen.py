@@ -66,18 +66,32 @@ Event = KeyDown | KeyUp | MouseMoved | FocusLost | Uncovered | CloseAsked
 
 
 @dataclass(frozen=True)
+class Thumbnail:
+    """A small picture in a row. label: a word or two under it.
+
+    marked: it is the one that is meant, and must be told from the others without colours.
+    """
+
+    frame: Frame
+    label: str
+    marked: bool = False
+
+
+@dataclass(frozen=True)
 class Picture:
     """Everything a window shows at once.
 
     frame: uint8 (H, W, 3), drawn with square pixels; None before there is one.
     hud:   rows of (label, value) cells under the playfield.
     line:  one line of what is going on: loading, paused, game over, saved.
+    row:   small pictures of one size, drawn over the top of the playfield; empty for none.
     help:  (keys, what they do) pairs, drawn over the playfield; empty for none.
     """
 
     frame: Frame | None = None
     hud: tuple[tuple[tuple[str, str], ...], ...] = ()
     line: str = ""
+    row: tuple[Thumbnail, ...] = ()
     help: tuple[tuple[str, str], ...] = ()
 
 

@@ -61,9 +61,9 @@ class Session:
         self._opened = self._open_world(report)
         return self._begin()
 
-    def restart(self) -> Moment:
-        """Begin the next game: another starting point, another seed."""
-        self.seed, self.start = self.seed + 1, self.start + 1
+    def restart(self, by: int = 1) -> Moment:
+        """Begin the next game: another seed, and the starting point `by` further on."""
+        self.seed, self.start = self.seed + 1, (self.start + by) % self.world.starts
         return self._begin()
 
     def _begin(self) -> Moment:

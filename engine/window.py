@@ -28,6 +28,7 @@ from engine.screen import (
     KeyUp,
     MouseMoved,
     Picture,
+    Thumbnail,
     Uncovered,
 )
 
@@ -38,6 +39,7 @@ LINE = (255, 206, 92)
 PANEL = (24, 24, 29, 236)
 SHARE_OF_DESKTOP = (0.9, 0.72)  # of its width and height, at most, for the playfield
 BAR_ROWS = 4  # rows of text under the playfield, kept free even when empty: nothing jumps
+ROW_SHARE = 1 / 7  # of the playfield's height, at most, for a row of small pictures
 SMALLEST_TEXT_PX, TEXT_SHARE = 13, 1 / 34  # of the window's shorter side
 BUTTON_NAMES = dict(zip((pygame.BUTTON_LEFT, pygame.BUTTON_RIGHT), MOUSE_BUTTONS, strict=True))
 
@@ -140,6 +142,7 @@ class DesktopWindow:
             bar = pygame.Rect(0, bar_top, min(width, side * 5 // 4) - 2 * margin, row)
             bar.centerx = width // 2
             self._bar(surface, picture, bar)
+            self._row(surface, picture.row)
         if picture.help:
             self._help(surface, picture.help)
         self._window.flip()
@@ -158,9 +161,31 @@ class DesktopWindow:
         if scale >= 1:
             scale = int(scale)
         size = (max(1, int(width * scale)), max(1, int(height * scale)))
-        image = pygame.image.frombuffer(frame.tobytes(), (width, height), "RGB")
-        scaled = pygame.transform.scale(image, size)
+        scaled = pygame.transform.scale(_image(frame), size)
         self._field = surface.blit(scaled, scaled.get_rect(center=area.center))
+
+    def _row(self, surface: pygame.Surface, row: tuple[Thumbnail, ...]) -> None:
+        """Small pictures over the top of the playfield, a frame around what is marked."""
+        if not row:
+            return
+        side = min(surface.get_size())
+        field, gap, line = self._field, _margin_px(side), _row_px(side)
+        height, width = row[0].frame.shape[:2]
+        room = (field.width - gap) // len(row) - gap
+        scale = min(room / width, field.height * ROW_SHARE / height)
+        size = (max(1, int(width * scale)), max(1, int(height * scale)))
+        column = size[0] + gap
+        panel = pygame.Surface((len(row) * column + gap, size[1] + line + gap), pygame.SRCALPHA)
+        panel.fill(PANEL)
+        for i, thumbnail in enumerate(row):
+            place = pygame.Rect((gap + i * column, gap), size)
+            panel.blit(pygame.transform.smoothscale(_image(thumbnail.frame), size), place)
+            colour, middle = LABEL, place.bottom + line // 2
+            if thumbnail.marked:
+                colour = LINE
+                pygame.draw.rect(panel, colour, place.inflate(gap, gap), max(2, gap // 3))
+            self._text(panel, thumbnail.label, colour, place.centerx, middle, column, centre=True)
+        surface.blit(panel, panel.get_rect(midtop=field.midtop))
 
     def _bar(self, surface: pygame.Surface, picture: Picture, row: pygame.Rect) -> None:
         middle = row.centery
@@ -258,6 +283,11 @@ def _fitting_size(shape: tuple[int, ...]) -> tuple[int, int]:
     while height != (needed := field + _bar_px(min(width, height))):  # text grows with the window
         height = needed
     return width, height
+
+
+def _image(frame: Frame) -> pygame.Surface:
+    height, width = frame.shape[:2]
+    return pygame.image.frombuffer(frame.tobytes(), (width, height), "RGB")
 
 
 def _key_name(key: int) -> str:
