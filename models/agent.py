@@ -10,6 +10,8 @@ from engine.contracts import ActionSpace, ActionVector, Frame, Snapshot
 from models.actor_critic import ActorCritic
 from models.frame_step import draw, to_context
 
+LOTS = 102  # tells its random numbers from those of a dream with the same seed
+
 
 class Agent:
     """Sees one frame after another and draws an action as often as its network says.
@@ -34,7 +36,7 @@ class Agent:
         h, c = torch.from_numpy(self._memory)[:, None]
         logits, _, memory = self._network(seen, (h, c))
         self._memory = torch.cat(memory).numpy().copy()
-        rng = np.random.default_rng([self._seed, self._steps])
+        rng = np.random.default_rng([self._seed, self._steps, LOTS])
         self._steps += 1
         vector = np.zeros(self._actions.size, np.float32)
         vector[draw(logits[0].numpy(), rng)] = 1

@@ -7,7 +7,8 @@
                             begin from; row t of the actions was taken at frame t, and the last
                             row counts for nothing, since the player decides it. With an upsampler
                             also large uint8 (S, H', W', 3), the last frame as it was shown. Maybe
-                            following float32 (S, N, A): what a player went on to do
+                            following float32 (S, N, A): what a player did at the last frame
+                            and went on to do
     preview.png             a picture of the world
     README.md               its card, for people
 
@@ -143,9 +144,7 @@ def load(path: Path, dtype: torch.dtype = torch.float32) -> Cartridge:
     Raises UserError, naming the file, for anything that is not a whole cartridge.
     """
     path = Path(path)
-    manifest, entries = read_card(path)
-    for name, entry in entries.items():
-        _check_file(path, name, entry)
+    manifest, entries = _check(path)
     try:
         with torch.device("meta"):  # shapes alone: the weights come from the files
             networks = {name: build(manifest, name) for name in described(manifest)}
@@ -156,6 +155,15 @@ def load(path: Path, dtype: torch.dtype = torch.float32) -> Cartridge:
         _put_weights(network, path / _file(name), dtype)
     weights = "-".join(entries[_file(name)].sha256 for name in networks)
     return Cartridge(manifest, networks, starts, weights)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether `path` holds a cartridge of which no file is missing or damaged."""
+    try:
+        _check(path)
+    except UserError:
+        return False
+    return True
 
 
 def described(manifest: Manifest) -> tuple[str, ...]:
@@ -219,6 +227,14 @@ def lower(
 def file_names(manifest: Manifest) -> tuple[str, ...]:
     """The files of a cartridge that its card lists."""
     return (*map(_file, described(manifest)), STARTS, PREVIEW)
+
+
+def _check(path: Path) -> tuple[Manifest, dict[str, FileEntry]]:
+    """`read_card`, and every file against it."""
+    manifest, entries = read_card(path)
+    for name, entry in entries.items():
+        _check_file(path, name, entry)
+    return manifest, entries
 
 
 def _file(network: str) -> str:

@@ -16,10 +16,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
 from models.actor_critic import ActorCriticConfig
 from models.denoiser import DenoiserConfig
 from models.manifest import Preset
@@ -103,7 +99,7 @@ def csgo_denoiser() -> DenoiserConfig:
 
 
 def csgo_upsampler() -> DenoiserConfig:
-    """The large frame of CS:GO. Its context is two frames, as `upsampler_context` makes them."""
+    """The large frame of CS:GO. Its context: the large frame before, and the small one enlarged."""
     return DenoiserConfig(
         height=CSGO_HEIGHT_PX * UPSAMPLING,
         width=CSGO_WIDTH_PX * UPSAMPLING,
@@ -116,16 +112,6 @@ def csgo_upsampler() -> DenoiserConfig:
         noised_context=True,
         floor=True,
     )
-
-
-def upsampler_context(large: Tensor, small: Tensor) -> Tensor:
-    """What the upsampler sees: the large frame before, then the small new one at the same size.
-
-    large (B, C, H, W), small (B, C, h, w) → (B, 2, C, H, W). Cubic curves enlarge, so some values
-    go beyond [-1, 1]; the weights expect that.
-    """
-    enlarged = F.interpolate(small, scale_factor=UPSAMPLING, mode="bicubic", align_corners=False)
-    return torch.cat((large[:, None], enlarged[:, None]), dim=1)
 
 
 DEPARTURES = {"unit_start": True, "churn_untold": True, "context_noise_adds_up": True}

@@ -19,8 +19,7 @@ from models.manifest import Manifest, Preset
 from models.yaml_numbers import read_numbers
 
 ATARI_FPS, CSGO_FPS = 15.0, 16.0
-SPAWN_FILES = ("low_res.npy", "full_res.npy", "act.npy", "next_act.npy")
-LARGEST_NPY_BYTES = 16 << 20
+CONTEXT, FOLLOWING = 4, 200  # recorded steps of a spawn: before play begins, and after
 
 
 @dataclass(frozen=True)
@@ -88,9 +87,7 @@ def csgo(checkpoint: Path, spawns: Sequence[Path], name: str, title: str, licenc
         licence=licence,
         denoiser=networks.denoiser.config,
         upsampler=networks.upsampler.config,
-        presets={
-            preset: Preset(walks.frame, walks.upsampling) for preset, walks in diamond.CSGO.items()
-        },
+        presets=diamond.CSGO,
     )
     places = [read_spawn(folder) for folder in spawns]
     starts = {part: np.stack([place[part] for place in places]) for part in places[0]}
@@ -142,30 +139,32 @@ def read_spawn(folder: Path) -> dict[str, NDArray[Any]]:
     """
     small = (diamond.CSGO_HEIGHT_PX, diamond.CSGO_WIDTH_PX)
     large = tuple(diamond.UPSAMPLING * side for side in small)
-    wanted = ((4, 3, *small), (4, 3, *large), (4, diamond.CSGO_ACTIONS))
-    low, full, acted, following = (_read_npy(folder / name) for name in SPAWN_FILES)
-    for name, array, shape in zip(SPAWN_FILES, (low, full, acted), wanted, strict=False):
-        if array.shape != shape or array.dtype != np.uint8:
-            raise UserError(f"{folder / name} holds {array.dtype} of {array.shape}, not {shape}")
-    if following.ndim != 2 or following.shape[1] != diamond.CSGO_ACTIONS:
-        raise UserError(f"{folder / SPAWN_FILES[3]} holds no actions: {following.shape}")
+    low, full, acted, following = (
+        _read_npy(folder / name, (length, *shape))
+        for name, length, shape in (
+            ("low_res.npy", CONTEXT, (3, *small)),
+            ("full_res.npy", CONTEXT, (3, *large)),
+            ("act.npy", CONTEXT, (diamond.CSGO_ACTIONS,)),
+            ("next_act.npy", FOLLOWING, (diamond.CSGO_ACTIONS,)),
+        )
+    )
     return {
         "frames": low.transpose(0, 2, 3, 1),
         "actions": acted.astype(np.float32),
         "large": full[-1].transpose(1, 2, 0),
-        "following": following.astype(np.float32),
+        # What was done at the last frame comes first: the context does not go on without it.
+        "following": np.concatenate([acted[-1:], following]).astype(np.float32),
     }
 
 
-def _read_npy(path: Path) -> NDArray[Any]:
+def _read_npy(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """An array of bytes, mapped from its file, so that no header can ask for more than there is."""
     try:
-        if path.stat().st_size > LARGEST_NPY_BYTES:
-            raise UserError(f"{path} is too large to be part of a spawn")
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
+        array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, EOFError) as error:
+    except (ValueError, TypeError, EOFError, OverflowError) as error:
         raise UserError(f"{path} is truncated or altered: it is no array") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "uifb":
-        raise UserError(f"{path} is no array of numbers")
+    if not isinstance(array, np.ndarray) or (array.shape, array.dtype) != (shape, np.uint8):
+        raise UserError(f"{path} does not hold bytes of shape {shape}")
     return array

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models import diamond
+from models.frame_step import enlarged_context
 from models.schedule import lognormal
 from models.sequence_loss import Noising, sequence_loss
 from tests import parity
@@ -60,7 +61,7 @@ def test_next_frame(preset: str) -> None:
 @torch.no_grad()
 def test_enlarging() -> None:
     _, recorded = parity.csgo()
-    made = diamond.upsampler_context(recorded["ups.prev_full"][:, 0], recorded["ups.low"])
+    made = enlarged_context(recorded["ups.prev_full"][:, 0], recorded["ups.low"])
     assert_near(made[:, 0], recorded["ups.prev_full"][:, 0])
     assert_near(made[:, 1], recorded["ups.low_bicubic"])
 
@@ -74,7 +75,7 @@ def test_upsampler(preset: str) -> None:
     assert as_recorded.pop("num_steps_denoising") == config.steps
     assert as_recorded.items() <= vars(config).items()
     assert_near(torch.tensor([*config.sigmas, 0.0]), recorded[f"ups.{preset}.sigmas"])
-    context = diamond.upsampler_context(recorded["ups.prev_full"][:, 0], recorded["ups.low"])
+    context = enlarged_context(recorded["ups.prev_full"][:, 0], recorded["ups.low"])
     noise = torch.stack(list(draws(f"ups.{preset}")), dim=1)
     made = networks.upsampler.sample(noise, context, None, config)
     assert_same_picture(made, recorded[f"ups.{preset}.out"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -53,19 +53,24 @@ class ConvertConfig:
 
 def main() -> None:
     """Parse the command line and convert."""
-    config = tyro.cli(ConvertConfig, prog="python -m tools.convert")
+    convert(tyro.cli(ConvertConfig, prog="python -m tools.convert"))
+
+
+def convert(config: ConvertConfig) -> None:
+    """Convert in the direction that `src` asks for; says what was written."""
     if config.precision not in DTYPES:
         raise UserError(f"--precision must be one of {', '.join(DTYPES)}, not {config.precision}")
     dtype = DTYPES[config.precision]
     if (config.src / CARD).is_file():
         to_pt(config.src, config.out)
     elif config.spawns is not None:
-        spawns = sorted(folder for folder in config.spawns.iterdir() if folder.is_dir())
-        if not spawns:
-            raise UserError(f"{config.spawns} holds no spawn folders")
+        spawns = _spawns(config.spawns)
         write(released.csgo(config.src, spawns, "csgo", "CS:GO", config.licence), config.out, dtype)
     elif config.game is not None:
-        write_atari(config.src, config.out, config.game, config.licence, dtype)
+        game = find_game(config.game)
+        title = game.replace("_", " ").title()
+        made, picture = with_emulator(config.src, game, title, game, config.licence)
+        write(made, config.out, dtype, picture)
     else:
         raise UserError("say which world it is: --game pong, or --spawns FOLDER for CS:GO")
     print(f"wrote {config.out}")
@@ -74,54 +79,45 @@ def main() -> None:
 def installed(world: World, snapshot: Path, *, verified: bool = True) -> Path:
     """The cartridge of a released world, converted on first use and kept in the cache folder.
 
-    snapshot: its downloaded files; they are read only if there is no cartridge of them yet.
+    snapshot: its downloaded files; they are read only if there is no whole cartridge of them yet.
     verified: compare them with the catalogue's hashes first.
     Raises UserError for files that are not as they should be.
     """
     dtype = quick_dtype()
-    mark = snapshot / world.checkpoint.path
+    checkpoint = snapshot / world.checkpoint.path
     # The file's own name in the Hub's cache is its hash; of a plain file size and time will do.
-    stat = mark.stat()
-    key = f"{mark.resolve().name[:16]}-{stat.st_size:x}-{stat.st_mtime_ns:x}"
-    precision = str(dtype).removeprefix("torch.")
-    path = cache_folder() / "worlds" / f"{world.name}-{key}-{precision}"
-    if (path / CARD).is_file():
+    stat = checkpoint.stat()
+    key = f"{checkpoint.resolve().name[:16]}-{stat.st_size:x}-{stat.st_mtime_ns:x}"
+    kind = str(dtype).removeprefix("torch.") + ("" if verified else "-unverified")
+    path = cache_folder() / "worlds" / f"{world.name}-{key}-{kind}"
+    if cartridge.is_whole(path):
         return path
     if verified:
         hub.verify(world, snapshot)
+    picture = None
     if world.game:
-        write_atari(
-            mark, path, world.game, world.licence, dtype, world.name, world.title,
-            check=lambda made: released.check_numbers(snapshot / world.agent.path, made.networks),
-        )  # fmt: skip
+        made, picture = with_emulator(
+            checkpoint, world.name, world.title, world.game, world.licence
+        )
     else:
         spawns = sorted({(snapshot / file.path).parent for file in world.spawns})
-        made = released.csgo(mark, spawns, world.name, world.title, world.licence)
-        released.check_numbers(snapshot / world.agent.path, made.networks)
-        write(made, path, dtype)
+        made = released.csgo(checkpoint, spawns, world.name, world.title, world.licence)
+    released.check_numbers(snapshot / world.agent.path, made.networks)
+    shutil.rmtree(path, ignore_errors=True)  # what a broken disk may have left
+    write(made, path, dtype, picture)
     return path
 
 
-def write_atari(
-    checkpoint: Path,
-    out: Path,
-    game: str,
-    licence: str,
-    dtype: torch.dtype,
-    name: str = "",
-    title: str = "",
-    check: Callable[[released.Released], None] = lambda made: None,
-) -> None:
-    """Write the cartridge of an Atari checkpoint, with a picture from the emulator."""
-    game = find_game(game)
+def with_emulator(
+    checkpoint: Path, name: str, title: str, game: str, licence: str
+) -> tuple[released.Released, Frame]:
+    """The world of an Atari checkpoint, and a picture of the game that it dreams."""
     real = AtariWorld(game)
-    name, title = name or game, title or game.replace("_", " ").title()
     made = released.atari(checkpoint, name, title, game, real.actions, licence)
-    check(made)
     picture, rng = real.reset(seed=0), np.random.default_rng(0)
     for _ in range(PREVIEW_STEPS):
         picture = real.step(real.actions.random(rng)).frame
-    write(made, out, dtype, picture)
+    return made, picture
 
 
 def write(
@@ -145,6 +141,17 @@ def to_pt(src: Path, out: Path) -> None:
     file = io.BytesIO()
     torch.save(to_checkpoint(networks), file)
     write_bytes(out, file.getvalue())
+
+
+def _spawns(folder: Path) -> list[Path]:
+    """The spawn folders in `folder`, in order of their names."""
+    try:
+        spawns = sorted(path for path in folder.iterdir() if path.is_dir())
+    except OSError as error:
+        raise UserError(f"cannot read {folder}: {error.strerror or error}") from error
+    if not spawns:
+        raise UserError(f"{folder} holds no spawn folders")
+    return spawns
 
 
 if __name__ == "__main__":
