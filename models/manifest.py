@@ -102,14 +102,14 @@ class Manifest:
         for preset in self.presets.values():
             if (preset.upsampling is None) != (self.upsampler is None):
                 raise UserError("an upsampler and its sampler come together or not at all")
-        self._check_helpers()
+        self._check_companions()
         for network in filter(None, (config, self.upsampler)):
             _check_limits(network.height, network.width, network.context, network.unet)
         _within("actions", self.actions.size)
         if self.sampler is not None:
             _within("sigmas", len(self.sampler.sigmas))
 
-    def _check_helpers(self) -> None:
+    def _check_companions(self) -> None:
         """UserError unless the other networks are for the denoiser's frames and actions."""
         config, told, player = self.denoiser, self.reward_end, self.actor_critic
         for other in (told, player):
