@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Callable, Iterable
 
@@ -25,9 +26,17 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
 
 
 def run_main(main: Callable[[], int | None]) -> None:
-    """Run an entry point: a UserError becomes one line on stderr and exit code 2."""
+    """Run an entry point: a UserError becomes one line on stderr and exit code 2.
+
+    Where nobody reads on, as when the output is piped into head, it ends without a word.
+    """
     try:
-        sys.exit(main() or 0)
+        code = main() or 0
+        sys.stdout.flush()
+        sys.exit(code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes there
+        sys.exit(141)  # as a shell counts an end by SIGPIPE
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
