@@ -25,9 +25,12 @@ def cartridge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that passes for a cartridge; opening it gives a toy and notes the arguments."""
     opened: list[tuple[Path, dict[str, Any]]] = []
 
-    def open_world(path: Path, **choices: Any) -> ToyWorld:
+    class Dream(ToyWorld):
+        game = ""
+
+    def open_world(path: Path, **choices: Any) -> Dream:
         opened.append((path, choices))
-        return ToyWorld()
+        return Dream()
 
     fake = types.ModuleType("models.dream")
     fake.open_world = open_world  # type: ignore[attr-defined]
@@ -56,7 +59,7 @@ def test_headless_writes_what_was_asked_for(
     assert json.loads(report.read_text())["steps"] == 6
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["steps"] == 6
     assert sys.modules["models.dream"].opened == [
-        (cartridge, {"device": None, "precision": None, "steps": None})
+        (cartridge, {"device": None, "precision": None, "preset": None, "steps": None})
     ]
 
 
@@ -94,6 +97,7 @@ def test_with_a_display_it_plays_in_the_window(
     [
         ("--steps", 0),
         ("--seed", -1),
+        ("--sensitivity", 0),
         ("--frames", "a.npz"),
         ("--headless", "--actions", "missing.txt"),
     ],
@@ -104,8 +108,8 @@ def test_mistakes_are_one_line(cartridge: Path, arguments: tuple[object, ...]) -
     assert "\n" not in str(caught.value)
 
 
-def test_an_unknown_cartridge_is_a_users_mistake() -> None:
-    with pytest.raises(UserError, match="unknown cartridge 'no-such-world'"):
+def test_an_unknown_world_is_a_users_mistake() -> None:
+    with pytest.raises(UserError, match="unknown world 'no-such-world'"):
         run("no-such-world")
 
 

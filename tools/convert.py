@@ -16,7 +16,7 @@ import tyro
 from base.cartridges import CARD
 from base.errors import UserError, run_main
 from base.files import write_bytes
-from engine.contracts import Frame
+from engine.contracts import Frame, Report
 from engine.worlds.atari import AtariWorld
 from engine.worlds.atari_games import find_game
 from models import cartridge, hub, released
@@ -76,13 +76,16 @@ def convert(config: ConvertConfig) -> None:
     print(f"wrote {config.out}")
 
 
-def installed(world: World, snapshot: Path, *, verified: bool = True) -> Path:
+def installed(
+    world: World, snapshot: Path, report: Report = lambda line: None, *, verified: bool = True
+) -> Path:
     """The cartridge of a released world, converted on first use and kept in the cache folder.
 
     snapshot: its downloaded files; they are read only if there is no whole cartridge of them yet.
     verified: compare them with the catalogue's hashes first.
     Raises UserError for files that are not as they should be.
     """
+    report("checking the weights")
     dtype = quick_dtype()
     checkpoint = snapshot / world.checkpoint.path
     # The file's own name in the Hub's cache is its hash; of a plain file size and time will do.
@@ -94,6 +97,7 @@ def installed(world: World, snapshot: Path, *, verified: bool = True) -> Path:
         return path
     if verified:
         hub.verify(world, snapshot)
+    report("converting the weights, this once")
     picture = None
     if world.game:
         made, picture = with_emulator(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from base.cartridges import find_cartridge, shipped_names
+from base.cartridges import CARD, find_cartridge, shipped_names
 from base.errors import UserError, unknown
 from engine.contracts import Report, World
 
@@ -45,7 +45,7 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
     weights are compared with their hashes before they are used for the first time.
     Raises UserError for a name that is nothing of these, and for a download that fails.
     """
-    if name in shipped_names() or Path(name).exists():
+    if name in shipped_names() or (Path(name) / CARD).is_file():
         path = find_cartridge(name)
         return Found(path.resolve().name, lambda report: path)
     # Imported late: these take a while, and a cartridge at hand needs none of them.
@@ -61,6 +61,8 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
     try:
         world = find_world(name, released)
     except UserError:
+        if Path(name).exists():
+            find_cartridge(name)  # says why it is none
         raise unknown("world", name, [*shipped_names(), *(w.name for w in released)]) from None
     snapshot = hub.cached(world) or on_terminal(
         lambda ask, watch: hub.fetch(world, ask, watch), yes
@@ -69,8 +71,7 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
     def cartridge(report: Report) -> Path:
         from tools.convert import installed
 
-        report("checking and converting the weights")
-        return installed(world, snapshot, verified=verified)
+        return installed(world, snapshot, report, verified=verified)
 
     return Found(world.title, cartridge)
 
