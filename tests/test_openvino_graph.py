@@ -48,6 +48,10 @@ def in_float32(module: nn.Module, x: Tensor) -> np.ndarray:
         lambda x: F.pad(x, (0, 3, 0, 1)),
         lambda x: F.pad(x, (0, 0, 0, 0)),
         lambda x: F.interpolate(x, scale_factor=2.0, mode="nearest"),
+        lambda x: F.interpolate(x, scale_factor=5, mode="bicubic", align_corners=False),
+        lambda x: F.interpolate(x[:, :, :1, :2], scale_factor=5, mode="bicubic"),
+        lambda x: (x * 7).floor() + torch.floor(-x),
+        lambda x: x.sigmoid() * torch.tanh(x * 3) + torch.sigmoid(x).tanh(),
         lambda x: F.pixel_unshuffle(x, 2),
         lambda x: F.pixel_shuffle(x, 2),
         lambda x: torch.cat((x, x * 2, WEIGHT[:1, :, :1, :1].expand(1, 4, 6, 8)), dim=1),
@@ -71,6 +75,28 @@ def test_an_operation_means_what_it_means_in_torch(function: Callable[[Tensor], 
 def test_rounding_is_to_the_nearest_even_level_as_in_torch() -> None:
     x = torch.tensor([[0.5, 1.5, 2.5, -0.5]])
     np.testing.assert_array_equal(in_float32(Formula(torch.round), x), torch.round(x))
+
+
+def test_cubic_enlargement_has_torchs_curves_and_edges() -> None:
+    """Wherever a bright pixel is, all that it reaches: four pixels each way, and past the edge
+    the outermost again."""
+    for row in range(4):
+        for column in range(5):
+            x = torch.zeros(1, 1, 4, 5)
+            x[..., row, column] = 1
+            enlarge = Formula(lambda x: F.interpolate(x, scale_factor=3, mode="bicubic"))
+            made = in_float32(enlarge, x)
+            assert made.min() < -0.05, "cubic curves swing below"
+            np.testing.assert_allclose(made, enlarge(x), atol=1e-5)
+
+
+def test_what_is_not_enlargement_by_a_whole_number_is_not_supported() -> None:
+    for options in ({"scale_factor": 1.5}, {"size": (8, 8)}, {"scale_factor": 2, "mode": "area"}):
+        with pytest.raises(NotSupportedError, match="enlargement"):
+            build(
+                Formula(lambda x, o=options: F.interpolate(x, **o)),
+                {"x": ((1, 1, 4, 4), torch.float32)},
+            )
 
 
 def test_an_unknown_operation_is_named() -> None:
