@@ -118,9 +118,11 @@ class RecurrentStep(FrameStep):
     @torch.inference_mode()
     def begin(self, frames: NDArray[np.uint8], actions: NDArray[np.float32]) -> State:
         weight = self.reward_end.lstm.hidden.weight
-        seen = to_context(torch.from_numpy(frames)[None].to(weight.device)).to(weight.dtype)
-        acted = torch.from_numpy(actions)[None, :-1].to(weight)
-        _, _, memory = self.reward_end.sequence(seen[:, :-1], acted, seen[:, 1:])
+        seen = to_context(torch.from_numpy(frames)[None].to(weight.device))
+        acted = torch.from_numpy(actions)[None, :-1].to(weight.device)
+        low = weight.dtype is not torch.float32  # its matrices are; all else is float32
+        with torch.autocast(weight.device.type, weight.dtype, enabled=low):
+            _, _, memory = self.reward_end.sequence(seen[:, :-1], acted, seen[:, 1:])
         return {
             name: part[0].float().cpu().numpy().copy()
             for name, part in zip(self.state, memory, strict=True)

@@ -18,7 +18,7 @@ from engine.worlds.pair import PairWorld
 from models import diamond, runtime, walks
 from models.actor_critic import ActorCritic
 from models.agent import Agent
-from models.cartridge import Cartridge, load
+from models.cartridge import Cartridge, load, lower
 from models.dream import LOTS, DiffusionWorld, noise_of
 from models.frame_step import FrameStep, enlarged_context
 from models.reward_end import REWARDS
@@ -56,18 +56,18 @@ def csgo(tmp_path_factory: pytest.TempPathFactory) -> Cartridge:
 @pytest.fixture(scope="module")
 def small(csgo: Cartridge) -> Cartridge:
     """The same networks over frames that take no time, since convolutions fit any."""
-    denoiser = replace(csgo.manifest.denoiser, height=16, width=24)
+    denoiser = replace(csgo.manifest.denoiser, height=8, width=16)
     assert csgo.manifest.upsampler is not None
-    upsampler = replace(csgo.manifest.upsampler, height=48, width=72)
+    upsampler = replace(csgo.manifest.upsampler, height=24, width=48)
     networks = {"denoiser": type(csgo.networks["denoiser"])(denoiser)}
     networks["upsampler"] = type(networks["denoiser"])(upsampler)
     for name, network in networks.items():
         network.load_state_dict(csgo.networks[name].state_dict())
         network.eval().requires_grad_(False)
     starts = {
-        "frames": csgo.starts["frames"][:, :, :16, :24],
+        "frames": csgo.starts["frames"][:, :, :8, :16],
         "actions": csgo.starts["actions"],
-        "large": csgo.starts["large"][:, :48, :72],
+        "large": csgo.starts["large"][:, :24, :48],
         "following": csgo.starts["following"][:, :FOLLOWING],
     }
     manifest = replace(csgo.manifest, denoiser=denoiser, upsampler=upsampler)
@@ -132,10 +132,10 @@ def test_the_dream_goes_on_where_the_emulator_is(pong_path: Path) -> None:
 
 
 def test_csgo_is_a_world(small: Cartridge) -> None:
-    world = shooting(small, steps=2)
+    world = shooting(small)
     assert [switch.key for switch in world.switches] == ["[", "]", "f3", "m"]
-    assert (world.starts, world.rate_fps, world.frame_shape) == (2, 16.0, (48, 72, 3))
-    check_world(world, steps=4, another=lambda: shooting(small, steps=2))
+    assert (world.starts, world.rate_fps, world.frame_shape) == (2, 16.0, (24, 48, 3))
+    check_world(world, steps=4, another=lambda: shooting(small))
 
 
 @torch.no_grad()
@@ -201,22 +201,23 @@ def test_a_frame_of_csgo_is_what_the_networks_say(csgo: Cartridge) -> None:
     assert (step.reward, step.ended, step.life_lost, step.action) == (0.0, False, False, None)
 
 
-def precisions() -> list[str]:
+def fast_ways() -> list[tuple[str, str]]:
     able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return ["float32", *(["bfloat16"] if "BF16" in able else [])]
+    in_bfloat16 = [("openvino", "bfloat16")] if "BF16" in able else []
+    return [("openvino", "float32"), *in_bfloat16, ("torch", "bfloat16")]
 
 
-@pytest.mark.parametrize("precision", precisions())
-@pytest.mark.parametrize("which", ["pong", "fast", "quality"])
+@pytest.mark.parametrize(("engine", "precision"), fast_ways())
+@pytest.mark.parametrize("which", ["pong", "fast"])
 def test_a_fast_frame_is_a_plain_frame(
-    pong_dream: Cartridge, small: Cartridge, which: str, precision: str
+    pong_dream: Cartridge, small: Cartridge, which: str, engine: str, precision: str
 ) -> None:
     """Estimates are brought to the level below: in bfloat16 they would be two levels off."""
     asked = Walks(pong_dream) if which == "pong" else Walks(small, preset=which)
     walk = asked.walk(asked.standard)
     example = dict(asked.example(walk.step))
-    fast = prepare(walk.step, Choice("openvino", "cpu", precision), example)
-    for seed in range(3):
+    fast = prepare(walk.step, Choice(engine, "cpu", precision), example)
+    for seed in range(2):
         rng = np.random.default_rng(seed)
         for name, shape in walk.step.noises.items():
             example[name] = rng.standard_normal(shape, np.float32)
@@ -224,11 +225,39 @@ def test_a_fast_frame_is_a_plain_frame(
         made = dict(zip(walk.step.outputs, fast.run(example), strict=True))
         for name in {"frame", "large"} & set(made):
             assert made[name].dtype == np.uint8 and expected[name].std() > 10
-            off = np.abs(made[name].astype(int) - expected[name])
-            assert (off <= 2).mean() >= 0.99, f"{name}: {(off <= 2).mean():.3f}"
+            assert_alike(made[name], expected[name])
         for name in {"events", "h", "c"} & set(made):
-            atol = 1e-3 if precision == "float32" else 0.05
+            atol = 1e-3 if precision == "float32" else 0.1
             np.testing.assert_allclose(made[name], expected[name], atol=atol)
+
+
+def test_weights_kept_in_bfloat16_make_the_same_frames(
+    pong_path: Path, pong_dream: Cartridge, csgo: Cartridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is too large to be in memory as float32 is kept as the device works with it."""
+    low = Choice("torch", "cpu", "bfloat16")
+    expected = entered(pong_dream).step(GAME_ACTIONS.idle()).frame
+    large = shooting(csgo).step(CsgoActions().idle()).frame
+    monkeypatch.setattr(
+        walks, "choose", lambda step, example, *_, **__: prepare(step, low, example)
+    )
+    world = entered(load(pong_path, torch.bfloat16))
+    assert world.snapshot()["h"].dtype == np.float32
+    assert_alike(world.step(GAME_ACTIONS.idle()).frame, expected)
+    assert world.agent is not None and acted(world.agent, 2)
+    networks = {name: type(network)(network.config) for name, network in csgo.networks.items()}
+    for name, network in networks.items():
+        state = lower(network, csgo.networks[name].state_dict(), torch.bfloat16)
+        network.load_state_dict(state, assign=True)
+        network.eval().requires_grad_(False)
+    kept = replace(csgo, networks=networks)
+    assert_alike(shooting(kept).step(CsgoActions().idle()).frame, large)
+
+
+def assert_alike(made: np.ndarray, expected: np.ndarray) -> None:
+    """Within two grey levels on 99 % of the pixels."""
+    near = (np.abs(made.astype(int) - expected) <= 2).mean()
+    assert near >= 0.99, f"only {near:.1%}"
 
 
 def test_presets(small: Cartridge, tmp_path: Path) -> None:
@@ -270,7 +299,7 @@ def test_the_small_frame_can_be_shown_inset(small: Cartridge) -> None:
     world = shooting(small)
     before = world.reset(seed=0)
     with_inset = world.switch("f3").frame
-    width, height = 24, 16  # a third of the width
+    width, height = 16, 8  # a third of the width
     np.testing.assert_array_equal(with_inset[:height, :width], small.starts["frames"][0, -1])
     rest = np.ones(before.shape, bool)
     rest[:height, :width] = False
@@ -312,7 +341,7 @@ def test_a_moment_has_the_memory(pong_dream: Cartridge) -> None:
     moment = world.snapshot()
 
     def rewards() -> list[float]:
-        return [world.step(GAME_ACTIONS.idle()).reward for _ in range(12)]
+        return [world.step(GAME_ACTIONS.idle()).reward for _ in range(8)]
 
     first = rewards()
     world.restore(moment)
@@ -373,12 +402,12 @@ def test_the_agent_does_what_its_network_says(pong_dream: Cartridge) -> None:
     """Over many draws, each action as often as its share; the memory goes from step to step."""
     agent, network = agent_of(pong_dream), pong_dream.networks["actor_critic"]
     counts = np.zeros(6)
-    for seed in range(300):
+    for seed in range(150):
         agent.begin(seed)
         counts += agent.act(FRAMES[0])
     memory = network.lstm.rest(1)
     logits, _, memory = network(seen(FRAMES[0]), memory)
-    np.testing.assert_allclose(counts / 300, logits[0].softmax(0), atol=0.1)
+    np.testing.assert_allclose(counts / 150, logits[0].softmax(0), atol=0.15)
     for part, kept in zip(memory, agent.snapshot()["memory"], strict=True):
         np.testing.assert_allclose(kept, part[0], atol=1e-5)
     _, _, memory = network(seen(FRAMES[1]), memory)
