@@ -29,7 +29,7 @@ class TrainConfig:
     Every value was measured on two CPU cores with Breakout; the notes say what it is for.
     """
 
-    updates: int = 5_000
+    updates: int = 6_000
     """Optimiser steps in all."""
     batch: int = 32
     """Examples in an update."""
