@@ -60,7 +60,7 @@ def test_the_player_itself_is_run_and_watched(tmp_path: Path) -> None:
 
 
 def test_a_player_that_fails_says_why(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"play\.py failed: error: unknown cartridge"):
+    with pytest.raises(UserError, match=r"play\.py failed: error: unknown world"):
         bench.play(tmp_path / "none", 1, tmp_path)
 
 
