@@ -92,8 +92,8 @@ class OpenVinoRunner:
     """OpenVINO on the CPU: the whole step is one compiled graph."""
 
     def __init__(self, step: nn.Module, choice: Choice, example: Inputs) -> None:
-        import openvino  # a fifth of a second that PyTorch alone need not spend
-
+        # Imported here: a fifth of a second that PyTorch alone need not spend.
+        from models.openvino_core import core
         from models.openvino_graph import build
 
         shapes = {
@@ -108,7 +108,7 @@ class OpenVinoRunner:
             "INFERENCE_NUM_THREADS": cpu_threads(),
         }
         self.choice = choice
-        compiled = openvino.Core().compile_model(build(step, shapes), "CPU", hints)
+        compiled = core().compile_model(build(step, shapes), "CPU", hints)
         self._request = compiled.create_infer_request()
 
     def run(self, inputs: Inputs) -> Outputs:
@@ -241,9 +241,9 @@ def quick_dtype(device: str | None = None, precision: str | None = None) -> torc
 def _quick_cpu_precision() -> str:
     """What this processor multiplies fastest, as OpenVINO sees it."""
     try:
-        import openvino
+        from models.openvino_core import core
 
-        able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        able = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     except (ImportError, RuntimeError):
         return "float32"
     if "BF16" in able:

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable
 
 import numpy as np
-import openvino
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.openvino_core import core
 from models.openvino_graph import NotSupportedError, build
 from models.unet import SelfAttention, UNet, UNetConfig
 
@@ -32,7 +32,7 @@ class Formula(nn.Module):
 
 def in_float32(module: nn.Module, x: Tensor) -> np.ndarray:
     graph = build(module, {"x": (tuple(x.shape), x.dtype)})
-    compiled = openvino.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return np.asarray(compiled([x.numpy()])[0])
 
 
@@ -128,7 +128,8 @@ def test_small_adaptive_norms_in_float32_do_not_crash() -> None:
     its own.
     """
     program = """
-import openvino, torch
+import torch
+from models.openvino_core import core
 from models.openvino_graph import build
 from models.unet import Modulation, adaptive_norm
 
@@ -143,7 +144,7 @@ class Conditioned(torch.nn.Module):
 
 inputs = {"x": ((1, 64, 16, 16), torch.float32), "actions": ((1, 4, 4), torch.float32)}
 graph = build(Conditioned().requires_grad_(False), inputs)
-openvino.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import openvino
 import pytest
 import torch
 
@@ -202,7 +201,7 @@ def test_a_frame_of_csgo_is_what_the_networks_say(csgo: Cartridge) -> None:
 
 
 def fast_ways() -> list[tuple[str, str]]:
-    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    able = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     in_bfloat16 = [("openvino", "bfloat16")] if "BF16" in able else []
     return [("openvino", "float32"), *in_bfloat16, ("torch", "bfloat16")]
 

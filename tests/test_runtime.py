@@ -3,6 +3,8 @@ measured once."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from models.frame_step import FrameStep
 from models.manifest import Manifest
 from models.runtime import Choice, Inputs, Runner, candidates, choose, measure, prepare
 from tests.tiny_cartridge import manifest, networks, starts
+
+ROOT = Path(__file__).resolve().parent.parent
 
 PLAIN = Choice("torch", "cpu", "float32")
 FAST = Choice("openvino", "cpu", "bfloat16")
@@ -82,6 +86,33 @@ def test_what_a_runner_gave_stays_as_it_was() -> None:
         np.testing.assert_array_equal(frame, kept[0])
         np.testing.assert_array_equal(events, kept[1])
         frame[:] = 0  # and it may be written to
+
+
+CTRL_C_AFTER_A_GRAPH = """
+import signal, threading
+import torch
+from models import runtime
+
+class Twice(torch.nn.Module):
+    def forward(self, x):
+        return (2 * x,)
+
+example = {"x": torch.ones(3).numpy()}
+runners = [runtime.prepare(Twice(), runtime.Choice("openvino", "cpu", "float32"), example)]
+last_use = threading.Thread(target=runners.clear)
+last_use.start()
+last_use.join()
+signal.signal(signal.SIGINT, lambda *_: print("heard"))
+signal.raise_signal(signal.SIGINT)
+"""
+
+
+def test_ctrl_c_is_heard_after_another_thread_let_go_of_a_graph() -> None:
+    """It used to crash: OpenVINO had taken away the stack that signals were handled on."""
+    done = subprocess.run(
+        [sys.executable, "-c", CTRL_C_AFTER_A_GRAPH], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "heard\n"), done.stderr
 
 
 def test_the_choice_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
