@@ -20,6 +20,7 @@ from models.agent import Agent
 from models.cartridge import Cartridge, load, lower
 from models.dream import LOTS, DiffusionWorld, noise_of
 from models.frame_step import FrameStep, enlarged_context
+from models.openvino_core import core
 from models.reward_end import REWARDS
 from models.runtime import Choice, Inputs, Runner, prepare
 from models.walks import MOST_STEPS, Walks
