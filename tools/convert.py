@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import numpy as np
 import torch
 import tyro
@@ -17,6 +16,7 @@ from base.cartridges import CARD
 from base.errors import UserError, run_main
 from base.files import write_bytes
 from engine.contracts import Frame, Report
+from engine.video import encode_png
 from engine.worlds.atari import AtariWorld
 from engine.worlds.atari_games import find_game
 from models import cartridge, hub, released
@@ -130,13 +130,12 @@ def write(
     """Write a released world as a cartridge; its picture is the first start's unless given."""
     if picture is None:
         picture = made.starts["large" if "large" in made.starts else "frames"][0]
-    _, png = cv2.imencode(".png", picture[..., ::-1])
     manifest = made.manifest
     readme = (
         f"# {manifest.title}\n\nA world of DIAMOND (Alonso et al., NeurIPS 2024) as a cartridge of "
         f"Dreamcart.\n\nLicence of the weights: {manifest.licence}.\n"
     )
-    cartridge.save(out, manifest, made.networks, made.starts, png.tobytes(), readme, dtype)
+    cartridge.save(out, manifest, made.networks, made.starts, encode_png(picture), readme, dtype)
 
 
 def to_pt(src: Path, out: Path) -> None:
