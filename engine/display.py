@@ -58,7 +58,7 @@ class Display:
         """The step that starts now uses key events of these times."""
         self._effects_of = pressed
 
-    def present(self, game: Game | None, *, paused: bool, rewinding: bool, settled: bool) -> None:
+    def present(self, game: Game | None, *, settled: bool) -> None:
         """Draw what there is to see.
 
         settled: no step is under way, so the effects that were expected show in this picture.
@@ -69,7 +69,7 @@ class Display:
             keys = help_rows({}) if self.show_help else ()
             picture = Picture(line=self._loading, help=keys)
         else:
-            mode = Mode(paused, rewinding, self.show_hud, self.show_help, self._notice, self._row)
+            mode = Mode(self.show_hud, self.show_help, self._notice, self._row)
             picture = game.picture(mode, self.timings)
         self._window.present(picture)
         shown = self._clock()

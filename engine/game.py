@@ -8,6 +8,7 @@ from engine import hud
 from engine.contracts import ActionVector, World, switches_of, thumbnails_of
 from engine.controls import COMMAND_OF_KEY, Controls, help_rows
 from engine.history import History, Moment
+from engine.motion import Motion
 from engine.pacing import Pacer, RateMeter, Timings
 from engine.pointer import Pointer
 from engine.screen import Event, Picture, Thumbnail, Window
@@ -23,8 +24,6 @@ class Mode:
     row:    pictures of the starting points, right after one was gone to.
     """
 
-    paused: bool = False
-    rewinding: bool = False
     show_hud: bool = True
     show_help: bool = False
     notice: str = ""
@@ -35,6 +34,7 @@ class Game:
     """An open world with its history, clock and controls.
 
     moment:      the one on screen, the latest of `history`.
+    motion:      what the player asked of its clock.
     last_action: what led to it, if a step did.
     switches:    what the world lets its player change, by key.
     thumbnails:  pictures of its starting points; empty for none.
@@ -48,6 +48,7 @@ class Game:
         self.history.add(moment)
         self.pacer = Pacer(world.rate_fps)
         self.rate = RateMeter()
+        self.motion = Motion()
         self.controls = Controls(world.actions.keys, sensitivity)
         self.pointer = Pointer(window, world.actions.mouse)
         self.switches = {s.key: s for s in switches_of(world) if s.key not in COMMAND_OF_KEY}
@@ -57,6 +58,12 @@ class Game:
     @property
     def moment(self) -> Moment:
         return self.history.latest
+
+    @property
+    def ticking(self) -> bool:
+        """Something happens at the next tick of the game's clock."""
+        motion, over = self.motion, self.moment.over
+        return motion.backwards or motion.rewound or (motion.forwards and not over)
 
     def handle(self, event: Event) -> None:
         """Take an event as input to the game, unless the mouse is not the game's yet."""
@@ -85,7 +92,7 @@ class Game:
             frame=moment.frame,
             hud=hud.rows(figures) if mode.show_hud else (),
             line=line,
-            row=() if mode.rewinding else mode.row,
+            row=() if self.motion.rewinding else mode.row,
             help=self._help() if mode.show_help else (),
         )
 
@@ -97,11 +104,11 @@ class Game:
         natural_fps = self.world.rate_fps
         if mode.notice:
             return mode.notice
-        if mode.rewinding:
+        if self.motion.rewinding:
             return "rewinding" if len(self.history) > 1 else "as far back as memory goes"
         if self.moment.over:
             return "game over - Enter restarts"
-        if mode.paused:
+        if self.motion.paused:
             return "paused - P plays on, '.' makes one step"
         slow = hud.slow_motion(self.rate.rate_fps, natural_fps)
         if self.pointer.hint:

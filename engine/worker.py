@@ -5,9 +5,19 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 LAST_JOB_S = 5.0  # how long closing waits for a job that is under way
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something for the worker, and what the loop does with its result."""
+
+    work: Callable[[], Any]
+    then: Callable[[Any], None]
+    forgiving: bool = False  # a UserError becomes a line in the window instead of the end
 
 
 class Worker:

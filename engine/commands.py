@@ -1,0 +1,134 @@
+"""What the player asks for: some of it is done at once, the rest between two steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from engine.controls import COMMAND_OF_KEY, Command
+from engine.course import Course
+from engine.display import Display
+from engine.game import Game
+from engine.saves import file_stem
+from engine.screen import CloseAsked, Event, FocusLost, KeyDown, KeyUp, Uncovered, Window
+from engine.session import Session
+from engine.video import write_png
+from engine.worker import Job
+
+
+class Commands:
+    """Answers every event: commands and switches here, input to the game by the game.
+
+    leaving: the player wants to be out of here.
+    """
+
+    def __init__(
+        self, session: Session, window: Window, display: Display, course: Course, folder: Path
+    ) -> None:
+        self.leaving = False
+        self._session, self._window, self._display = session, window, display
+        self._course, self._folder = course, folder
+        # Asked for by the player, each once, done before the next step.
+        self._asked: dict[Command, Callable[[], Job]] = {}
+        self._turned: list[str] = []  # keys of the world's switches, pressed and not yet answered
+
+    def next_job(self) -> Job | None:
+        """What is to be done before the next step, if there is anything."""
+        game = self._course.game
+        if self._asked:
+            first = next(iter(self._asked))
+            return self._asked.pop(first)()
+        if game is None or not self._turned:
+            return None
+        if game.motion.rewound:
+            return self._course.follow()
+        turn = partial(self._session.switch, self._turned.pop(0), game.moment)
+        return Job(turn, self._course.switched, forgiving=True)
+
+    def handle(self, event: Event) -> None:
+        """Do what an event asks for, or note it until it can be done."""
+        game = self._course.game
+        if isinstance(event, CloseAsked):
+            self.leaving = True
+        elif isinstance(event, Uncovered):
+            self._display.stale = True
+        elif isinstance(event, KeyDown) and event.key in COMMAND_OF_KEY:
+            self._obey(COMMAND_OF_KEY[event.key], game)
+        elif game is None:
+            return
+        elif isinstance(event, KeyUp) and COMMAND_OF_KEY.get(event.key) is Command.REWIND:
+            game.motion.rewind_held = False
+            self._display.stale = True
+        else:
+            self._handle_in_game(event, game)
+
+    def _handle_in_game(self, event: Event, game: Game) -> None:
+        if isinstance(event, KeyDown) and event.key in game.switches:
+            self._turned.append(event.key)
+            return
+        pointer_was_held = game.pointer.held
+        game.handle(event)
+        if isinstance(event, FocusLost):
+            game.motion.rewind_held = False
+        if isinstance(event, FocusLost) or game.pointer.held != pointer_was_held:
+            self._display.stale = True
+
+    def _obey(self, command: Command, game: Game | None) -> None:
+        self._display.stale = True
+        match command:
+            case Command.LEAVE if game is not None and game.pointer.held:
+                game.pointer.let_go()
+            case Command.LEAVE:
+                self.leaving = True
+            case Command.HELP:
+                self._display.show_help = not self._display.show_help
+            case Command.HUD:
+                self._display.show_hud = not self._display.show_hud
+            case Command.FULLSCREEN:
+                self._window.toggle_fullscreen()
+            case _ if game is not None:
+                self._obey_in_game(command, game)
+
+    def _obey_in_game(self, command: Command, game: Game) -> None:
+        session, course, motion = self._session, self._course, game.motion
+        match command:
+            case Command.PAUSE:
+                motion.paused = not motion.paused
+                self._stand_still(game)
+            case Command.SINGLE_STEP:
+                if not motion.paused:
+                    motion.paused = True
+                    self._stand_still(game)
+                motion.single_step = True
+            case Command.REWIND:
+                motion.rewind_held = motion.rewind_tapped = True
+            case Command.RESTART:
+                self._asked[command] = lambda: Job(session.restart, course.restarted)
+            case Command.PREVIOUS:
+                previous = partial(session.restart, -1)
+                self._asked[command] = lambda: Job(previous, course.restarted)
+            case Command.SAVE:
+                save = partial(session.save, game.moment)
+                self._asked[command] = lambda: Job(save, self._display.say)
+            case Command.LOAD:
+                self._asked[command] = lambda: Job(
+                    partial(session.load, game.moment), course.jumped, forgiving=True
+                )
+            case Command.SCREENSHOT:
+                write = partial(write_png, self._screenshot_path(), self._window.capture())
+                self._asked[command] = lambda: Job(write, self._pictured, forgiving=True)
+
+    def _stand_still(self, game: Game) -> None:
+        """A pause begins or ends: what was pressed or timed before it says nothing now."""
+        game.interrupt()
+        self._display.expect_effects([])
+        game.motion.single_step = False
+
+    def _screenshot_path(self) -> Path:
+        stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
+        return self._folder / f"{file_stem(self._session.world.name)}-{stamp}.png"
+
+    def _pictured(self, path: Path) -> None:
+        self._display.say(f"screenshot: {path}")

@@ -1,0 +1,107 @@
+"""The course of a game: what the worker's results make of it, and who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from engine.display import Display
+from engine.game import Game
+from engine.history import Moment
+from engine.observer import Observer
+from engine.screen import Window
+from engine.session import Advance, Session
+from engine.starts_row import starts_row
+from engine.worker import Job
+
+
+class Course:
+    """Takes a game from moment to moment. Its methods in the past tense take a job's result.
+
+    game: None until the world is open.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        window: Window,
+        display: Display,
+        sensitivity: float,
+        observers: Sequence[Observer],
+    ) -> None:
+        self.game: Game | None = None
+        self._session, self._window, self._display = session, window, display
+        self._sensitivity, self._observers = sensitivity, observers
+
+    def opened(self, moment: Moment) -> None:
+        """The world is loaded and its first game begins."""
+        self.game = Game(self._session.world, moment, self._window, self._sensitivity)
+        self._began(self.game)
+
+    def restarted(self, moment: Moment) -> None:
+        """Another game begins."""
+        game = self._go_on_from(moment)
+        self._began(game)
+
+    def _began(self, game: Game) -> None:
+        self._display.show_row(starts_row(game.thumbnails, self._session.start))
+        for observer in self._observers:
+            observer.began(game.moment.frame, self._session.seed, self._session.start)
+
+    def advanced(self, result: Advance) -> None:
+        """The world made a step."""
+        assert self.game is not None
+        self.game.history.add(result.moment)
+        self.game.last_action = result.action
+        self._display.timings.add("model", result.model_ms)
+        self._display.timings.add("snapshot", result.snapshot_ms)
+        for observer in self._observers:
+            observer.stepped(result.action, result.step)
+
+    def step_back(self) -> None:
+        """Show the moment before; the world follows later."""
+        assert self.game is not None
+        game, motion = self.game, self.game.motion
+        motion.rewind_tapped = motion.single_step = False
+        game.rate.interrupt()
+        if game.history.back():
+            motion.rewound = True
+            self._display.stale = True
+
+    def follow(self) -> Job:
+        """Put the world where the screen went back to."""
+        assert self.game is not None
+        return Job(partial(self._session.go_to, self.game.moment), self.jumped)
+
+    def jumped(self, moment: Moment) -> None:
+        """The world was put to a moment from before: that on screen, or a saved one."""
+        assert self.game is not None
+        game = self.game
+        if game.moment is not moment:
+            self._go_on_from(moment)
+        game.motion.rewound = False
+        game.controls.forget()
+        self._display.show_row(())  # who knows which start this game came from
+        for observer in self._observers:
+            observer.jumped(moment.frame)
+
+    def _go_on_from(self, moment: Moment) -> Game:
+        assert self.game is not None
+        self.game.history.add(moment)
+        self.game.interrupt()
+        self.game.motion.rewound = self.game.motion.single_step = False
+        return self.game
+
+    def switched(self, result: tuple[str, Moment]) -> None:
+        """A switch of the world was turned, with a notice for the player."""
+        assert self.game is not None
+        notice, moment = result
+        before = self.game.moment.frame
+        self.game.history.replace(moment)
+        if not np.array_equal(before, moment.frame):
+            for observer in self._observers:
+                observer.jumped(moment.frame)
+        if notice:
+            self._display.say(notice)
