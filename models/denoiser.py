@@ -171,6 +171,7 @@ class Denoiser(nn.Module):
         shown: Tensor | None = None,
         context_sigma: Tensor | None = None,
         offset: Tensor | None = None,
+        learnt: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Training loss of each example (B,), and the estimated frame (B, C, H, W), detached.
 
@@ -182,6 +183,7 @@ class Denoiser(nn.Module):
         moves is told apart from what is only noisy.
         context_sigma: (B,) how much noise there is on what is shown, for a network that is told.
         offset: (B, C, 1, 1) unit noise, for a network with sigma_offset.
+        learnt: (B, 1, H, W) bool, the pixels that count; None is all.
         """
         target = frame - self.base(context)
         c_in, c_skip, c_out = self.scales(sigma)
@@ -196,6 +198,8 @@ class Denoiser(nn.Module):
         if changed_weight != 1.0:
             moved = (frame - context[:, -1]).abs().amax(dim=1, keepdim=True) > CHANGED
             error = error * (1 + (changed_weight - 1) * moved)
+        if learnt is not None:
+            error = error * learnt
         estimate = self.base(context) + self.estimate(c_skip * x + c_out * output).detach()
         return error.mean(dim=(1, 2, 3)), estimate
 

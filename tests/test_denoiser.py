@@ -107,6 +107,20 @@ def test_pixels_that_change_count_more(example: Example) -> None:
 
 
 @torch.no_grad()
+def test_pixels_may_be_left_out(example: Example) -> None:
+    denoiser = awaken(Denoiser(config("change")))
+    given = (example.frame, torch.full((B,), 0.5), example.noise, example.context, example.actions)
+    left = torch.ones_like(example.frame[:, :1], dtype=torch.bool)
+    left[..., 3:] = False
+    whole, estimate = denoiser.loss(*given)
+    one, same = denoiser.loss(*given, learnt=left)
+    other, _ = denoiser.loss(*given, learnt=~left)
+    torch.testing.assert_close(one + other, whole)
+    assert (one > 0).all() and (other > 0).all()
+    torch.testing.assert_close(estimate, same)
+
+
+@torch.no_grad()
 def test_what_is_shown_for_the_context_decides_the_answer_and_not_the_question(
     example: Example,
 ) -> None:

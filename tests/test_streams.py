@@ -25,8 +25,10 @@ def segments(tmp_path_factory: pytest.TempPathFactory) -> Segments:
     return Segments(Store(folder, memory_gb=1), [0, 1, 2], CONTEXT + 1)
 
 
-def streams(segments: Segments, count: int = 4, most_steps: int = 1000, seed: int = 0) -> Streams:
-    return Streams(segments, count, most_steps, seed)
+def streams(
+    segments: Segments, count: int = 4, enduring: int = 0, most_steps: int = 1000, seed: int = 0
+) -> Streams:
+    return Streams(segments, count, enduring, most_steps, seed)
 
 
 def dream_perfectly(walking: Streams, update: int) -> Batch:
@@ -95,6 +97,39 @@ def test_a_dream_that_lost_the_recording_is_started_over_and_others_keep_their_o
     assert torch.equal(walking.context[0, -1], nearly[0])
     assert not torch.equal(walking.context[0], following.frames[0, :-1])
     assert torch.equal(walking.context[1], following.frames[1, :-1])  # as recorded
+
+
+def test_a_dream_that_endures_goes_on_without_what_it_lost(segments: Segments) -> None:
+    walking = streams(segments, count=3, enduring=2)
+    frames = torch.full((3, CONTEXT + 1, 3, 20, 30), 60, dtype=torch.uint8)
+    walking.batch(0)
+    walking.context = frames[:, :-1].clone()
+    walking.places[:] = torch.tensor([0, 5])
+    assert walking.learnable(frames).all()
+    dreamed = frames[:, -1].clone()
+    dreamed[:, :, 4, 3] = 255  # a dot too many, in each of them
+    walking.advance(dreamed, frames)
+    assert walking.ages.tolist() == [1, 1, -1]
+    assert walking.lost[-3:].tolist() == [[0, 5]] * 3
+
+    learnable = walking.learnable(frames)
+    assert not learnable[:2, 0, :10, :9].any()
+    assert learnable[:2, 0, 11:].all() and learnable[:2, 0, :, 10:].all()
+    # What is lost already is not lost once more, and comes back when it does.
+    walking.advance(dreamed, frames)
+    assert walking.ages.tolist()[:2] == [2, 2]
+    assert (walking.lost[:-3] < 0).all()
+    for _ in range(CONTEXT):
+        walking.advance(frames[:, -1], frames)
+    assert walking.learnable(frames).all()
+
+
+def test_a_dream_of_something_else_altogether_is_over(segments: Segments) -> None:
+    walking = streams(segments, count=2, enduring=2)
+    batch = walking.batch(0)
+    walking.places[:] = torch.tensor([0, 5])
+    walking.advance(255 - batch.frames[:, -1], batch.frames)
+    assert walking.ages.tolist() == [-1, -1]
 
 
 @pytest.mark.parametrize("level", [0, 100, 200])

@@ -233,6 +233,8 @@ def test_recordings_that_will_not_do_are_refused_before_anything_is_written(
         (["--share-first", "-0.5"], "--share-first must not be negative, and -0.5 is"),
         (["--learning-rate", "nan"], "--learning-rate must be a finite number, not nan"),
         (["--gradient-clip", "0"], "--gradient-clip must be more than 0, not 0.0"),
+        (["--share-enduring", "1.5"], "--share-enduring must be at most 1, not 1.5"),
+        (["--start-from", "nowhere"], "nowhere"),
         (["--ema", "1"], "--ema must be less than 1"),
         (["--seed", "-1"], "--seed must not be negative, and -1 is"),
         (["--seed", "99999999999999999999"], "--seed must be at most"),
@@ -463,6 +465,31 @@ def test_precision_is_kept_unless_asked_for(
     train("--resume", "--updates", "3", "--precision", "bf16")
     assert measured == [("bf16", "off")]
     assert run_config.load(finished).choice.precision == "bf16"
+
+
+def test_a_run_may_start_from_a_cartridges_weights(
+    train: Train, whole: Path, tmp_path: Path
+) -> None:
+    start = str(whole / "cartridge")
+    slowly = ["--learning-rate", "1e-9", "--muon-learning-rate", "1e-9", "--ema", "0"]
+    assert train("--start-from", start, "--updates", "1", *slowly) == 0
+    first, made = load(whole / "cartridge"), load(tmp_path / "run" / "cartridge")
+    for tensor, other in zip(
+        first.networks["denoiser"].parameters(), made.networks["denoiser"].parameters(), strict=True
+    ):
+        torch.testing.assert_close(tensor, other, atol=1e-6, rtol=0)
+    # Killed before its first checkpoint, it starts from there once more.
+    once = checkpoint.load(tmp_path / "run")
+    (tmp_path / "run" / checkpoint.NAME).unlink()
+    assert train("--resume") == 0
+    again = checkpoint.load(tmp_path / "run")
+    assert once is not None and same(once, again)
+
+
+def test_weights_of_another_shape_are_no_start(train: Train, whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"the denoiser of .* is not of this recipe's shape"):
+        train("--start-from", str(whole / "cartridge"), "--cond", "32")
+    assert not (tmp_path / "run").exists()
 
 
 def test_there_must_be_a_run_to_resume(train: Train, tmp_path: Path) -> None:

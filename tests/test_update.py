@@ -153,10 +153,10 @@ def perfect(learner: Learner, data: Data, monkeypatch: pytest.MonkeyPatch) -> No
         c_in, c_skip, c_out = learner.denoiser.scales(sigma)
         return ((true[-1][: len(x)] - c_skip * x / c_in) / c_out).requires_grad_()
 
-    def loss(*given: Any) -> tuple[Tensor, Tensor]:
+    def loss(*given: Any, **named: Any) -> tuple[Tensor, Tensor]:
         frame, context = given[0], given[3]
         true.append(frame - learner.denoiser.base(context))
-        return type(learner.denoiser).loss(learner.denoiser, *given)
+        return type(learner.denoiser).loss(learner.denoiser, *given, **named)
 
     monkeypatch.setattr(learner.denoiser, "network", network)
     monkeypatch.setattr(learner.denoiser, "loss", loss)
@@ -189,15 +189,38 @@ def test_a_streams_own_frames_are_its_context(data: Data, monkeypatch: pytest.Mo
     seen: list[Tensor] = []
     plain = learner.denoiser.loss
 
-    def loss(*given: Tensor) -> tuple[Tensor, Tensor]:
+    def loss(*given: Any, **named: Any) -> tuple[Tensor, Tensor]:
         seen.append(given[3])
-        return plain(*given)
+        return plain(*given, **named)
 
     monkeypatch.setattr(learner.denoiser, "loss", loss)
     train(learner, data, 1, 2)
     own, recorded = seen[0].split([TINY.streams, TINY.batch - TINY.streams])
     torch.testing.assert_close(own, torch.full_like(own, 77 / 127.5 - 1))
     assert recorded.std() > 0.1
+
+
+def test_what_a_dream_lost_is_not_asked_of_it_and_the_rest_is(
+    data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = tiny_learner(data, replace(TINY, share_enduring=1.0, stream_steps=100))
+    streams = learner.streams
+    assert streams is not None
+    train(learner, data, 0, 1)
+    streams.ages[:] = 1
+    streams.context[:] = streams.batch(1).frames[:, :-1]
+    streams.context[0, -1, :, 0, 0] ^= 255
+    seen: list[Tensor] = []
+    plain = learner.denoiser.loss
+
+    def loss(*given: Any, **named: Any) -> tuple[Tensor, Tensor]:
+        seen.append(named["learnt"])
+        return plain(*given, **named)
+
+    monkeypatch.setattr(learner.denoiser, "loss", loss)
+    train(learner, data, 1, 2)
+    lost, rest = seen[0][0, 0], seen[0][1:]
+    assert not lost[0, 0] and lost[7, 7] and rest.all()
 
 
 def test_noise_is_put_on_what_the_network_sees_and_on_nothing_else(
@@ -208,9 +231,9 @@ def test_noise_is_put_on_what_the_network_sees_and_on_nothing_else(
     seen: list[Any] = []
     plain = learner.denoiser.loss
 
-    def loss(*given: Any) -> tuple[Tensor, Tensor]:
+    def loss(*given: Any, **named: Any) -> tuple[Tensor, Tensor]:
         seen.extend(given)
-        return plain(*given)
+        return plain(*given, **named)
 
     monkeypatch.setattr(learner.denoiser, "loss", loss)
     train(learner, data, 0, 1)

@@ -25,7 +25,7 @@ from training.data import Data, open_data
 from training.export import describe_world, export
 from training.run_config import RunConfig
 from training.scores import Scores
-from training.trainer import Run, build, remove_unfinished
+from training.trainer import Run, begin_with, build, remove_unfinished
 from training.update import Learner
 
 DRY_RUN_UPDATES = 4
@@ -49,6 +49,8 @@ class TrainCommand:
     --updates may change."""
     dry_run: bool = False
     """Say what would be done, with parameters, memory and time measured here; train nothing."""
+    start_from: Path | None = None
+    """A cartridge to begin with the weights of; by default training begins with random ones."""
     name: str = ""
     """The cartridge's short name; by default the game's."""
     evaluate_every: int = 500
@@ -102,6 +104,8 @@ def train(command: TrainCommand, said: str, saved: RunConfig | None = None) -> i
     name = command.name or data.store.info.game
     world = describe_world(name, command.config, data)
     learner = build(command.config, data, device)
+    if command.start_from is not None:
+        begin_with(learner, command.start_from)
     config = RunConfig(
         train=command.config,
         data=str(command.data),
@@ -111,6 +115,7 @@ def train(command: TrainCommand, said: str, saved: RunConfig | None = None) -> i
         evaluate_every=command.evaluate_every,
         checkpoint_seconds=command.checkpoint_seconds,
         memory_gb=command.memory_gb,
+        start_from=str(command.start_from or ""),
         commands=(*saved.commands, said) if saved else (said,),
     )
     print(f"training on {device.type} in {config.choice.why}")
@@ -165,6 +170,7 @@ def _command_of(saved: RunConfig) -> TrainCommand:
         evaluate_every=saved.evaluate_every,
         checkpoint_seconds=saved.checkpoint_seconds,
         memory_gb=saved.memory_gb,
+        start_from=Path(saved.start_from) if saved.start_from else None,
         device="cuda" if saved.device == "cuda" else "cpu",
         precision=saved.choice.precision,
         compile="on" if saved.choice.compiled else "off",

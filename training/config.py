@@ -17,8 +17,8 @@ POSITIVE = (
     "learning_rate", "muon_learning_rate", "head_learning_rate", "gradient_clip",
 )  # fmt: skip
 NOT_NEGATIVE = (
-    "streams", "share_rehearsed", "share_events", "share_first", "share_later", "sigma_scale",
-    "context_noise", "weight_decay", "warmup", "cooldown", "ema", "seed",
+    "streams", "share_enduring", "share_rehearsed", "share_events", "share_first", "share_later",
+    "sigma_scale", "context_noise", "weight_decay", "warmup", "cooldown", "ema", "seed",
 )  # fmt: skip
 
 
@@ -35,8 +35,10 @@ class TrainConfig:
     """Examples in an update."""
     streams: int = 16
     """Of these, how many continue the model's own dream instead of a recorded context."""
-    stream_steps: int = 48
-    """A dream is restarted from the recording after this many steps, or when it is lost."""
+    share_enduring: float = 0.4
+    """Share of the streams that go on when they are lost, and learn what is still as recorded."""
+    stream_steps: int = 200
+    """A dream is restarted from the recording after this many steps; the others when lost."""
     share_rehearsed: float = 0.4
     """Share of the other examples that is taken where such a dream was lost not long ago."""
     share_events: float = 0.25
@@ -51,7 +53,7 @@ class TrainConfig:
     """Mean of ln sigma of that rest."""
     sigma_scale: float = 1.4
     """Standard deviation of ln sigma of that rest."""
-    changed_weight: float = 13.0
+    changed_weight: float = 6.0
     """How many times a pixel that changes counts: such pixels are few, and they are the game."""
     context_noise: float = 0.02
     """Noise on the context frames, in units of [-1, 1], so that small flaws are forgiven."""
@@ -110,7 +112,7 @@ class TrainConfig:
             raise UserError(f"--sigmas: {error}") from error
         if self.share_first + self.share_later > 1:
             raise UserError("--share-first and --share-later must add up to 1 or less")
-        for name in ("share_rehearsed", "share_events"):
+        for name in ("share_enduring", "share_rehearsed", "share_events"):
             if getattr(self, name) > 1:
                 raise UserError(f"{flag(name)} must be at most 1, not {getattr(self, name)}")
         if self.ema >= 1 or self.cooldown > 1:

@@ -29,6 +29,7 @@ class RunConfig:
     evaluate_every:     updates between evaluations.
     checkpoint_seconds: time between checkpoints.
     memory_gb: decoded recordings kept in memory, at most.
+    start_from: the cartridge whose weights the run began with; empty: it began with none.
     commands: all command lines of the run so far.
     """
 
@@ -40,6 +41,7 @@ class RunConfig:
     evaluate_every: int = 500
     checkpoint_seconds: float = 60.0
     memory_gb: float = 4.0
+    start_from: str = ""
     commands: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -8,6 +8,9 @@ things to jump, so it is started over from the recording. Where dreams are lost 
 something to learn, in a game where most steps are easy: such places are kept, half of the dreams
 start shortly before one, and other examples are taken from them.
 
+So most dreams stay short, and none would learn to clean up what a long dream leaves behind. Some
+therefore go on when they are lost: they learn the rest of the picture, and not what is astray.
+
 Shapes: S streams, T context frames, C H W a frame, A action width.
 """
 
@@ -26,12 +29,15 @@ RETRIED = 0.5  # share of dreams that start before a place where one was lost
 RUN_UP = 4  # such a dream starts fewer steps than this before the place
 LOST_PATCH_PX = 3
 LOST_LIGHT = 1.4  # of [-1, 1], summed over a patch: of one colour, seven tenths of a pixel
+REACH_PX = 5  # how far what is astray may move in a step
+HOPELESS = 0.5  # share of a picture within that reach at which even an enduring dream is over
 
 
 class Streams:
     """S dreams along recorded episodes.
 
     segments:   gives windows of T + 1 frames.
+    count:      S. enduring: how many of them, the first, go on when they are lost.
     most_steps: a dream is started over when it is this old.
     seed:       decides, with an update's number, where dreams start.
     places:     int64 (S, 2), episode and first frame of the window that comes next.
@@ -41,8 +47,11 @@ class Streams:
                 last; -1 for none yet.
     """
 
-    def __init__(self, segments: Segments, count: int, most_steps: int, seed: int) -> None:
+    def __init__(
+        self, segments: Segments, count: int, enduring: int, most_steps: int, seed: int
+    ) -> None:
         self.segments = segments
+        self.enduring = torch.arange(count) < enduring
         self.most_steps = most_steps
         self.seed = seed
         self.places = torch.zeros(count, 2, dtype=torch.int64)
@@ -82,20 +91,30 @@ class Streams:
             batch.rows(slice(count, None)),
         )
 
+    def learnable(self, recorded: Tensor) -> Tensor:
+        """Where the next frames can be learnt, (S, 1, H, W) bool: out of reach of what is astray.
+
+        recorded: (S, T + 1, C, H, W) uint8, the windows that `batch` gave.
+        """
+        return ~_reach(self._astray(recorded))
+
     def advance(self, dreamed: Tensor, recorded: Tensor) -> None:
         """Take the dreamed frames (S, C, H, W) uint8 into the contexts and move on a step.
 
         recorded: (S, T + 1, C, H, W) uint8, the windows that `batch` gave. Dreams that are lost,
         old enough or at their episode's end are to be started anew.
         """
-        lost = _is_lost(dreamed, recorded[:, -1])
+        before = self._astray(recorded).flatten(1).any(dim=1)
+        now = _astray(dreamed, recorded[:, -1])
+        lost = now.flatten(1).any(dim=1)
+        hopeless = _reach(now).float().mean(dim=(1, 2, 3)) > HOPELESS
         self.context = torch.cat((self.context[:, 1:], dreamed[:, None]), dim=1)
-        self.lost = torch.cat((self.lost, self.places[lost]))[-KEPT_PLACES:]
+        self.lost = torch.cat((self.lost, self.places[lost & ~before]))[-KEPT_PLACES:]
         self.places[:, 1] += 1
         self.ages += 1
+        over = torch.where(self.enduring, hopeless, lost) | (self.ages >= self.most_steps)
         for i, (episode, first) in enumerate(self.places.tolist()):
-            over = not self._is_place(episode, first)
-            if over or bool(lost[i]) or self.ages[i] >= self.most_steps:
+            if over[i] or not self._is_place(episode, first):
                 self.ages[i] = -1
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -128,6 +147,11 @@ class Streams:
             return episode, max(0, first - int(rng.integers(RUN_UP)))
         return self.segments.place(int(rng.integers(len(self.segments))))
 
+    def _astray(self, recorded: Tensor) -> Tensor:
+        """Where the dreams' own contexts show other things than were recorded: (S, H, W) bool."""
+        own, true = self.context.flatten(0, 1), recorded[:, :-1].flatten(0, 1)
+        return _astray(own, true).unflatten(0, self.context.shape[:2]).any(dim=1)
+
     def _lost(self) -> list[list[int]]:
         return [place for place in self.lost.tolist() if place[0] >= 0]
 
@@ -140,13 +164,19 @@ class Streams:
         )
 
 
-def _is_lost(dreamed: Tensor, recorded: Tensor) -> Tensor:
-    """Whether frames (S, C, H, W) uint8 show another scene than those recorded: (S,) bool.
+def _astray(dreamed: Tensor, recorded: Tensor) -> Tensor:
+    """Where frames (N, C, H, W) uint8 show other things than those recorded: (N, H, W) bool.
 
-    That is when somewhere light is missing or too much, as where a ball has vanished. Noise all
-    over a frame, and things half a pixel off, cancel within a patch: from those there is a way
-    back, and the dream is to learn it.
+    That is where light is missing or too much, as where a ball has vanished. Noise all over a
+    frame, and things half a pixel off, cancel within a patch: from those there is a way back, and
+    the dream is to learn it.
     """
     off = (dreamed.float() - recorded.float()) / 127.5
-    light = F.avg_pool2d(off, LOST_PATCH_PX, stride=1) * LOST_PATCH_PX**2
-    return light.abs().amax(dim=(1, 2, 3)) > LOST_LIGHT
+    patch = F.avg_pool2d(off, LOST_PATCH_PX, stride=1, padding=LOST_PATCH_PX // 2)
+    return (patch * LOST_PATCH_PX**2).abs().amax(dim=1) > LOST_LIGHT
+
+
+def _reach(astray: Tensor) -> Tensor:
+    """Where a step may take what is astray (N, H, W), and what it would have met: (N, 1, H, W)."""
+    edge = 2 * REACH_PX + 1
+    return F.max_pool2d(astray[:, None].float(), edge, stride=1, padding=REACH_PX) > 0

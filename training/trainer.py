@@ -21,6 +21,7 @@ from base.errors import UserError
 from base.interrupts import ctrl_c
 from datasets.batches import Batches, collate, prefetch
 from engine.video import write_png
+from models import cartridge
 from models.denoiser import Denoiser
 from models.reward_end import RewardEnd
 from training import checkpoint
@@ -53,8 +54,29 @@ def build(config: TrainConfig, data: Data, device: torch.device) -> Learner:
     denoiser = denoiser.to(device, memory_format=layout)  # type: ignore[call-overload]
     streams = None
     if config.streams:
-        streams = Streams(data.segments, config.streams, config.stream_steps, config.seed + 1)
+        enduring = round(config.share_enduring * config.streams)
+        streams = Streams(
+            data.segments, config.streams, enduring, config.stream_steps, config.seed + 1
+        )
     return Learner(config, denoiser, head.to(device), streams)
+
+
+def begin_with(learner: Learner, path: Path) -> None:
+    """Take a cartridge's weights into a new learner's networks and averages.
+
+    Raises UserError for what is no cartridge, and for networks of other shapes.
+    """
+    networks = cartridge.load(path).networks
+    pairs = {"denoiser": learner.denoiser, "reward_end": learner.head}
+    for name, network in pairs.items():
+        try:
+            network.load_state_dict(networks[name].state_dict())
+        except (KeyError, RuntimeError) as error:
+            raise UserError(
+                f"the {name} of {path} is not of this recipe's shape, for frames of this size and "
+                "these actions; training cannot start from it"
+            ) from error
+    learner.average(keep=0.0)
 
 
 def remove_unfinished(folder: Path) -> None:

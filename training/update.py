@@ -88,11 +88,15 @@ class Learner:
             optimizer.step()
         # Early averages forget quickly, so that the first evaluations show what was learnt.
         keep = min(config.ema, (1 + index) / (10 + index))
-        average(self.denoiser_ema, self.denoiser, keep)
-        average(self.head_ema, self.head, keep)
+        self.average(keep)
         dreamed = losses[:streamed].mean().item() if streamed else 0.0
         age = self.streams.ages.clamp(min=0).float().mean().item() if self.streams else 0.0
         return Losses(losses[streamed:].mean().item(), dreamed, head_loss.item(), norm.item(), age)
+
+    def average(self, keep: float) -> None:
+        """Move the averages towards the networks; `keep` is how much of them stays."""
+        average(self.denoiser_ema, self.denoiser, keep)
+        average(self.head_ema, self.head, keep)
 
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` needs to go on exactly: plain data and tensors."""
@@ -130,9 +134,11 @@ class Learner:
         batch = batch.to(self.device)
         frames = to_float(batch.frames)
         context, target = frames[:, :-1], frames[:, -1]
+        learnt = torch.ones_like(target[:, :1], dtype=torch.bool)
         if streams is not None:
             own = to_float(streams.context.to(self.device))
             context = torch.cat((own, context[count:]))
+            learnt[:count] = streams.learnable(walked.frames).to(self.device)
         noise = [self._randn(target.shape, generator) for _ in config.sigmas]
         shown = context + config.context_noise * self._randn(context.shape, generator)
         sigma = draw_sigmas(config, count, len(frames), generator).to(self.device)
@@ -145,6 +151,7 @@ class Learner:
                 batch.actions[:, :-1],
                 config.changed_weight,
                 shown,
+                learnt=learnt,
             )
             head_frames = frames[:, -self.head.config.frames :]
             head_loss = self.head.loss(
