@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from base.errors import UserError
+from base.folders import data_folder
 from engine.commands import Commands
 from engine.contracts import Report, World
 from engine.course import Course
@@ -19,7 +20,6 @@ from engine.display import Display
 from engine.game import Game
 from engine.observer import Observer
 from engine.pacing import Clock, Timings
-from engine.saves import data_folder
 from engine.screen import Window
 from engine.session import Advance, Session
 from engine.worker import Job, Worker

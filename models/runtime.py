@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from base.errors import UserError, unknown
 from base.files import write_text
+from base.folders import cache_folder
 
 DEVICES = ("cpu", "cuda")
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -219,17 +220,6 @@ def cpu_threads() -> int:
     """How many threads a network gets: the physical cores this process may use, within reason."""
     allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed, MOST_THREADS))
-
-
-def cache_folder() -> Path:
-    """Where this platform keeps what a program can make again."""
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    else:
-        usual = home / "Library" / "Caches" if sys.platform == "darwin" else home / ".cache"
-        base = Path(os.environ.get("XDG_CACHE_HOME") or usual)
-    return base / "dreamcart"
 
 
 def quick_dtype(device: str | None = None, precision: str | None = None) -> torch.dtype:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from base.errors import UserError
 from engine import saves
 from engine.history import Moment
-from engine.saves import data_folder, read_moment, save_path, write_moment
+from engine.saves import read_moment, save_path, write_moment
 from engine.session import Session
 from tests.toy_world import ToyWorld
 
@@ -145,9 +145,3 @@ def test_a_snapshot_that_the_world_rejects_leaves_the_game_where_it_was(tmp_path
 def test_names_become_safe_file_names(tmp_path: Path) -> None:
     assert save_path(tmp_path, "../../etc/passwd").parent == tmp_path
     assert save_path(tmp_path, "???").name == "world.npz"
-
-
-def test_the_data_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setenv("XDG_DATA_HOME", "/somewhere")
-    assert data_folder() == Path("/somewhere/dreamcart")

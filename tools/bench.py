@@ -141,7 +141,8 @@ def play(path: Path, steps: int, caches: Path) -> Played:
 
     caches: the folder that it takes for the user's caches. Raises UserError if it fails.
     """
-    environment = {**os.environ, "XDG_CACHE_HOME": str(caches), "LOCALAPPDATA": str(caches)}
+    folders = ("XDG_CACHE_HOME", "WIN_PD_OVERRIDE_LOCAL_APPDATA")
+    environment = {**os.environ, **dict.fromkeys(folders, str(caches))}
     command = [sys.executable, str(PLAYER), str(path), "--headless", "--steps", str(steps)]
     started = time.perf_counter()
     with (

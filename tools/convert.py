@@ -15,6 +15,7 @@ import tyro
 from base.cartridges import CARD
 from base.errors import UserError, run_main
 from base.files import write_bytes
+from base.folders import cache_folder
 from engine.contracts import Frame, Report
 from engine.video import encode_png
 from engine.worlds.atari import AtariWorld
@@ -22,7 +23,7 @@ from engine.worlds.atari_games import find_game
 from models import cartridge, hub, released
 from models.catalogue import World
 from models.diamond_weights import to_checkpoint
-from models.runtime import cache_folder, quick_dtype
+from models.runtime import quick_dtype
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 OWN_LICENCE = "not stated"

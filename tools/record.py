@@ -15,13 +15,13 @@ import tyro
 from tqdm import tqdm
 
 from base.errors import UserError, run_main
+from base.folders import data_folder
 from base.interrupts import ctrl_c
 from datasets.episode import EpisodeInfo
 from datasets.recording import Recording
 from engine.contracts import ActionVector, Frame, Step
 from engine.loop import play
 from engine.observer import Observer
-from engine.saves import data_folder
 from engine.screen import Window
 from engine.window import NoDisplayError, open_window
 from engine.worlds.atari import AtariWorld

@@ -1,0 +1,24 @@
+"""Where this platform keeps a program's files for one user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+
+NAME = "dreamcart"
+
+
+def data_folder() -> Path:
+    """For what the user made: saved moments, screenshots, recordings."""
+    return platformdirs.user_data_path(NAME, appauthor=False)
+
+
+def cache_folder() -> Path:
+    """For what the program can make again."""
+    return platformdirs.user_cache_path(NAME, appauthor=False, opinion=False)
+
+
+def config_folder() -> Path:
+    """For what the user set."""
+    return platformdirs.user_config_path(NAME, appauthor=False)

@@ -1,0 +1,121 @@
+"""What a player has set, kept in one JSON file a user; the file is never trusted when read."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from base.errors import UserError
+from base.files import write_text
+from base.folders import config_folder
+from base.plain import read
+
+FILE = "settings.json"
+LARGEST_BYTES = 1 << 20  # a file that is longer is not one of ours
+LONGEST_NAME = 200  # of a key, a button or a world
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What differs from how the program comes.
+
+    sensitivity: of the mouse and of a pad's right stick: times the game's own.
+    keys:        layout (see engine.bindings) -> button -> names of the keys bound to it; only
+                 buttons whose keys are not the layout's own.
+    last_played: world -> when it was played last, in seconds since 1970.
+    """
+
+    sensitivity: float = 1.0
+    keys: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    last_played: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sensitivity < 1000:
+            raise ValueError(f"sensitivity must be more than 0, not {self.sensitivity}")
+        names = [*self.keys, *self.last_played]
+        names += [name for bound in self.keys.values() for name in bound]
+        names += [key for bound in self.keys.values() for keys in bound.values() for key in keys]
+        for name in names:  # they are drawn in a window, where not every string can be
+            if not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
+                raise ValueError("a name is empty, too long or not to be written")
+
+
+def to_stderr(line: str) -> None:
+    """Warn on the terminal."""
+    print(f"warning: {line}", file=sys.stderr, flush=True)
+
+
+class SettingsFile:
+    """The settings as they are now, and the file that they are kept in.
+
+    A file that cannot be understood is set aside as settings.json.broken, then .broken.2 and so
+    on; a file that cannot be read or written is left alone. Both are warnings, never errors.
+
+    path: of the file; settings.json in the user's configuration folder if None.
+    warn: told, in a line, of each such trouble.
+    """
+
+    def __init__(self, path: Path | None = None, warn: Callable[[str], None] = to_stderr) -> None:
+        self.path = config_folder() / FILE if path is None else path
+        self._warn = warn
+        self._writes = True
+        self._now = self._read()
+
+    @property
+    def now(self) -> Settings:
+        """The settings."""
+        return self._now
+
+    def change(self, **fields: Any) -> None:
+        """Replace fields of `Settings`, and write them all. ValueError for what they cannot be."""
+        changed = replace(self._now, **fields)
+        if changed == self._now:
+            return
+        self._now = changed
+        if not self._writes:
+            return
+        try:
+            write_text(self.path, json.dumps(asdict(changed), indent=1) + "\n")
+        except UserError as error:
+            self._writes = False  # said once
+            self._warn(f"settings last until you leave: {error}")
+
+    def played(self, world: str) -> None:
+        """Note that a world is played now."""
+        self.change(last_played={**self._now.last_played, world: time.time()})
+
+    def _read(self) -> Settings:
+        try:
+            with open(self.path, "rb") as file:
+                data = file.read(LARGEST_BYTES + 1)
+        except FileNotFoundError:
+            return Settings()
+        except OSError as error:
+            self._writes = False
+            self._warn(f"cannot read {self.path} ({error.strerror}); settings are as they come")
+            return Settings()
+        try:
+            if len(data) > LARGEST_BYTES:
+                raise ValueError("too long")
+            return read(Settings, json.loads(data), FILE)
+        except (UserError, ValueError, RecursionError):
+            self._set_aside()
+            return Settings()
+
+    def _set_aside(self) -> None:
+        for number in count(1):
+            aside = self.path.with_name(self.path.name + ".broken" + f".{number}" * (number > 1))
+            if not aside.exists():
+                break
+        moved = "cannot be understood"
+        with contextlib.suppress(OSError):
+            self.path.rename(aside)
+            moved = f"could not be understood and is now {aside.name}"
+        self._warn(f"{self.path} {moved}; settings are as they come")
