@@ -17,12 +17,15 @@ from engine.actions import Action, ActionSpace, ActionVector, DiscreteActions, d
 from engine.csgo_actions import CsgoActions
 
 __all__ = [
+    "DENOISING_STEPS",
     "Action",
     "ActionSpace",
     "ActionVector",
+    "AdjustableWorld",
     "CsgoActions",
     "DiscreteActions",
     "Frame",
+    "Knob",
     "Notes",
     "PicturedWorld",
     "Report",
@@ -33,6 +36,7 @@ __all__ = [
     "Switched",
     "World",
     "actions_from_json",
+    "knobs_of",
     "switches_of",
     "thumbnails_of",
 ]
@@ -40,6 +44,7 @@ __all__ = [
 Frame = NDArray[np.uint8]  # (H, W, 3) RGB
 Snapshot = Mapping[str, NDArray[Any]]  # plain arrays only, so it can be written without pickle
 Notes = tuple[tuple[str, str], ...]  # (label, value) cells for the display of figures
+DENOISING_STEPS = "denoising steps"  # name of the knob of worlds that have it
 Report = Callable[[str], None]  # told, in a line, how far loading a world has come
 
 
@@ -136,7 +141,7 @@ class Switch:
 
 @dataclass(frozen=True)
 class Switched:
-    """What a world answers to a switch.
+    """What a world answers to a switch, or to a knob.
 
     notice: a line for the player, such as "3 denoising steps"; empty for none.
     frame:  uint8 (H, W, 3), what to show now; it may be of another size than before.
@@ -165,6 +170,40 @@ class SwitchableWorld(World, Protocol):
 def switches_of(world: World) -> tuple[Switch, ...]:
     """What a world lets its player change; nothing, for most."""
     return world.switches if isinstance(world, SwitchableWorld) else ()
+
+
+@dataclass(frozen=True)
+class Knob:
+    """Something that a world lets its player adjust while it is played, in a panel.
+
+    name:    what it is; `turn` is told it.
+    value:   how it stands.
+    choices: all that it can be, in order, `value` among them; empty for numbers without an end.
+    """
+
+    name: str
+    value: str
+    choices: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class AdjustableWorld(World, Protocol):
+    """A world with knobs. They outlast `reset`, and are part of every snapshot."""
+
+    @property
+    def knobs(self) -> tuple[Knob, ...]: ...
+
+    def turn(self, name: str, by: int) -> Switched:
+        """Move a knob so many choices on, or back if negative, between two steps.
+
+        UserError if it cannot be moved so far, or not now; then nothing has changed.
+        """
+        ...
+
+
+def knobs_of(world: World) -> tuple[Knob, ...]:
+    """What a world lets its player adjust, as it stands; nothing, for most."""
+    return world.knobs if isinstance(world, AdjustableWorld) else ()
 
 
 @runtime_checkable
