@@ -15,7 +15,6 @@ from engine.contracts import ActionVector, Frame, Notes, Snapshot, Step, Switch,
 from models.actor_critic import ActorCritic
 from models.agent import Agent
 from models.cartridge import Cartridge, load, read_card
-from models.frame_step import Events
 from models.runtime import quick_dtype
 from models.walks import Walks
 
@@ -124,10 +123,7 @@ class DiffusionWorld:
             **{name: made[name] for name in step.state},
         }
         self._steps += 1
-        events = Events()
-        if "events" in made:
-            rng = np.random.default_rng([self._seed, self._steps, LOTS])
-            events = step.read(made["events"], rng)
+        events = step.read(made, np.random.default_rng([self._seed, self._steps, LOTS]))
         return Step(
             self._picture(),
             reward=events.reward,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from models.reward_end import REWARDS, RewardEnd
 from models.reward_model import RewardModel
 from models.sampler import SamplerConfig
 
-State = dict[str, NDArray[np.generic]]  # what a step takes and gives besides frames, by name
+State = dict[str, NDArray[Any]]  # arrays that a step takes and gives, by name
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Events:
     life_lost: bool = False
 
 
-class FrameStep(nn.Module):
-    """Context, actions and noise → the next frame, and what came with it.
+class PlayStep(nn.Module):
+    """Context, actions and noise → the next frame: what all steps of play have in common.
 
     What `forward` takes is, in this order: frames uint8 (B, T, H, W, C) oldest first; actions
     float (B, T, A), of which row t was taken at frame t; each of `noises`; each of `state`.
@@ -45,8 +45,27 @@ class FrameStep(nn.Module):
     state:   names of what is carried from step to step besides the context.
     """
 
-    outputs: ClassVar[tuple[str, ...]] = ("frame", "events")
+    outputs: ClassVar[tuple[str, ...]]
     state: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def noises(self) -> Mapping[str, tuple[int, ...]]:
+        """Shapes of the unit noise that a step uses, by name, without the batch."""
+        raise NotImplementedError
+
+    def begin(self, frames: NDArray[np.uint8], actions: NDArray[np.float32]) -> State:
+        """The state after a context (T, H, W, 3) and its actions (T, A), as far as they tell it."""
+        return {}
+
+    def read(self, made: State, rng: np.random.Generator) -> Events:
+        """What came with a frame, from what `forward` returned; nothing unless something tells."""
+        return Events()
+
+
+class FrameStep(PlayStep):
+    """One frame from noise by fixed levels, and what came with it told from the last frames."""
+
+    outputs = ("frame", "events")
 
     def __init__(self, denoiser: Denoiser, reward_end: RewardEnd, sigmas: Sequence[float]) -> None:
         super().__init__()
@@ -55,13 +74,7 @@ class FrameStep(nn.Module):
         self.sigmas = tuple(sigmas)
 
     @property
-    def context(self) -> int:
-        """T, how many frames it looks at."""
-        return self.denoiser.config.context
-
-    @property
     def noises(self) -> Mapping[str, tuple[int, ...]]:
-        """Shapes of the unit noise that a step uses, by name, without the batch."""
         return {"noise": (3, self.denoiser.config.height, self.denoiser.config.width)}
 
     def forward(self, frames: Tensor, actions: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
@@ -74,38 +87,35 @@ class FrameStep(nn.Module):
         events = torch.cat((reward, life[:, None], end[:, None]), dim=1)
         return to_frame(frame), events
 
-    def begin(self, frames: NDArray[np.uint8], actions: NDArray[np.float32]) -> State:
-        """The state after a context (T, H, W, 3) and its actions (T, A)."""
-        return {}
+    def read(self, made: State, rng: np.random.Generator) -> Events:
+        """What the logits hold most probable.
 
-    def read(self, events: NDArray[np.float32], rng: np.random.Generator) -> Events:
-        """What the logits say.
-
-        The most probable: drawing lots would end one game in a hundred early for nothing.
+        Drawing lots would end one game in a hundred early for nothing.
         """
+        events = made["events"]
         life_lost, ended = (events[3:] > 0).tolist()
         return Events(REWARDS[int(events[:3].argmax())], ended, life_lost)
 
 
-class RecurrentStep(FrameStep):
-    """The same where a network with a memory tells what came with a frame.
+class RecurrentStep(PlayStep):
+    """One frame by a sampler, and what came with it told by a network with a memory.
 
     state: h and c (B, L), that memory.
     """
 
     outputs = ("frame", "events", "h", "c")
     state = ("h", "c")
-    reward_end: RewardModel  # type: ignore[assignment]
 
     def __init__(self, denoiser: Denoiser, reward_end: RewardModel, sampler: SamplerConfig) -> None:
-        super().__init__(denoiser, reward_end, sampler.sigmas)  # type: ignore[arg-type]
+        super().__init__()
+        self.denoiser, self.reward_end = denoiser, reward_end
         self.sampler = sampler
 
     @property
     def noises(self) -> Mapping[str, tuple[int, ...]]:
         return {"noise": noise_shape(self.denoiser, self.sampler)}
 
-    def forward(  # type: ignore[override]
+    def forward(
         self, frames: Tensor, actions: Tensor, noise: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, ...]:
         """noise (B, D, C, H, W) → frame uint8 (B, H, W, C); events (B, 5): logits of the rewards
@@ -128,13 +138,14 @@ class RecurrentStep(FrameStep):
             for name, part in zip(self.state, memory, strict=True)
         }
 
-    def read(self, events: NDArray[np.float32], rng: np.random.Generator) -> Events:
+    def read(self, made: State, rng: np.random.Generator) -> Events:
         """What the logits say, by lot: as the released players were trained."""
+        events = made["events"]
         reward = REWARDS[draw(events[:3], rng)]
         return Events(reward, ended=draw(events[3:], rng) == 1)
 
 
-class EnlargingStep(FrameStep):
+class EnlargingStep(PlayStep):
     """A step in two sizes: the small frame is dreamed, then enlarged; nothing tells of rewards.
 
     state: large, uint8 (B, H', W', C), the enlarged frame before.
@@ -150,7 +161,7 @@ class EnlargingStep(FrameStep):
         sampler: SamplerConfig,
         upsampling: SamplerConfig,
     ) -> None:
-        nn.Module.__init__(self)
+        super().__init__()
         self.denoiser, self.upsampler = denoiser, upsampler
         self.sampler, self.upsampling = sampler, upsampling
 
@@ -161,7 +172,7 @@ class EnlargingStep(FrameStep):
             "large_noise": noise_shape(self.upsampler, self.upsampling),
         }
 
-    def forward(  # type: ignore[override]
+    def forward(
         self, frames: Tensor, actions: Tensor, noise: Tensor, large_noise: Tensor, large: Tensor
     ) -> tuple[Tensor, ...]:
         """Both noises (B, D, C, H, W) of their sizes → large and frame, uint8."""

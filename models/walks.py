@@ -12,7 +12,7 @@ import torch
 from base.errors import UserError, unknown
 from models.cartridge import Cartridge
 from models.denoiser import Denoiser
-from models.frame_step import EnlargingStep, FrameStep, RecurrentStep
+from models.frame_step import EnlargingStep, FrameStep, PlayStep, RecurrentStep
 from models.manifest import Preset
 from models.reward_end import RewardEnd
 from models.reward_model import RewardModel
@@ -26,7 +26,7 @@ class Walk:
     """A step of play that takes `count` denoising steps, and what runs it."""
 
     count: int
-    step: FrameStep
+    step: PlayStep
     runner: Runner
 
 
@@ -82,7 +82,7 @@ class Walks:
             self._walks[count] = Walk(count, step, prepare(step, choice, self.example(step)))
         return self._walks[count]
 
-    def _step(self, count: int) -> FrameStep:
+    def _step(self, count: int) -> PlayStep:
         networks, manifest = self._cartridge.networks, self._cartridge.manifest
         denoiser = cast(Denoiser, networks["denoiser"])
         if self._preset is None:
@@ -96,7 +96,7 @@ class Walks:
         upsampler = cast(Denoiser, networks["upsampler"])
         return EnlargingStep(denoiser, upsampler, sampler, self._preset.upsampling)
 
-    def example(self, step: FrameStep) -> Inputs:
+    def example(self, step: PlayStep) -> Inputs:
         """Inputs like those of play, for measuring: a start, or noise where there is none."""
         rng, config = np.random.default_rng(0), self._cartridge.manifest.denoiser
         starts = self._cartridge.starts

@@ -19,7 +19,7 @@ from models.actor_critic import ActorCritic
 from models.agent import Agent
 from models.cartridge import Cartridge, load, lower
 from models.dream import LOTS, DiffusionWorld, noise_of
-from models.frame_step import FrameStep, enlarged_context
+from models.frame_step import PlayStep, enlarged_context
 from models.openvino_core import core
 from models.reward_end import REWARDS
 from models.runtime import Choice, Inputs, Runner, prepare
@@ -79,7 +79,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """One thread, since two that wait for each other are slow where other programs are at work;
     and plain arithmetic without measuring, unless a test asks for another."""
 
-    def choose(step: FrameStep, example: Inputs, *_: object, **__: object) -> Runner:
+    def choose(step: PlayStep, example: Inputs, *_: object, **__: object) -> Runner:
         return prepare(step, PLAIN, example)
 
     monkeypatch.setattr(runtime, "cpu_threads", lambda: 1)
@@ -169,7 +169,7 @@ def test_rewards_and_ends_are_drawn_as_often_as_the_network_says(pong_dream: Car
     step = Walks(pong_dream).walk(3).step
     shares = np.array([0.2, 0.5, 0.3, 0.9, 0.1])
     rng = np.random.default_rng(0)
-    events = [step.read(np.log(shares).astype(np.float32), rng) for _ in range(4000)]
+    events = [step.read({"events": np.log(shares).astype(np.float32)}, rng) for _ in range(4000)]
     for reward, share in zip(REWARDS, shares, strict=False):
         assert np.mean([event.reward == reward for event in events]) == pytest.approx(
             share, abs=0.04
