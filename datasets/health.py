@@ -38,9 +38,9 @@ class Health:
 
     lengths:    steps of each episode.
     players:    episodes by who played. mixture: steps by way of playing.
-    actions:    steps by name of the action, in the order of the action space.
+    actions:    steps by what the player did in them, in the order of the action space.
     rewards:    steps by reward, the zeros left out.
-    idle:       steps of the action that means that nothing is held.
+    idle:       steps in which the player did nothing.
     duplicates: files whose frames and actions equal another's: the copy and the first one.
     skipped:    files that were left out, with the reason.
     """
@@ -75,7 +75,7 @@ def examine(store: Store, watch: Callable[[int], object] = lambda steps: None) -
     health = Health(
         info.game,
         info.rate_fps,
-        actions=dict.fromkeys(info.actions.names, 0),
+        actions=info.actions.pressed(np.zeros((0, info.actions.size), np.float32)),
         skipped=dict(store.skipped),
     )
     seen: dict[bytes, Path] = {}
@@ -138,15 +138,14 @@ def sample_frames(store: Store, rows: int, columns: int) -> list[NDArray[np.uint
 def _count(health: Health, store: Store, episode: int) -> None:
     """Add an episode's steps to the counts."""
     steps, info = store.steps(episode), store.episode_info(episode)
-    chosen = np.bincount(steps.actions.argmax(axis=1), minlength=info.actions.size)
-    for name, count in zip(info.actions.names, chosen.tolist(), strict=True):
+    for name, count in info.actions.pressed(steps.actions).items():
         health.actions[name] += count
     values, counts = np.unique(steps.rewards[steps.rewards != 0], return_counts=True)
     health.rewards.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
     health.lengths.append(len(steps))
     health.players[info.player] += 1
     health.mixture.update(info.mixture)
-    health.idle += int(chosen[0])
+    health.idle += int((steps.actions == info.actions.idle()).all(axis=1).sum())
     health.ended += int(steps.ended.sum())
     health.lives_lost += int(steps.life_lost.sum())
 

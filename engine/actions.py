@@ -74,6 +74,10 @@ class ActionSpace(Protocol):
         """A short name of what a vector stands for."""
         ...
 
+    def pressed(self, vectors: NDArray[np.float32]) -> dict[str, int]:
+        """In how many of some vectors (N, A) each thing is done that a player can choose to do."""
+        ...
+
     def to_json(self) -> dict[str, Any]:
         """Plain data for cartridge.json and recordings; `contracts.actions_from_json` reads it."""
         ...
@@ -151,6 +155,11 @@ class DiscreteActions:
     def describe(self, vector: ActionVector) -> str:
         """The name of the choice a vector stands for."""
         return self.names[int(np.argmax(vector))]
+
+    def pressed(self, vectors: NDArray[np.float32]) -> dict[str, int]:
+        """How many of some vectors (N, A) stand for each choice."""
+        counts = np.bincount(vectors.argmax(axis=1), minlength=self.size)
+        return dict(zip(self.names, counts.tolist(), strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for cartridge.json and recordings; `discrete_from_json` reads it."""

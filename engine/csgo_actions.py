@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from base.errors import UserError, unknown
 from engine.actions import Action, ActionVector
@@ -69,6 +70,7 @@ _BUTTON_OF_WORD = {word: button for word, button, _ in BUTTONS}
 _X_AT = len(BUTTONS)
 _Y_AT = _X_AT + len(MOUSE_X)
 _SIZE = _Y_AT + len(MOUSE_Y)
+_STILL = (_X_AT + MOUSE_X.index(0), _Y_AT + MOUSE_Y.index(0))
 
 RANDOM_HELD = 0.15  # chance of each button in a random action
 RANDOM_TURN_COUNTS = (40.0, 8.0)  # standard deviation of its mouse motion
@@ -152,6 +154,13 @@ class CsgoActions:
         if right or down:
             words.append(f"mouse({right},{down})")
         return "+".join(words) or IDLE
+
+    def pressed(self, vectors: NDArray[np.float32]) -> dict[str, int]:
+        """In how many of some vectors (N, 51) each button is held, and the mouse moved."""
+        held = vectors > 0.5
+        counts = {word: int(held[:, i].sum()) for i, (word, _, _) in enumerate(BUTTONS)}
+        moved = np.delete(held, _STILL, axis=1)[:, _X_AT:].any(axis=1)
+        return {**counts, "mouse": int(moved.sum())}
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: there is one such space only."""

@@ -14,7 +14,7 @@ from base.errors import UserError
 from datasets.health import examine, sample_frames, warnings
 from datasets.recording import Recording
 from datasets.store import Store
-from engine.contracts import Step
+from engine.contracts import CsgoActions, Step
 from tests.recordings import record_toys, toy_episode, toy_info
 from tests.toy_world import ACTIONS
 from tools.inspect import InspectConfig, inspect
@@ -47,6 +47,23 @@ def test_counts_are_those_of_what_was_recorded(tmp_path: Path) -> None:
     assert health.mixture == {"random": 65, "hand": 5}
     assert health.players == {"random": 3}
     assert not health.frozen and not health.duplicates and not health.skipped
+
+
+def test_buttons_that_are_held_together_count_each(tmp_path: Path) -> None:
+    """Only the first of them counted once, and steps without one as running forwards."""
+    frame = np.zeros((8, 8, 3), np.uint8)
+    space, held = CsgoActions(), ["w", "w+space+mouse(30,0)", "idle", "click", "idle", "mouse(0,4)"]
+    with Recording(tmp_path, "toy") as recording:
+        recording.begin(replace(toy_info(), actions=space), frame)
+        for i, name in enumerate(held):
+            recording.add(space.named(name), Step(frame), {"hand": i + 1})
+    health = examine(Store(tmp_path))
+    done = {"w": 2, "space": 1, "click": 1, "mouse": 2}
+    assert health.actions == dict.fromkeys(space.pressed(np.zeros((0, 51), np.float32)), 0) | done
+    assert health.idle == 2
+    said = list(warnings(health))
+    assert any("the action rightclick is hardly used (0 steps)" in sentence for sentence in said)
+    assert not any("action x" in sentence for sentence in said)
 
 
 def test_a_frozen_stretch_is_told_with_its_place(tmp_path: Path) -> None:
