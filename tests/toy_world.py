@@ -93,7 +93,7 @@ class ToyWorld:
 
     def restore(self, snapshot: Snapshot) -> Frame:
         low, high, inc_low, inc_high, *left_over = (int(word) for word in snapshot["rng"])
-        state = self._rng.bit_generator.state
+        state = dict(self._rng.bit_generator.state)
         state["state"] = {"state": low | high << 64, "inc": inc_low | inc_high << 64}
         state["has_uint32"], state["uinteger"] = left_over
         self._rng.bit_generator.state = state
