@@ -12,8 +12,18 @@ from engine.course import Course
 from engine.display import Display
 from engine.game import Game
 from engine.saves import file_stem
-from engine.screen import CloseAsked, Event, FocusLost, KeyDown, KeyUp, Uncovered, Window
+from engine.screen import (
+    CloseAsked,
+    Event,
+    FocusLost,
+    KeyDown,
+    KeyUp,
+    Thumbnail,
+    Uncovered,
+    Window,
+)
 from engine.session import Session
+from engine.slots import COUNT as SLOTS
 from engine.video import write_png
 from engine.worker import Job
 
@@ -32,6 +42,7 @@ class Commands:
         self._course, self._folder = course, folder
         # Asked for by the player, each once, done before the next step.
         self._asked: dict[Command, Callable[[], Job]] = {}
+        self._slot = 1  # that moments are saved to and loaded from
         self._turned: list[str] = []  # keys of the world's switches, pressed and not yet answered
 
     def next_job(self) -> Job | None:
@@ -110,12 +121,17 @@ class Commands:
                 previous = partial(session.restart, -1)
                 self._asked[command] = lambda: Job(previous, course.restarted)
             case Command.SAVE:
-                save = partial(session.save, game.moment)
+                save = partial(session.save, self._slot, game.moment)
                 self._asked[command] = lambda: Job(save, self._display.say)
             case Command.LOAD:
                 self._asked[command] = lambda: Job(
-                    partial(session.load, game.moment), course.jumped, forgiving=True
+                    partial(session.load, self._slot, game.moment), course.jumped, forgiving=True
                 )
+            case Command.SLOT_BEFORE | Command.SLOT_AFTER:
+                by = 1 if command is Command.SLOT_AFTER else -1
+                self._slot = (self._slot - 1 + by) % SLOTS + 1
+                show = partial(session.show_slots, self._slot, game.moment)
+                self._asked[Command.SLOT_AFTER] = lambda: Job(show, self._slots_shown)
             case Command.SCREENSHOT:
                 write = partial(write_png, self._screenshot_path(), self._window.capture())
                 self._asked[command] = lambda: Job(write, self._pictured, forgiving=True)
@@ -125,6 +141,11 @@ class Commands:
         game.interrupt()
         self._display.expect_effects([])
         game.motion.single_step = False
+
+    def _slots_shown(self, result: tuple[str, tuple[Thumbnail, ...]]) -> None:
+        line, row = result
+        self._display.say(line)
+        self._display.show_row(row)
 
     def _screenshot_path(self) -> Path:
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]

@@ -18,6 +18,8 @@ class Command(Enum):
     SINGLE_STEP = auto()
     REWIND = auto()
     SAVE = auto()
+    SLOT_BEFORE = auto()
+    SLOT_AFTER = auto()
     LOAD = auto()
     SCREENSHOT = auto()
     HUD = auto()
@@ -33,8 +35,10 @@ COMMANDS: tuple[tuple[str, Command, str, str], ...] = (
     ("p", Command.PAUSE, "P", "pause, play on"),
     (".", Command.SINGLE_STEP, ".", "one step, then pause"),
     ("backspace", Command.REWIND, "Backspace", "hold to rewind"),
-    ("f5", Command.SAVE, "F5", "save this moment"),
-    ("f9", Command.LOAD, "F9", "go back to the saved moment"),
+    ("f5", Command.SAVE, "F5", "save this moment in the chosen slot"),
+    ("f6", Command.SLOT_BEFORE, "F6", "choose the save slot before"),
+    ("f7", Command.SLOT_AFTER, "F7", "choose the next save slot"),
+    ("f9", Command.LOAD, "F9", "play on from the chosen slot"),
     ("f12", Command.SCREENSHOT, "F12", "screenshot"),
     ("h", Command.HUD, "H", "figures on, off"),
     ("f11", Command.FULLSCREEN, "F11", "full screen"),

@@ -1,42 +1,34 @@
-"""Saved moments on disk: one npz file a world, plain arrays only, never trusted when read."""
+"""Saved moments on disk: an npz file each, plain arrays only, never trusted when read."""
 
 from __future__ import annotations
 
 import io
-import os
 import re
-import sys
 import zipfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from base.errors import UserError
 from base.files import write_bytes
+from engine.contracts import Frame
 from engine.history import Moment
 
 VERSION = 1
 LARGEST_BYTES = 256 << 20  # a file that claims to unpack to more is not a moment
+NOT_A_MOMENT = "is damaged or not a saved moment"
 _SNAPSHOT = "snapshot."
 
 
-def data_folder() -> Path:
-    """Where this platform keeps a program's files for one user."""
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
-    return base / "dreamcart"
+def save_path(folder: Path, world: str, slot: int = 1) -> Path:
+    """The file in `folder` that holds a world's moment in a slot, counted from 1.
 
-
-def save_path(folder: Path, world: str) -> Path:
-    """The file in `folder` that holds a world's saved moment."""
-    return folder / f"{file_stem(world)}.npz"
+    The first has the plain name that it had when it was the only one.
+    """
+    return folder / f"{file_stem(world)}{f'.{slot}' if slot > 1 else ''}.npz"
 
 
 def file_stem(world: str) -> str:
@@ -46,6 +38,11 @@ def file_stem(world: str) -> str:
 
 def write_moment(path: Path, world: str, moment: Moment) -> None:
     """Replace `path` by `moment` of the world called `world`. UserError if the disk refuses."""
+    write_bytes(path, moment_bytes(world, moment))
+
+
+def moment_bytes(world: str, moment: Moment) -> bytes:
+    """What the file of a moment holds."""
     arrays: dict[str, NDArray[Any]] = {
         "version": np.array(VERSION),
         "world": np.array(world),
@@ -58,20 +55,25 @@ def write_moment(path: Path, world: str, moment: Moment) -> None:
     arrays |= {_SNAPSHOT + name: array for name, array in moment.snapshot.items()}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def read_moment(path: Path, world: str, like: Moment) -> Moment:
     """The moment saved in `path`.
 
     like: any moment of the same world; what was saved must have its kinds of arrays.
-    Raises UserError for a file that is absent, damaged, of another world or another layout.
+    Raises UserError for a file that is damaged, of another world or another layout.
     """
-    if not path.is_file():
-        raise UserError("nothing saved yet; F5 saves a moment")
-    arrays = _read_arrays(path)
     try:
-        version, saved_world = int(arrays["version"]), str(arrays["world"])
+        return moment_from_file(path, world, like)
+    except UserError as error:
+        raise UserError(f"{path.name} {error}; F5 saves over it") from error
+
+
+def moment_from_file(file: Path | IO[bytes], world: str, like: Moment) -> Moment:
+    """`read_moment` from anywhere; the UserError says what the file is, such as "is damaged"."""
+    arrays = _read_arrays(file)
+    try:
         moment = Moment(
             frame=arrays["frame"],
             snapshot={
@@ -85,33 +87,57 @@ def read_moment(path: Path, world: str, like: Moment) -> Moment:
             over=bool(arrays["over"]),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise _not_a_moment(path) from error
-    if version != VERSION:
-        raise UserError(f"{path.name} was saved by another version of the player")
-    if saved_world != world:
-        raise UserError(f"{path.name} is a moment of another world")
+        raise UserError(NOT_A_MOMENT) from error
+    _check_header(arrays, world)
     if _layout(moment) != _layout(like):
-        raise UserError(f"{path.name} does not fit this world; F5 saves over it")
+        raise UserError("does not fit this world")
     return moment
 
 
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def read_picture(path: Path, world: str) -> Frame:
+    """The frame of the moment saved in `path`, uint8 (H, W, 3), without reading the rest.
+
+    Raises UserError like `read_moment`, but does not notice all that it does.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
+        arrays = _read_arrays(path, ("version", "world", "frame"))
+        _check_header(arrays, world)
+        frame = arrays.get("frame", np.empty(0))
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
+            raise UserError(NOT_A_MOMENT)
+        return frame
+    except UserError as error:
+        raise UserError(f"{path.name} {error}; F5 saves over it") from error
+
+
+def _check_header(arrays: Mapping[str, NDArray[Any]], world: str) -> None:
+    try:
+        version, saved_world = int(arrays["version"]), str(arrays["world"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise UserError(NOT_A_MOMENT) from error
+    if version != VERSION:
+        raise UserError("was saved by another version of the player")
+    if saved_world != world:
+        raise UserError("is a moment of another world")
+
+
+def _read_arrays(
+    file: Path | IO[bytes], wanted: Collection[str] | None = None
+) -> dict[str, NDArray[Any]]:
+    """The arrays of these names, or all; UserError for what is no npz file of plain arrays."""
+    try:
+        with zipfile.ZipFile(file) as archive:
             if sum(member.file_size for member in archive.infolist()) > LARGEST_BYTES:
-                raise _not_a_moment(path)
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: np.asarray(archive[name]) for name in archive.files}
+                raise UserError(NOT_A_MOMENT)
+        with np.load(file, allow_pickle=False) as archive:
+            names = archive.files if wanted is None else set(wanted).intersection(archive.files)
+            return {name: np.asarray(archive[name]) for name in names}
     except UserError:
         raise
     except Exception as error:
         # zipfile, zlib and numpy raise a dozen unrelated kinds for damaged bytes; whatever the
         # kind, the file is not one of ours.
-        raise _not_a_moment(path) from error
-
-
-def _not_a_moment(path: Path) -> UserError:
-    return UserError(f"{path.name} is damaged or not a saved moment; F5 saves over it")
+        raise UserError(NOT_A_MOMENT) from error
 
 
 def _layout(moment: Moment) -> tuple[object, ...]:

@@ -10,7 +10,8 @@ from base.errors import UserError
 from engine.contracts import ActionVector, Report, Step, SwitchableWorld, World
 from engine.history import Moment
 from engine.pacing import Clock
-from engine.saves import read_moment, save_path, write_moment
+from engine.screen import Thumbnail
+from engine.slots import Slots
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Session:
     """Opens a world and carries it from moment to moment.
 
     open_world: loads the world and reports how far that has come; called once, by `open`.
-    folder:     where the saved moment of each world lies.
+    folder:     where the saved moments of each world lie.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Session:
         self._open_world = open_world
         self._folder = folder
         self._clock = clock
-        self._saved: Moment | None = None
+        self._slots: Slots | None = None
         self._opened: World | None = None
         self.seed, self.start = seed, start
 
@@ -56,9 +57,16 @@ class Session:
         assert self._opened is not None, "the world is not open yet"
         return self._opened
 
+    @property
+    def slots(self) -> Slots:
+        """Where the world's moments are kept."""
+        assert self._slots is not None, "the world is not open yet"
+        return self._slots
+
     def open(self, report: Report) -> Moment:
         """Load the world and begin its first game."""
         self._opened = self._open_world(report)
+        self._slots = Slots(self._folder, self._opened.name)
         return self._begin()
 
     def restart(self, by: int = 1) -> Moment:
@@ -108,22 +116,17 @@ class Session:
         self.world.restore(moment.snapshot)
         return moment
 
-    def save(self, moment: Moment) -> str:
-        """Keep `moment`, in memory and on disk; a line that says so."""
-        self._saved = moment
-        path = save_path(self._folder, self.world.name)
-        try:
-            write_moment(path, self.world.name, moment)
-        except UserError as error:
-            return f"saved until you leave; {error}"
-        return "saved - F9 comes back here"
+    def save(self, slot: int, moment: Moment) -> str:
+        """Keep `moment` in a slot, in memory and on disk; a line that says so."""
+        return self.slots.save(slot, moment)
 
-    def load(self, current: Moment) -> Moment:
-        """Put the world at the saved moment. UserError leaves it at `current`."""
-        moment = self._saved
-        if moment is None:
-            path = save_path(self._folder, self.world.name)
-            moment = read_moment(path, self.world.name, like=current)
+    def show_slots(self, chosen: int, current: Moment) -> tuple[str, tuple[Thumbnail, ...]]:
+        """A line about the chosen slot, and pictures of all of them."""
+        return self.slots.row(chosen, current)
+
+    def load(self, slot: int, current: Moment) -> Moment:
+        """Put the world at the moment in a slot. UserError leaves it at `current`."""
+        moment = self.slots.moment(slot, current)
         try:
             shown = self.world.restore(moment.snapshot)
             if shown.shape != moment.frame.shape:
@@ -131,7 +134,9 @@ class Session:
         except Exception as error:
             # A snapshot from disk is foreign data: a world may fail on its values in any way.
             self.world.restore(current.snapshot)
-            raise UserError("the saved moment does not fit this world; F5 saves over it") from error
+            raise UserError(
+                f"what slot {slot} holds does not fit this world; F5 saves over it"
+            ) from error
         return moment
 
     def close(self) -> None:

@@ -181,10 +181,8 @@ def test_return_and_steps_come_back_with_a_moment(tmp_path: Path) -> None:
 
 
 def test_loading_without_a_save_and_from_a_foreign_file_is_one_line(tmp_path: Path) -> None:
-    assert (
-        "nothing saved yet; F5 saves a moment"
-        in play_script(tap("f9", 2.5), tmp_path, ticks=9).lines
-    )
+    empty = play_script(tap("f9", 2.5), tmp_path, ticks=9)
+    assert "slot 1 is empty; F5 saves here" in empty.lines
     (tmp_path / "toy.npz").write_bytes(b"GIF89a, not ours")
     game = play_script(tap("f9", 2.5), tmp_path, ticks=9)
     assert "toy.npz is damaged or not a saved moment; F5 saves over it" in game.lines
@@ -195,7 +193,7 @@ def test_a_disk_that_refuses_still_keeps_the_moment_until_you_leave(tmp_path: Pa
     blocked = tmp_path / "blocked"
     blocked.write_text("a file where the folder should be")
     game = play_script([*tap("f5", 4.5), *tap("f9", 9.5)], blocked, ticks=12)
-    assert any(line.startswith("saved until you leave; cannot write") for line in game.lines)
+    assert any(line.startswith("saved in slot 1 until you leave; cannot write") for line in game.lines)
     assert ("jumped", None) in game.diary.lines
 
 

@@ -135,7 +135,7 @@ def test_a_snapshot_that_the_world_rejects_leaves_the_game_where_it_was(tmp_path
     ):
         write_moment(save_path(tmp_path, "toy"), "toy", bad)
         with pytest.raises(UserError, match="does not fit"):
-            session.load(current)
+            session.load(1, current)
     expected = ToyWorld()
     expected.reset(0)
     action = expected.actions.named("RIGHT")

@@ -1,0 +1,111 @@
+"""Ten slots for a world's moments, each a file of its own, and the row of pictures to choose by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from base.errors import UserError
+from engine.contracts import Frame
+from engine.history import Moment
+from engine.saves import read_moment, read_picture, save_path, write_moment
+from engine.screen import Thumbnail
+
+COUNT = 10
+SIDE_PX = 128  # of a slot's picture, at most
+EMPTY_LEVEL, CROSS_LEVEL = 40, 150
+
+
+class Slots:
+    """The moments kept of one world, in slots 1 to `COUNT`.
+
+    What was saved stays in memory too, so a disk that refuses spoils nothing until the end.
+    Playing on from a slot leaves it as it is.
+    """
+
+    def __init__(self, folder: Path, world: str) -> None:
+        self._folder, self._world = folder, world
+        self._kept: dict[int, Moment] = {}
+        # Pictures read, with the size and time of the file that each was read from.
+        self._read: dict[int, tuple[tuple[int, int], Frame | UserError]] = {}
+
+    def save(self, slot: int, moment: Moment) -> str:
+        """Keep `moment`, in memory and on disk; a line that says so."""
+        self._kept[slot] = moment
+        try:
+            write_moment(self._path(slot), self._world, moment)
+        except UserError as error:
+            return f"saved in slot {slot} until you leave; {error}"
+        return f"saved in slot {slot} - F9 comes back here"
+
+    def moment(self, slot: int, like: Moment) -> Moment:
+        """What a slot holds; `like` is any moment of the world. UserError if that is nothing."""
+        if slot in self._kept:
+            return self._kept[slot]
+        if not self._path(slot).is_file():
+            raise UserError(_empty(slot))
+        return read_moment(self._path(slot), self._world, like)
+
+    def row(self, chosen: int, like: Moment) -> tuple[str, tuple[Thumbnail, ...]]:
+        """A line about the chosen slot, and the pictures of all, in the shape of `like`'s."""
+        height, width = like.frame.shape[:2]
+        scale = SIDE_PX / max(height, width)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        line, row = "", []
+        for slot in range(1, COUNT + 1):
+            picture, label = self._picture(slot), f"{slot}"
+            about = f"slot {slot}: F9 plays on from here, F5 saves over it"
+            if picture is None:
+                label, about = f"{slot} empty", _empty(slot)
+            elif isinstance(picture, UserError):
+                label, about = f"{slot} damaged", f"slot {slot}: {picture}"
+            if slot == chosen:
+                line = about
+            row.append(Thumbnail(_fitted(picture, size), label, marked=slot == chosen))
+        return line, tuple(row)
+
+    def _picture(self, slot: int) -> Frame | UserError | None:
+        """What a slot shows, why it cannot be shown, or None if it is empty."""
+        if slot in self._kept:
+            return self._kept[slot].frame
+        path = self._path(slot)
+        try:
+            about = path.stat()
+        except OSError:
+            return None
+        stamp = about.st_size, about.st_mtime_ns
+        if slot not in self._read or self._read[slot][0] != stamp:
+            try:
+                self._read[slot] = stamp, read_picture(path, self._world)
+            except UserError as error:
+                self._read[slot] = stamp, error
+        return self._read[slot][1]
+
+    def _path(self, slot: int) -> Path:
+        return save_path(self._folder, self._world, slot)
+
+
+def _empty(slot: int) -> str:
+    return f"slot {slot} is empty; F5 saves here"
+
+
+def _fitted(picture: Frame | UserError | None, size: tuple[int, int]) -> Frame:
+    """A picture in the middle of (width, height) pixels; a cross for what cannot be shown."""
+    width, height = size
+    ground = np.full((height, width, 3), EMPTY_LEVEL, np.uint8)
+    if isinstance(picture, UserError):
+        grey = (CROSS_LEVEL,) * 3
+        cv2.line(ground, (0, 0), (width - 1, height - 1), grey, 2)
+        cv2.line(ground, (0, height - 1), (width - 1, 0), grey, 2)
+    elif picture is not None:
+        scale = min(width / picture.shape[1], height / picture.shape[0])
+        across = min(width, max(1, round(picture.shape[1] * scale)))
+        down = min(height, max(1, round(picture.shape[0] * scale)))
+        left, top = (width - across) // 2, (height - down) // 2
+        smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
+        ground[top : top + down, left : left + across] = cv2.resize(
+            picture, (across, down), interpolation=smooth
+        )
+    return ground
