@@ -33,6 +33,7 @@ class NullWindow:
     On a VirtualClock waiting takes no real time. After the last event it closes itself.
 
     pictures: what was presented, oldest first.  polls: how often the loop asked for events.
+    size:     as if it were drawn: pages are laid out for it.
     pointer:  every time the pointer was held (True) or let go (False), oldest first.
     """
 
@@ -42,6 +43,8 @@ class NullWindow:
         self._woken = threading.Event()
         self.pictures: list[Picture] = []
         self.polls = 0
+        self.size = (640, 480)
+        self.refresh_fps = 60.0
         self.pointer: list[bool] = []
         self.fullscreen = False
         self.closed = False

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine.contracts import Frame
+from engine.page import Page
 
 MOUSE_BUTTONS = ("left button", "right button")
 
@@ -42,6 +43,23 @@ class MouseMoved:
 
 
 @dataclass(frozen=True)
+class Pointed:
+    """The mouse is over an item of the page, by its number, or pressed its left button there."""
+
+    item: int
+    pressed: bool = False
+    at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Scrolled:
+    """The mouse's wheel was turned over a page, by so many notches; down is positive."""
+
+    notches: int
+    at: float = 0.0
+
+
+@dataclass(frozen=True)
 class FocusLost:
     """The window no longer gets keys: whatever was held counts as let go."""
 
@@ -62,7 +80,7 @@ class CloseAsked:
     at: float = 0.0
 
 
-Event = KeyDown | KeyUp | MouseMoved | FocusLost | Uncovered | CloseAsked
+Event = KeyDown | KeyUp | MouseMoved | Pointed | Scrolled | FocusLost | Uncovered | CloseAsked
 
 
 @dataclass(frozen=True)
@@ -86,6 +104,7 @@ class Picture:
     line:  one line of what is going on: loading, paused, game over, saved.
     row:   small pictures of one size, drawn over the top of the playfield; empty for none.
     help:  (keys, what they do) pairs, drawn over the playfield; empty for none.
+    page:  things to choose from, in the place of frame, hud and row; None while a game is shown.
     """
 
     frame: Frame | None = None
@@ -93,10 +112,21 @@ class Picture:
     line: str = ""
     row: tuple[Thumbnail, ...] = ()
     help: tuple[tuple[str, str], ...] = ()
+    page: Page | None = None
 
 
 class Window(Protocol):
     """Where a game is seen and steered. Only `wake` may be called from another thread."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels, which say where the items of a page lie."""
+        ...
+
+    @property
+    def refresh_fps(self) -> float:
+        """How many pictures the display can show in a second."""
+        ...
 
     def poll(self, timeout_s: float) -> list[Event]:
         """Every event since the last call; if there is none, wait for one up to `timeout_s`.

@@ -1,4 +1,4 @@
-"""The window on a desktop; the only file that imports pygame."""
+"""The window on a desktop."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import pygame
 
 from engine.contracts import Frame
 from engine.pacing import Clock
+from engine.page_layout import Layout, lay_out, text_px
 from engine.screen import (
     MOUSE_BUTTONS,
     CloseAsked,
@@ -28,9 +29,12 @@ from engine.screen import (
     KeyUp,
     MouseMoved,
     Picture,
+    Pointed,
+    Scrolled,
     Thumbnail,
     Uncovered,
 )
+from engine.window_page import draw_page
 
 GROUND = (14, 14, 17)
 LABEL = (132, 132, 144)
@@ -38,9 +42,10 @@ VALUE = (232, 232, 236)
 LINE = (255, 206, 92)
 PANEL = (24, 24, 29, 236)
 SHARE_OF_DESKTOP = (0.9, 0.72)  # of its width and height, at most, for the playfield
+USUAL_REFRESH_FPS = 60
 BAR_ROWS = 4  # rows of text under the playfield, kept free even when empty: nothing jumps
 ROW_SHARE = 1 / 7  # of the playfield's height, at most, for a row of small pictures
-SMALLEST_TEXT_PX, TEXT_SHARE = 13, 1 / 34  # of the window's shorter side
+PAGE_SHAPE = (120, 176)  # (H, W): with the room for text under a frame, three by four
 BUTTON_NAMES = dict(zip((pygame.BUTTON_LEFT, pygame.BUTTON_RIGHT), MOUSE_BUTTONS, strict=True))
 
 
@@ -86,7 +91,18 @@ class DesktopWindow:
         self._wake = pygame.event.custom_type()
         self._fullscreen = self._pointer_held = False
         self._field = pygame.Rect(0, 0, 0, 0)  # where the playfield was drawn
+        self._layout: Layout | None = None  # of the page that is shown, if one is
         self._fonts: dict[int, pygame.font.Font] = {}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        width, height = self._window.size
+        return width, height
+
+    @property
+    def refresh_fps(self) -> float:
+        # Some displays do not tell; then it is what most of them do.
+        return float(pygame.display.get_desktop_refresh_rates()[0] or USUAL_REFRESH_FPS)
 
     def poll(self, timeout_s: float) -> list[Event]:
         raw = pygame.event.get()
@@ -106,6 +122,10 @@ class DesktopWindow:
                 return KeyDown(_key_name(raw.key), now)
             case pygame.KEYUP:
                 return KeyUp(_key_name(raw.key), now)
+            case pygame.MOUSEMOTION | pygame.MOUSEBUTTONDOWN if self._layout is not None:
+                return _on_page(raw, self._layout, now)
+            case pygame.MOUSEWHEEL if self._layout is not None:
+                return Scrolled(-raw.y, now)
             case pygame.MOUSEBUTTONDOWN if raw.button in BUTTON_NAMES:
                 if self._pointer_held or self._field.collidepoint(raw.pos):
                     return KeyDown(BUTTON_NAMES[raw.button], now)
@@ -127,7 +147,9 @@ class DesktopWindow:
             pygame.event.post(pygame.Event(self._wake))
 
     def present(self, picture: Picture) -> None:
-        if picture.frame is not None:
+        if picture.page is not None:
+            self._fit(PAGE_SHAPE)
+        elif picture.frame is not None:
             self._fit(picture.frame.shape[:2])
         surface = self._surface = self._window.get_surface()
         surface.fill(GROUND)
@@ -135,7 +157,11 @@ class DesktopWindow:
         side = min(width, height)
         row, margin = _row_px(side), _margin_px(side)
         bar_top = max(0, height - _bar_px(side))
-        if picture.frame is None:
+        self._layout = None
+        if picture.page is not None:
+            self._layout = lay_out(picture.page, (width, height))
+            draw_page(surface, picture.page, self._layout, picture.line, self._font)
+        elif picture.frame is None:
             self._text(surface, picture.line, LINE, width // 2, height // 2, width, centre=True)
         else:
             self._playfield(surface, picture.frame, pygame.Rect(0, 0, width, bar_top))
@@ -234,7 +260,7 @@ class DesktopWindow:
         """Draw one line, smaller if it would not fit in `room_px`; its width in pixels."""
         if not text.strip():
             return 0
-        size = _text_px(min(self._surface.get_size()))
+        size = text_px(min(self._surface.get_size()))
         wide = self._font(size).size(text)[0]
         if wide > room_px:
             size = max(8, size * max(1, room_px) // wide)
@@ -290,17 +316,21 @@ def _image(frame: Frame) -> pygame.Surface:
     return pygame.image.frombuffer(frame.tobytes(), (width, height), "RGB")
 
 
+def _on_page(raw: pygame.event.Event, layout: Layout, now: float) -> Event | None:
+    """What the mouse does over a page; nothing, beside its items."""
+    pressed = raw.type == pygame.MOUSEBUTTONDOWN
+    item = layout.item_at(*raw.pos)
+    if item is None or (pressed and raw.button != pygame.BUTTON_LEFT):
+        return None
+    return Pointed(item, pressed, now)
+
+
 def _key_name(key: int) -> str:
     return pygame.key.name(key).lower()
 
 
-def _text_px(side_px: int) -> int:
-    """Font size; pygame counts a line's height, of which letters fill about two thirds."""
-    return max(SMALLEST_TEXT_PX, int(side_px * TEXT_SHARE * 1.2))
-
-
 def _row_px(side_px: int) -> int:
-    return _text_px(side_px) * 5 // 4
+    return text_px(side_px) * 5 // 4
 
 
 def _bar_px(side_px: int) -> int:
@@ -308,4 +338,4 @@ def _bar_px(side_px: int) -> int:
 
 
 def _margin_px(side_px: int) -> int:
-    return _text_px(side_px) // 2
+    return text_px(side_px) // 2

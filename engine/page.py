@@ -1,0 +1,77 @@
+"""A page: things to choose from, in the place of a game. What is on it, not how it is drawn.
+
+Its items are numbered from 0: the tiles first, then the rows. While there is a dialog its choices
+are the items instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.contracts import Frame
+
+NOTES = 2  # lines under a tile's title
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Something to choose, with a picture.
+
+    picture:  uint8 (H, W, 3), shown whole; None for a plain one that has the title in it.
+    notes:    at most `NOTES` short lines under the title; one that is too long is cut.
+    progress: how much of something is done, from 0 to 1, as a bar on the picture; None for no bar.
+    """
+
+    title: str
+    notes: tuple[str, ...] = ()
+    picture: Frame | None = None
+    progress: float | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.notes) > NOTES:
+            raise ValueError(f"{len(self.notes)} notes under a tile that has room for {NOTES}")
+        if self.progress is not None and not 0 <= self.progress <= 1:
+            raise ValueError(f"a progress of {self.progress}")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Something to choose, in words: what it is on the left, how it is on the right."""
+
+    label: str
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Dialog:
+    """A question over a page. Long lines are wrapped."""
+
+    title: str
+    lines: tuple[str, ...]
+    choices: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a window shows between games.
+
+    tiles:  a grid of them over a strip of the rows; None for a list of the rows alone.
+    marked: the number of the item that Enter would choose.
+    top:    the first line of the grid, or of the list, that is to be seen.
+    search: what was typed to find something; None where nothing can be typed.
+    """
+
+    title: str
+    tiles: tuple[Tile, ...] | None = None
+    rows: tuple[Row, ...] = ()
+    marked: int = 0
+    top: int = 0
+    search: str | None = None
+    dialog: Dialog | None = None
+
+    @property
+    def count(self) -> int:
+        """How many items there are."""
+        if self.dialog is not None:
+            return len(self.dialog.choices)
+        return len(self.tiles or ()) + len(self.rows)
