@@ -20,7 +20,7 @@ MAY_IMPORT = {
 # Libraries that would make a part heavy, or tie it to a window, and the files that may have them.
 GUARDED = {
     "torch": ("models/", "datasets/batches.py", "training/", "tools/"),
-    "pygame": ("engine/window.py",),
+    "pygame": ("engine/window.py", "engine/window_"),
     "ale_py": ("engine/worlds/atari.py",),
     "openvino": ("models/", "tools/"),
 }
