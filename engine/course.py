@@ -53,7 +53,9 @@ class Course:
     def advanced(self, result: Advance) -> None:
         """The world made a step."""
         assert self.game is not None
+        before = self.game.moment.frame
         self.game.history.add(result.moment)
+        self._display.stepped(before, result.moment.frame, self.game.pacer.period_s)
         self.game.last_action = result.action
         self._display.timings.add("model", result.model_ms)
         self._display.timings.add("snapshot", result.snapshot_ms)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
+from engine.contracts import Frame
 from engine.controls import help_rows
 from engine.game import Game, Mode
+from engine.glide import Glide
 from engine.pacing import Clock, Timings
 from engine.screen import Picture, Thumbnail, Window
 
@@ -18,9 +23,12 @@ class Display:
     show_hud, show_help: whether figures and the list of keys are shown.
     timings:   milliseconds of all stages; those of "present" and "input to display" from here.
     title:     what is being loaded, until there is a game.
+    interpolate: whether to show motion between two frames, at the rate of the display.
     """
 
-    def __init__(self, window: Window, clock: Clock, title: str) -> None:
+    def __init__(
+        self, window: Window, clock: Clock, title: str, *, interpolate: bool = False
+    ) -> None:
         self._window, self._clock = window, clock
         self.timings = Timings()
         self.stale = True
@@ -29,7 +37,12 @@ class Display:
         self._notice, self._notice_until = "", 0.0
         self._row: tuple[Thumbnail, ...] = ()
         self._row_until = 0.0
-        self._effects_of: list[float] = []
+        # When keys were pressed: those in the step under way, and in frames not shown yet.
+        self._expected: list[float] = []
+        self._made: list[float] = []
+        self._interpolate = interpolate
+        self._glide: Glide | None = None  # to the latest frame, until that is shown
+        self._redraw_at = math.inf
 
     def report(self, line: str) -> None:
         """Say how far loading has come. May be called on any thread."""
@@ -47,7 +60,9 @@ class Display:
         self.stale = True
 
     def expire(self) -> None:
-        """Take away a notice and a row of pictures whose time is over."""
+        """See to what time alone changes: motion, and what was shown for long enough."""
+        if self._clock() >= self._redraw_at:
+            self.stale = True
         if self._notice and self._clock() >= self._notice_until:
             self._notice = ""
             self.stale = True
@@ -56,25 +71,45 @@ class Display:
 
     def expect_effects(self, pressed: list[float]) -> None:
         """The step that starts now uses key events of these times."""
-        self._effects_of = pressed
+        self._expected = pressed
 
-    def present(self, game: Game | None, *, settled: bool) -> None:
-        """Draw what there is to see.
+    def stepped(self, before: Frame, after: Frame, period_s: float) -> None:
+        """The step led from one frame to another, where the effects expected of it are seen."""
+        self._made += self._expected
+        self._expected = []
+        pictures = round(period_s * self._window.refresh_fps)
+        if self._interpolate and pictures > 1 and before.shape == after.shape:
+            self._glide = Glide(before, after, self._clock(), period_s, pictures)
 
-        settled: no step is under way, so the effects that were expected show in this picture.
-        """
+    def wait_s(self) -> float:
+        """Seconds until the display will want to draw although nothing has happened."""
+        return max(0.0, self._redraw_at - self._clock())
+
+    def present(self, game: Game | None) -> None:
+        """Draw what there is to see."""
         self.stale = False
         started = self._clock()
         if game is None:
             keys = help_rows({}) if self.show_help else ()
             picture = Picture(line=self._loading, help=keys)
         else:
-            mode = Mode(self.show_hud, self.show_help, self._notice, self._row)
+            mode = Mode(self.show_hud, self.show_help, self._notice, self._row, self._interpolate)
             picture = game.picture(mode, self.timings)
+            picture = replace(picture, frame=self._between(game.moment.frame, started))
         self._window.present(picture)
         shown = self._clock()
         self.timings.add("present", (shown - started) * 1e3)
-        if settled:
-            for pressed in self._effects_of:
+        if self._glide is None:
+            for pressed in self._made:
                 self.timings.add("input to display", (shown - pressed) * 1e3)
-            self._effects_of = []
+            self._made = []
+
+    def _between(self, frame: Frame, now: float) -> Frame:
+        """What to show of the way to `frame`, the one the game is at."""
+        glide, self._glide, self._redraw_at = self._glide, None, math.inf
+        if glide is None or glide.after is not frame:
+            return frame  # no way leads there: it was rewound or loaded
+        number = glide.number(now)
+        if number < glide.pictures - 1:
+            self._glide, self._redraw_at = glide, glide.due(number + 1)
+        return glide.picture(number)

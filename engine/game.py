@@ -14,6 +14,7 @@ from engine.pointer import Pointer
 from engine.screen import Event, Picture, Thumbnail, Window
 
 HINT_S = 4.0
+INTERPOLATED = (("display", "interpolated"),)
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class Mode:
 
     notice: a line that goes before all others, such as "saved"; empty for none.
     row:    pictures of the starting points, right after one was gone to.
+    interpolating: there are pictures between those that the world made.
     """
 
     show_hud: bool = True
     show_help: bool = False
     notice: str = ""
     row: tuple[Thumbnail, ...] = ()
+    interpolating: bool = False
 
 
 class Game:
@@ -74,19 +77,21 @@ class Game:
         """The game stood still or went elsewhere: drop input and rates from before."""
         self.controls.forget()
         self.rate.interrupt()
+        self.pacer.interrupt()
 
     def picture(self, mode: Mode, timings: Timings) -> Picture:
         """What the window should show now."""
         world, moment, line = self.world, self.moment, self._line(mode)
+        notes = moment.notes + (INTERPOLATED if mode.interpolating else ())
         figures = hud.Figures(
             rate_fps=self.rate.rate_fps,
-            model_ms=timings.recent_ms("model"),
-            input_ms=timings.recent_ms("input to display"),
+            model=timings.recent("model"),
+            input=timings.recent("input to display"),
             action="" if self.last_action is None else world.actions.describe(self.last_action),
             reward=moment.reward,
             total=moment.total,
-            notes=moment.notes,
-            runtime="" if line and moment.notes else str(getattr(world, "runtime", "")),
+            notes=notes,
+            runtime="" if line and notes else str(getattr(world, "runtime", "")),
         )
         return Picture(
             frame=moment.frame,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.contracts import Notes
+from engine.pacing import Spread
 
 Cells = Notes  # (label, value) pairs
 
@@ -18,12 +19,13 @@ class Figures:
     rate_fps: steps per second.
     notes: what the world itself says.
     runtime: what the world runs on; leave it empty when its row is wanted for the line.
-    model_ms: one step of the world.  input_ms: from a key to the picture that shows its effect.
+    model: one step of the world, in milliseconds.
+    input: from a key to the picture that shows its effect; shown as median / p95 / p99.
     """
 
     rate_fps: float | None = None
-    model_ms: float | None = None
-    input_ms: float | None = None
+    model: Spread | None = None
+    input: Spread | None = None
     action: str = ""
     reward: float = 0.0
     total: float = 0.0
@@ -35,8 +37,8 @@ def rows(figures: Figures) -> tuple[Cells, ...]:
     """Rows of (label, value) cells: two always, two more for what there is to say."""
     first: Cells = (
         ("steps/s", _number(figures.rate_fps)),
-        ("model ms", _number(figures.model_ms)),
-        ("input to display ms", _number(figures.input_ms)),
+        ("model ms", _number(figures.model.median_ms if figures.model else None)),
+        ("input to display ms", _spread(figures.input)),
     )
     second: Cells = (
         ("action", figures.action or "-"),
@@ -52,6 +54,12 @@ def slow_motion(rate_fps: float | None, natural_fps: float) -> str:
     if rate_fps is None or rate_fps >= KEEPS_UP * natural_fps:
         return ""
     return f"slow motion: {rate_fps:.1f} of {natural_fps:g} steps/s"
+
+
+def _spread(values: Spread | None) -> str:
+    if values is None:
+        return "-"
+    return f"{values.median_ms:.0f} / {values.p95_ms:.0f} / {values.p99_ms:.0f}"
 
 
 def _number(value: float | None) -> str:

@@ -37,6 +37,7 @@ def play(
     start: int = 0,
     steps: int | None = None,
     sensitivity: float = 1.0,
+    interpolate: bool = False,
     observers: Sequence[Observer] = (),
     folder: Path | None = None,
     clock: Clock = time.perf_counter,
@@ -51,15 +52,17 @@ def play(
                 or to the one before.
     steps:      leave after this many steps; None plays on.
     sensitivity: of the mouse, in the game's counts per pixel.
+    interpolate: show motion between two frames; the newer one is whole up to a period later.
     folder:     for saved moments and screenshots; the user's data folder if None.
     clock:      the window's clock.
-    Returns milliseconds per stage: model, snapshot, present, input to display.
+    Returns milliseconds per stage: jitter (how late a step starts), model, snapshot, present,
+    input to display.
     Raises UserError if the world cannot be opened, and what a world or an observer raises.
     """
     worker = worker or Worker(on_done=window.wake)
     folder = folder or data_folder()
     session = Session(open_world, seed=seed, start=start, folder=folder, clock=clock)
-    display = Display(window, clock, title)
+    display = Display(window, clock, title, interpolate=interpolate)
     course = Course(session, window, display, sensitivity, observers)
     commands = Commands(session, window, display, course, folder)
     loop = Loop(session, window, worker, display, course, commands, steps, clock)
@@ -92,21 +95,19 @@ class Loop:
 
     def run(self) -> None:
         """Open the world and play until the player leaves."""
-        self._present()  # something to look at before anything is loaded
+        self._display.present(None)  # something to look at before anything is loaded
         self._begin(Job(partial(self._session.open, self._display.report), self._course.opened))
         while not self._commands.leaving:
             if self._job is not None and self._worker.done:
                 self._finish()
-            self._display.expire()
-            if self._display.stale:
-                self._present()
+            # What is due goes first: the model works while the window draws.
             if self._job is None:
                 self._start_what_is_due()
+            self._display.expire()
+            if self._display.stale:
+                self._display.present(self._course.game)
             for event in self._window.poll(self._patience_s()):
                 self._commands.handle(event)
-
-    def _present(self) -> None:
-        self._display.present(self._course.game, settled=self._job is None)
 
     def _patience_s(self) -> float:
         """How long nothing will need doing, if no event comes."""
@@ -114,10 +115,12 @@ class Loop:
         if self._display.stale:
             return 0.0
         if self._job is not None:
-            return ANSWER_S
-        if game is not None and game.ticking:
-            return game.pacer.wait_s(self._clock())
-        return IDLE_S
+            patience = ANSWER_S
+        elif game is not None and game.ticking:
+            patience = game.pacer.wait_s(self._clock())
+        else:
+            patience = IDLE_S
+        return min(patience, self._display.wait_s())
 
     # What is due
 
@@ -126,15 +129,15 @@ class Loop:
         if (job := self._commands.next_job()) is not None:
             self._begin(job)
         elif game is not None and game.ticking and game.pacer.wait_s(self._clock()) == 0:
-            game.pacer.begin(self._clock())
+            late_s = game.pacer.begin(self._clock())
             if game.motion.backwards:
                 self._course.step_back()
             elif game.motion.rewound:
                 self._begin(self._course.follow())
             else:
-                self._begin(self._step(game))
+                self._begin(self._step(game, late_s))
 
-    def _step(self, game: Game) -> Job:
+    def _step(self, game: Game, late_s: float | None) -> Job:
         action, waited = game.controls.sample()
         vector = self._session.world.actions.encode(action)
         if game.motion.paused:
@@ -142,6 +145,8 @@ class Loop:
         else:
             self._display.expect_effects(waited)
             game.rate.tick(self._clock())
+            if late_s is not None:
+                self._display.timings.add("jitter", late_s * 1e3)
         return Job(partial(self._session.advance, vector, game.moment), self._advanced)
 
     def _advanced(self, result: Advance) -> None:

@@ -6,7 +6,8 @@ import math
 import statistics
 from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 
 from base.errors import UserError
 
@@ -31,15 +32,29 @@ class Pacer:
             raise UserError(f"a world's rate must be between 0 and 1000 steps/s, not {rate_fps}")
         self.period_s = 1 / rate_fps
         self._due: float | None = None
+        self._waited_for = False  # the game ran up to the step that is due
 
     def wait_s(self, now: float) -> float:
         """Seconds until the next step is due; 0 when it is."""
         return 0.0 if self._due is None else max(0.0, self._due - now)
 
-    def begin(self, now: float) -> None:
-        """Note that the step that was due starts now."""
+    def begin(self, now: float) -> float | None:
+        """Note that the step that was due starts now; seconds it is late.
+
+        None if nobody waited for it: it is the first, or the first after an interruption.
+        """
+        late = None if self._due is None or not self._waited_for else now - self._due
         on_grid = self._due is not None and now - self._due <= self.SLACK * self.period_s
         self._due = (self._due if on_grid and self._due is not None else now) + self.period_s
+        self._waited_for = True
+        return late
+
+    def interrupt(self) -> None:
+        """The player stopped the game: how late its next step starts says nothing.
+
+        The grid stays as it is: stopping and playing on is no way to be faster.
+        """
+        self._waited_for = False
 
 
 class RateMeter:
@@ -69,8 +84,30 @@ class RateMeter:
         return (len(self._times) - 1) / span if span > 0 else None
 
 
+@dataclass(frozen=True)
+class Spread:
+    """Milliseconds in the middle, and those that 95 and 99 of 100 measurements do not exceed."""
+
+    median_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """How measurements in milliseconds are spread; there must be one at least."""
+    return Spread(statistics.median(values), percentile(values, 0.95), percentile(values, 0.99))
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least `share` of `values` do not exceed (nearest rank)."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
 class Timings:
-    """Milliseconds of named stages: all of them for a report, the last few for a display."""
+    """Milliseconds of named stages: all of them for a report, the last few for a display.
+
+    Every measurement is kept, at 8 bytes: three megabytes an hour at 15 steps/s.
+    """
 
     def __init__(self) -> None:
         self._stages: dict[str, array[float]] = {}
@@ -79,23 +116,20 @@ class Timings:
         """Note one measurement."""
         self._stages.setdefault(stage, array("d")).append(ms)
 
-    def recent_ms(self, stage: str) -> float | None:
-        """Median of the latest measurements of a stage, or None if there is none."""
+    def all_ms(self, stage: str) -> Sequence[float]:
+        """Every measurement of a stage, oldest first."""
+        return self._stages.get(stage, array("d"))
+
+    def recent(self, stage: str) -> Spread | None:
+        """How the latest measurements of a stage are spread, or None if there is none."""
         values = self._stages.get(stage)
-        return statistics.median(values[-RECENT:]) if values else None
+        return spread(values[-RECENT:]) if values else None
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """For each stage: median_ms, p95_ms and count, ready for JSON."""
-        return {
-            stage: {
-                "median_ms": round(statistics.median(values), 3),
-                "p95_ms": round(percentile(values, 0.95), 3),
-                "count": len(values),
-            }
-            for stage, values in self._stages.items()
-        }
+        """For each stage: median_ms, p95_ms, p99_ms and count, ready for JSON."""
+        return {stage: _rounded(values) for stage, values in self._stages.items()}
 
 
-def percentile(values: array[float], share: float) -> float:
-    """The smallest value that at least `share` of `values` do not exceed (nearest rank)."""
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+def _rounded(values: Sequence[float]) -> dict[str, float]:
+    figures = {name: round(ms, 3) for name, ms in asdict(spread(values)).items()}
+    return {**figures, "count": len(values)}

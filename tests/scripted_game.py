@@ -106,6 +106,7 @@ def play_script(
     start: int = 0,
     steps: int | None = None,
     sensitivity: float = 1.0,
+    interpolate: bool = False,
     kind: type[ToyWorld] = ToyWorld,
     wrap: Callable[[ToyWorld], World] = lambda toy: toy,
 ) -> Game:
@@ -125,6 +126,7 @@ def play_script(
         start=start,
         steps=steps,
         sensitivity=sensitivity,
+        interpolate=interpolate,
         observers=[diary],
         folder=folder,
         clock=clock,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from base.errors import UserError
-from engine.pacing import Pacer, RateMeter, Timings, percentile
+from engine.pacing import Pacer, RateMeter, Spread, Timings, percentile
 
 PERIOD = 1 / 15
 
@@ -37,6 +37,17 @@ def test_a_long_delay_is_lost_and_not_made_up() -> None:
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert gaps[4] == pytest.approx(PERIOD + 2.0)
     assert gaps[5:] == pytest.approx([PERIOD] * 14)
+
+
+def test_how_late_a_step_is_and_that_nobody_waited_for_some() -> None:
+    pacer = Pacer(10)
+    assert pacer.begin(5.0) is None  # the first
+    assert pacer.begin(5.103) == pytest.approx(0.003)
+    assert pacer.begin(5.2) == pytest.approx(0.0)
+    pacer.interrupt()
+    assert pacer.wait_s(5.25) == pytest.approx(0.05)  # stopping does not bring it forward
+    assert pacer.begin(9.0) is None
+    assert pacer.begin(9.4) == pytest.approx(0.3)
 
 
 @given(st.lists(st.floats(0, 0.5), min_size=2, max_size=60))
@@ -68,11 +79,14 @@ def test_rate_is_measured_over_two_seconds_and_forgets_pauses() -> None:
 
 def test_timings_summary() -> None:
     timings = Timings()
-    assert timings.recent_ms("model") is None
+    assert timings.recent("model") is None
     for ms in range(1, 101):
         timings.add("model", float(ms))
-    assert timings.summary() == {"model": {"median_ms": 50.5, "p95_ms": 95.0, "count": 100}}
-    assert timings.recent_ms("model") == pytest.approx(70.5)  # of 41 ... 100
+    figures = {"median_ms": 50.5, "p95_ms": 95.0, "p99_ms": 99.0, "count": 100}
+    assert timings.summary() == {"model": figures}
+    assert timings.recent("model") == Spread(70.5, 97.0, 100.0)  # of 41 ... 100
+    assert list(timings.all_ms("model")) == list(range(1, 101))
+    assert not timings.all_ms("encode")
 
 
 def test_percentile_is_by_nearest_rank() -> None:
