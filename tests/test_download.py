@@ -15,40 +15,21 @@ import pytest
 from base.errors import UserError
 from models.catalogue import read_catalogue
 from models.hub import CancelledError
-from tests.hub_server import Faults, HubServer, Repo, serving, sha256, use
+from tests.catalogues import REVISION, about, catalogue_of, known, world
+from tests.hub_server import Faults, HubServer, Repo, serving, use
 from tests.tiny_cartridge import write_tiny_cartridge
 from tools.download import DownloadConfig, download, table
 from tools.push import PushConfig, upload
 
 ROOT = Path(__file__).resolve().parent.parent
-REVISION = "ab" * 20
 WEIGHTS = bytes(range(256)) * 2000
 FILES = {"pong.pt": WEIGHTS, "boxing.pt": WEIGHTS[::-1], "agent.yaml": b"a: 1\n", "env.yaml": b"b"}
-CATALOGUE = f"""
-repo = "some/diamond"
-revision = "{REVISION}"
-licence = "none stated"
-[[worlds]]
-name = "pong"
-title = "Pong"
-game = "pong"
-checkpoint = {{ path = "pong.pt", about_bytes = 500_000 }}
-agent = {{ path = "agent.yaml", bytes = 5 }}
-env = {{ path = "env.yaml", bytes = 1 }}
-[[worlds]]
-name = "boxing"
-title = "Boxing"
-game = "boxing"
-checkpoint = {{ path = "boxing.pt", about_bytes = 500_000 }}
-agent = {{ path = "agent.yaml", bytes = 5 }}
-env = {{ path = "env.yaml", bytes = 1 }}
-[[worlds]]
-name = "shooter"
-title = "A shooter"
-checkpoint = {{ path = "pong.pt", bytes = 512_000, sha256 = "{sha256(WEIGHTS)}" }}
-agent = {{ path = "agent.yaml", bytes = 5 }}
-env = {{ path = "env.yaml", bytes = 1 }}
-"""
+PARTS = [known(path, FILES[path]) for path in ("agent.yaml", "env.yaml")]
+CATALOGUE = catalogue_of(
+    world("pong", "Pong", about("pong.pt", 500_000), *PARTS, game="pong"),
+    world("boxing", "Boxing", about("boxing.pt", 500_000), *PARTS, game="boxing"),
+    world("shooter", "A shooter", known("pong.pt", WEIGHTS), *PARTS),
+)
 # The tool as a command runs it, but for the worlds it knows.
 PROGRAM = """
 import sys
@@ -254,9 +235,10 @@ def test_a_cartridge_goes_to_the_hub_and_comes_back(
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     made = str(write_tiny_cartridge(tmp_path / "tiny"))
-    terminal[:] = ["n"]
-    with pytest.raises(UserError, match="nothing was uploaded"):
-        upload(PushConfig(made, "me/tiny"))
+    for answer in (["n"], [""], []):  # the last is Ctrl-D
+        terminal[:] = answer
+        with pytest.raises(UserError, match="nothing was uploaded"):
+            upload(PushConfig(made, "me/tiny"))
     terminal[:] = ["y", "y"]
     upload(PushConfig(made, "me/tiny"))
     assert "licence: CC0-1.0" in capsys.readouterr().out

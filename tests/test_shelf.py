@@ -19,13 +19,13 @@ from models import catalogue
 from models.cartridge import is_whole, load
 from models.catalogue import read_catalogue
 from models.hub_file import DamagedError
+from tests.catalogues import REPO, REVISION, about, catalogue_of, known, world
 from tests.hub_server import digest, sha256
 from tests.released_files import ATARI_PT, ATARI_YAML, CSGO_PT, CSGO_YAML, write_spawn
 from tests.tiny_cartridge import write_tiny_cartridge
 from tools.shelf import Found, find
 
 ROOT = Path(__file__).resolve().parent.parent
-REVISION = "ab" * 20
 # play.py as a command runs it, but for the worlds it knows.
 PROGRAM = """
 import sys
@@ -57,33 +57,14 @@ class Cache:
             "csgo/agent.yaml": CSGO_YAML.encode(),
             **spawns,
         }
-        self.catalogue.write_text(
-            f"""
-            repo = "some/diamond"
-            revision = "{REVISION}"
-            licence = "none stated"
-            [[worlds]]
-            name = "pong"
-            title = "Pong"
-            game = "pong"
-            checkpoint = {{ path = "models/Pong.pt", about_bytes = 11_000_000 }}
-            agent = {self._known("config/agent.yaml")}
-            env = {self._known("config/env.yaml")}
-            [[worlds]]
-            name = "csgo"
-            title = "CS:GO"
-            checkpoint = {self._known("csgo/csgo.pt")}
-            agent = {self._known("csgo/agent.yaml")}
-            env = {self._known("config/env.yaml")}
-            spawns = [{", ".join(map(self._known, spawns))}]
-            """
-        )
+        listed = {path: known(path, data) for path, data in self.files.items()}
+        parts = [listed["config/agent.yaml"], listed["config/env.yaml"]]
+        pong = world("pong", "Pong", about("models/Pong.pt", 11_000_000), *parts, game="pong")
+        parts = [listed[path] for path in ("csgo/csgo.pt", "csgo/agent.yaml", "config/env.yaml")]
+        csgo = world("csgo", "CS:GO", *parts, spawns=[listed[path] for path in spawns])
+        self.catalogue.write_text(catalogue_of(pong, csgo))
         for path, data in self.files.items():
-            self.lay("some/diamond", path, data)
-
-    def _known(self, path: str) -> str:
-        data = self.files[path]
-        return f'{{ path = "{path}", bytes = {len(data)}, sha256 = "{sha256(data)}" }}'
+            self.lay(REPO, path, data)
 
     def lay(self, repo: str, path: str, data: bytes) -> Path:
         """Put a file where the cache keeps it; where its content lies."""
