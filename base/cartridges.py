@@ -8,6 +8,7 @@ from base.errors import UserError, unknown
 
 SHIPPED = Path(__file__).resolve().parent.parent / "cartridges"
 CARD = "cartridge.json"
+HUB_PREFIX = "hf:"  # before the OWNER/NAME of a cartridge in a repository on the Hub
 
 
 def shipped_names(folder: Path = SHIPPED) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from base.cartridges import CARD
+from base.cartridges import CARD, HUB_PREFIX
 from base.errors import UserError
 from models.cartridge import README, load, read_card
 from models.catalogue import REPO_NAME
@@ -54,7 +54,7 @@ def push(folder: Path, repo: str, private: bool = False) -> str:
 def model_card(manifest: Manifest, readme: str, repo: str) -> str:
     """A cartridge's README as the Hub's model card: with front matter, and how to play it."""
     text = readme or f"# {manifest.title}\n\nLicence: {manifest.licence}\n"
-    command = f"python play.py hf:{repo}"
+    command = f"python play.py {HUB_PREFIX}{repo}"
     if command not in text:
         text = f"{text.rstrip()}\n\n## Play it from here\n\n    {command}\n"
     return text if text.startswith("---\n") else f"---\n{_front_matter(manifest)}---\n\n{text}"

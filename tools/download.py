@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,13 +11,14 @@ from typing import Annotated
 import tyro
 from tqdm import tqdm
 
+from base.cartridges import HUB_PREFIX
 from base.errors import UserError, run_main, unknown
 from models.catalogue import World, atari, find_world, in_words, read_catalogue
 from models.hub import Ask, Offer, Watch, cached, fetch, fetch_all, fetch_repo
 from models.hub_file import cache_folder
+from tools.terminal import confirm
 
 LIST, ALL_ATARI = "list", "all-atari"
-HUB_PREFIX = "hf:"
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,7 @@ def table(worlds: Sequence[World]) -> str:
 
 def _ask(offer: Offer, yes: bool) -> bool:
     print(describe(offer), flush=True)
-    if yes:
-        return True
-    if not sys.stdin.isatty():
-        raise UserError("there is no terminal to ask on; add --yes to download without a question")
-    try:
-        return input("Download? [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
+    return yes or confirm("Download?", "download")
 
 
 @contextmanager

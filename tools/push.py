@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
 
-from base.cartridges import find_cartridge
+from base.cartridges import HUB_PREFIX, find_cartridge
 from base.errors import UserError, run_main
 from models.cartridge import read_card
 from models.catalogue import in_words
 from models.hub_push import push
+from tools.terminal import confirm
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,10 @@ def upload(config: PushConfig) -> None:
     manifest, entries = read_card(folder)
     size = in_words(sum(entry.bytes for entry in entries.values()))
     print(f"{manifest.title} to {config.repo}: {size}\n  licence: {manifest.licence}", flush=True)
-    if not config.yes:
-        if not sys.stdin.isatty():
-            raise UserError("there is no terminal to ask on; add --yes to upload without asking")
-        if input("May you publish it, and shall it go there? [y/N] ").lower() not in ("y", "yes"):
-            raise UserError("nothing was uploaded")
+    if not (config.yes or confirm("May you publish it, and shall it go there?", "upload")):
+        raise UserError("nothing was uploaded")
     print(f"it is at {push(folder, config.repo, config.private)}")
-    print(f"play it with: python play.py hf:{config.repo}")
+    print(f"play it with: python play.py {HUB_PREFIX}{config.repo}")
 
 
 if __name__ == "__main__":

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from base.cartridges import CARD, find_cartridge, shipped_names
+from base.cartridges import CARD, HUB_PREFIX, find_cartridge, shipped_names
 from base.errors import UserError, unknown
 from engine.contracts import Report, World
-
-HUB_PREFIX = "hf:"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,21 @@
+"""Questions to the person at the terminal."""
+
+from __future__ import annotations
+
+import sys
+
+from base.errors import UserError
+
+
+def confirm(question: str, doing: str) -> bool:
+    """Whether the answer to a question is yes; anything else, and the end of input, is no.
+
+    doing: what the yes is for, as a verb. UserError, naming --yes, without a terminal to ask on.
+    """
+    if not sys.stdin.isatty():
+        raise UserError(f"there is no terminal to ask on; add --yes to {doing} without asking")
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        print()  # the line of the question
+        return False
