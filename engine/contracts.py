@@ -185,6 +185,14 @@ class Knob:
     value: str
     choices: tuple[str, ...] = ()
 
+    def moved(self, by: int) -> str:
+        """The choice so many further on, or back. UserError beyond the first and the last."""
+        place = self.choices.index(self.value) + by
+        if not 0 <= place < len(self.choices):
+            ends = f"{self.choices[0]} to {self.choices[-1]}"
+            raise UserError(f"this world takes {ends} {self.name}")
+        return self.choices[place]
+
 
 @runtime_checkable
 class AdjustableWorld(World, Protocol):

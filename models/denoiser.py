@@ -209,15 +209,22 @@ class Denoiser(nn.Module):
         return last if self.config.target == "change" else torch.zeros_like(last)
 
     def next_frame(
-        self, noise: Tensor, context: Tensor, actions: Tensor, sigmas: Sequence[float]
+        self,
+        noise: Tensor,
+        context: Tensor,
+        actions: Tensor,
+        sigmas: Sequence[float],
+        shown: Tensor | None = None,
     ) -> Tensor:
         """Dream the next frame (B, C, H, W), one of the 256 levels in every value.
 
         noise: unit noise (B, C, H, W); sigmas: falling noise levels, one network call each.
+        shown: the context as the network sees it, if not as it is, as in `loss`.
         """
+        seen = context if shown is None else shown
 
         def denoise(x: Tensor, sigma: float) -> Tensor:
-            return self(x, torch.full((x.shape[0],), sigma, device=x.device), context, actions)
+            return self(x, torch.full((x.shape[0],), sigma, device=x.device), seen, actions)
 
         return quantise(self.base(context) + self.settle(euler(denoise, noise, sigmas)))
 

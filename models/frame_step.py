@@ -63,25 +63,46 @@ class PlayStep(nn.Module):
 
 
 class FrameStep(PlayStep):
-    """One frame from noise by fixed levels, and what came with it told from the last frames."""
+    """One frame from noise by fixed levels, and what came with it told from the last frames.
+
+    context_noise: deviation of noise that is added to what the denoiser sees of the context.
+    """
 
     outputs = ("frame", "events")
 
-    def __init__(self, denoiser: Denoiser, reward_end: RewardEnd, sigmas: Sequence[float]) -> None:
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        reward_end: RewardEnd,
+        sigmas: Sequence[float],
+        context_noise: float = 0.0,
+    ) -> None:
         super().__init__()
         self.denoiser = denoiser
         self.reward_end = reward_end
         self.sigmas = tuple(sigmas)
+        self.context_noise = context_noise
 
     @property
     def noises(self) -> Mapping[str, tuple[int, ...]]:
-        return {"noise": (3, self.denoiser.config.height, self.denoiser.config.width)}
+        config = self.denoiser.config
+        shape = (3, config.height, config.width)
+        blurs = {"context_noise": (config.context, *shape)} if self.context_noise else {}
+        return {"noise": shape, **blurs}
 
-    def forward(self, frames: Tensor, actions: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
-        """noise (B, C, H, W) → frame uint8 (B, H, W, C), and events (B, 5): logits of the rewards
-        REWARDS, of a lost life and of the end."""
-        context = to_context(frames)
-        frame = self.denoiser.next_frame(noise, context, actions, self.sigmas)
+    def forward(
+        self,
+        frames: Tensor,
+        actions: Tensor,
+        noise: Tensor,
+        context_noise: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
+        """noise (B, C, H, W), context_noise (B, T, C, H, W) → frame uint8 (B, H, W, C), and
+        events (B, 5): logits of the rewards REWARDS, of a lost life and of the end."""
+        context = shown = to_context(frames)
+        if context_noise is not None:
+            shown = context + context_noise * self.context_noise
+        frame = self.denoiser.next_frame(noise, context, actions, self.sigmas, shown)
         seen = torch.cat((context, frame[:, None]), dim=1)[:, -self.reward_end.config.frames :]
         reward, life, end = self.reward_end(seen)
         events = torch.cat((reward, life[:, None], end[:, None]), dim=1)

@@ -16,24 +16,41 @@ from models.frame_step import EnlargingStep, FrameStep, PlayStep, RecurrentStep
 from models.manifest import Preset
 from models.reward_end import RewardEnd
 from models.reward_model import RewardModel
-from models.runtime import Inputs, Runner, choose, prepare
+from models.runtime import PRECISIONS, Inputs, Runner, choose, prepare
 
 MOST_STEPS = 10  # denoising steps that a world of presets can be asked for
+CONTEXT_NOISES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # deviations that can be asked for
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a frame is made.
+
+    count:         of denoising steps.
+    context_noise: deviation of the noise on the context that the network sees, of a frame in
+                   [-1, 1].
+    precision:     of the arithmetic, one of models.runtime's.
+    """
+
+    count: int
+    context_noise: float
+    precision: str
 
 
 @dataclass(frozen=True)
 class Walk:
-    """A step of play that takes `count` denoising steps, and what runs it."""
+    """A step of play, and what runs it."""
 
-    count: int
+    way: Way
     step: PlayStep
     runner: Runner
 
 
 class Walks:
-    """A walk for each number of denoising steps, made ready when it is first asked for.
+    """A walk for each way to make a frame, made ready when it is first asked for.
 
     standard: how many steps are taken unless others are asked for. most: how many there can be.
+    context_noise: the standard one; context_noises: all there are. precisions: likewise.
     """
 
     def __init__(
@@ -65,7 +82,9 @@ class Walks:
             if not 1 <= steps <= self.most:
                 raise UserError(f"this world takes 1 to {self.most} denoising steps, not {steps}")
             self.standard = steps
-        step = self._step(self.standard)
+        self.context_noise = self._preset.frame.s_cond if self._preset else 0.0
+        self.context_noises = tuple(sorted({*CONTEXT_NOISES, self.context_noise}))
+        step = self._step(self.standard, self.context_noise)
         identity = f"{cartridge.weights} {self.standard} {sampler or self._preset}"
         large = any(
             weight.dtype is not torch.float32
@@ -73,24 +92,39 @@ class Walks:
             for weight in network.parameters()
         )
         runner = choose(step, self.example(step), identity, device, precision, large=large)
-        self._walks = {self.standard: Walk(self.standard, step, runner)}
+        self._choice = runner.choice
+        # Weights that are kept in half of float32 cannot be worked with in another precision.
+        self.precisions = (runner.choice.precision,) if large else PRECISIONS
+        way = Way(self.standard, self.context_noise, runner.choice.precision)
+        self._walks = {way: Walk(way, step, runner)}
 
-    def walk(self, count: int) -> Walk:
-        """The walk of `count` denoising steps; all run alike."""
-        if count not in self._walks:
-            step, choice = self._step(count), self._walks[self.standard].runner.choice
-            self._walks[count] = Walk(count, step, prepare(step, choice, self.example(step)))
-        return self._walks[count]
+    def walk(
+        self, count: int, context_noise: float | None = None, precision: str | None = None
+    ) -> Walk:
+        """The walk of `count` denoising steps, the rest as standard unless given.
 
-    def _step(self, count: int) -> PlayStep:
+        Raises UserError for a precision that this machine cannot work in.
+        """
+        noise = self.context_noise if context_noise is None else context_noise
+        way = Way(count, noise, precision or self._choice.precision)
+        if way not in self._walks:
+            step = self._step(count, noise)
+            choice = dataclasses.replace(self._choice, precision=way.precision)
+            self._walks[way] = Walk(way, step, prepare(step, choice, self.example(step)))
+        return self._walks[way]
+
+    def _step(self, count: int, context_noise: float) -> PlayStep:
         networks, manifest = self._cartridge.networks, self._cartridge.manifest
         denoiser = cast(Denoiser, networks["denoiser"])
         if self._preset is None:
             assert manifest.sampler is not None
             return FrameStep(
-                denoiser, cast(RewardEnd, networks["reward_end"]), manifest.sampler.sigmas[:count]
+                denoiser,
+                cast(RewardEnd, networks["reward_end"]),
+                manifest.sampler.sigmas[:count],
+                context_noise,
             )
-        sampler = dataclasses.replace(self._preset.frame, steps=count)
+        sampler = dataclasses.replace(self._preset.frame, steps=count, s_cond=context_noise)
         if self._preset.upsampling is None:
             return RecurrentStep(denoiser, cast(RewardModel, networks["reward_end"]), sampler)
         upsampler = cast(Denoiser, networks["upsampler"])

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from base.errors import UserError
-from engine.contracts import Frame, Notes, Snapshot, Step, SwitchableWorld, World
+from engine.contracts import (
+    AdjustableWorld,
+    Frame,
+    Knob,
+    Notes,
+    Snapshot,
+    Step,
+    SwitchableWorld,
+    Switched,
+    World,
+)
 from engine.controls import COMMAND_OF_KEY
 
 
@@ -25,6 +36,8 @@ def check_world(world: World, steps: int = 40, another: Callable[[], World] | No
     _check_snapshots(world, steps, another)
     if isinstance(world, SwitchableWorld):
         _check_switches(world)
+    if isinstance(world, AdjustableWorld):
+        _check_knobs(world)
     world.close()
     world.close()
 
@@ -118,35 +131,70 @@ def _check_switches(world: SwitchableWorld) -> None:
     assert not set(keys) & (set(COMMAND_OF_KEY) | of_actions), "a key that means something else"
     assert all(switch.written and switch.meaning for switch in world.switches)
     for key in keys:
-        world.reset(seed=6)
-        shown = _frames(_play(world, 5, seed=6))[-1]
-        unswitched = _frames(_play(world, 8, seed=7))
+        _check_a_change(world, partial(world.switch, key))
 
-        world.reset(seed=6)
-        _play(world, 5, seed=6)[-1].frame[:] = 77  # a caller may; a switch shows what was there
-        before = _through_a_file(world.snapshot())
-        try:
-            switched = world.switch(key)
-        except UserError:  # it cannot be turned now, and nothing has happened
-            _same_frames(unswitched, _frames(_play(world, 8, seed=7)))
-            continue
-        _check_frame(world, switched.frame)
-        _check_notes(switched.notes)
-        assert type(switched.notice) is str and switched.ended in (None, True, False)
-        expected = switched.frame.copy()
-        switched.frame[:] = 77
-        after = _through_a_file(world.snapshot())
-        ahead = _play(world, 8, seed=7)
-        for step in ahead:
-            _check_frame(world, step.frame)
-        shape = world.frame_shape
-        _check_frame(world, world.reset(seed=6))
-        assert world.frame_shape == shape, "a reset turned a switch back"
-        _same_frames([expected], [world.restore(after)])
-        _same_frames(_frames(ahead), _frames(_play(world, 8, seed=7)))
 
-        _same_frames([shown], [world.restore(before)])
-        _same_frames(unswitched, _frames(_play(world, 8, seed=7)))
+def _check_knobs(world: AdjustableWorld) -> None:
+    """The same of each knob, and it stands where it was moved to."""
+    names = [knob.name for knob in world.knobs]
+    assert names and len(set(names)) == len(names)
+    for name in names:
+        for by in (1, -1):
+            before = _knob(world, name)
+            _check_a_change(world, partial(world.turn, name, by))
+            assert _knob(world, name) == before
+            try:
+                world.turn(name, by)
+            except UserError:
+                assert _knob(world, name) == before
+                continue
+            after = _knob(world, name)
+            if before.choices:
+                place = before.choices.index(before.value) + by
+                assert after.choices == before.choices and after.value == before.choices[place]
+            else:
+                assert after.value != before.value
+            if name != "seed":  # that is the reset's
+                world.reset(seed=6)
+                assert _knob(world, name) == after, "a reset moved a knob"
+            world.turn(name, -by)
+
+
+def _knob(world: AdjustableWorld, name: str) -> Knob:
+    return next(knob for knob in world.knobs if knob.name == name)
+
+
+def _check_a_change(world: World, change: Callable[[], Switched]) -> None:
+    """It is part of a moment: kept with it, and undone by going back before it."""
+    world.reset(seed=6)
+    shown = _frames(_play(world, 5, seed=6))[-1]
+    unchanged = _frames(_play(world, 8, seed=7))
+
+    world.reset(seed=6)
+    _play(world, 5, seed=6)[-1].frame[:] = 77  # a caller may; a change shows what was there
+    before = _through_a_file(world.snapshot())
+    try:
+        changed = change()
+    except UserError:  # it cannot be done now, and nothing has happened
+        _same_frames(unchanged, _frames(_play(world, 8, seed=7)))
+        return
+    _check_frame(world, changed.frame)
+    _check_notes(changed.notes)
+    assert type(changed.notice) is str and changed.ended in (None, True, False)
+    expected = changed.frame.copy()
+    changed.frame[:] = 77
+    after = _through_a_file(world.snapshot())
+    ahead = _play(world, 8, seed=7)
+    for step in ahead:
+        _check_frame(world, step.frame)
+    shape = world.frame_shape
+    _check_frame(world, world.reset(seed=6))
+    assert world.frame_shape == shape, "a reset turned a switch back"
+    _same_frames([expected], [world.restore(after)])
+    _same_frames(_frames(ahead), _frames(_play(world, 8, seed=7)))
+
+    _same_frames([shown], [world.restore(before)])
+    _same_frames(unchanged, _frames(_play(world, 8, seed=7)))
 
 
 def _check_notes(notes: Notes) -> None:
