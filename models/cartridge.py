@@ -14,15 +14,12 @@
 
 cartridge.json lists the size and SHA-256 of every file that the program reads; loading checks
 them all. What a cartridge says is data: it names no code to run and no path to follow, and sizes
-are limited before anything is built from them.
+are limited before anything is built from them. models/cartridge_writer.py writes cartridges.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +36,7 @@ from torch import Tensor, nn
 from base import plain
 from base.cartridges import CARD
 from base.errors import UserError
-from base.files import sha256, sync_folder
+from base.files import sha256
 from models.actor_critic import ActorCritic, ActorCriticConfig
 from models.denoiser import Denoiser, DenoiserConfig
 from models.manifest import Manifest, manifest_from_json
@@ -52,7 +49,6 @@ NETWORKS = ("denoiser", "reward_end", "upsampler", "actor_critic")  # as the man
 STARTS = "starts.safetensors"
 PREVIEW = "preview.png"
 README = "README.md"
-FILES = (*(f"{name}.safetensors" for name in NETWORKS), STARTS, PREVIEW)  # that a card may list
 LARGEST_CARD_BYTES = 1 << 20
 U8, F32 = np.dtype(np.uint8), np.dtype(np.float32)
 STORED = (torch.float32, torch.bfloat16, torch.float16)
@@ -84,57 +80,51 @@ class Cartridge:
     weights: str
 
 
-def save(
-    path: Path,
-    manifest: Manifest,
-    networks: Networks,
-    starts: Starts,
-    preview_png: bytes,
-    readme: str,
-    dtype: torch.dtype = torch.bfloat16,
-) -> None:
-    """Write a cartridge: the whole folder appears at once, and what was there stays until then.
+@dataclass(frozen=True)
+class Checked:
+    """A cartridge's folder in which every file is what its card lists.
 
-    networks: all that the manifest describes. starts: arrays as in the module's docstring.
-    preview_png: an encoded picture. readme: the card. dtype: what weights are stored as.
-    Raises UserError when the disk refuses and when `path` holds anything but a cartridge.
+    entries: its files by name.
+    """
+
+    path: Path
+    manifest: Manifest
+    entries: Mapping[str, FileEntry]
+
+    @property
+    def bytes(self) -> int:
+        """The size of all files."""
+        return sum(entry.bytes for entry in self.entries.values())
+
+    def load(self, dtype: torch.dtype = torch.float32) -> Cartridge:
+        """Read the files, and check that they hold what the manifest says.
+
+        dtype: of the weights in memory. Raises UserError, naming the file, if they do not.
+        """
+        try:
+            with torch.device("meta"):  # shapes alone: the weights come from the files
+                networks = {name: build(self.manifest, name) for name in described(self.manifest)}
+        except ValueError as error:
+            raise UserError(
+                f"{self.path / CARD} describes an impossible network: {error}"
+            ) from error
+        starts = _read_starts(self.path / STARTS, self.manifest)
+        for name, network in networks.items():
+            _put_weights(network, self.path / weights_file(name), dtype)
+        weights = "-".join(self.entries[weights_file(name)].sha256 for name in networks)
+        return Cartridge(self.manifest, networks, starts, weights)
+
+
+def check(path: Path) -> Checked:
+    """Compare a cartridge's files with its card: each is read once.
+
+    Raises UserError, naming the file, if one is missing or damaged.
     """
     path = Path(path)
-    check_place(path)
-    _check_starts(starts, manifest)
-    contents = {
-        _file(name): safetensors.torch.save(_stored(networks[name], dtype))
-        for name in described(manifest)
-    }
-    contents[STARTS] = safetensors.numpy.save(
-        {name: np.ascontiguousarray(array) for name, array in starts.items()}
-    )
-    contents[PREVIEW] = preview_png
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        try:
-            for name, content in contents.items():
-                _write(folder / name, content)
-            _write(folder / README, readme.encode())
-            files = {
-                name: {"bytes": len(content), "sha256": sha256(folder / name)}
-                for name, content in contents.items()
-            }
-            card = {"format": FORMAT, "version": VERSION, **manifest.to_json(), "files": files}
-            _write(folder / CARD, (json.dumps(card, indent=2) + "\n").encode())
-            folder.chmod(0o755)
-            _move_into_place(folder, path)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def check_place(path: Path) -> None:
-    """UserError if `path` holds anything that `save` would not replace."""
-    if not _may_replace(path):
-        raise UserError(f"{path} is in the way and is not a cartridge; remove it or choose another")
+    manifest, entries = read_card(path)
+    for name, entry in entries.items():
+        _check_file(path, name, entry)
+    return Checked(path, manifest, entries)
 
 
 def load(path: Path, dtype: torch.dtype = torch.float32) -> Cartridge:
@@ -143,27 +133,7 @@ def load(path: Path, dtype: torch.dtype = torch.float32) -> Cartridge:
     dtype: of the weights in memory.
     Raises UserError, naming the file, for anything that is not a whole cartridge.
     """
-    path = Path(path)
-    manifest, entries = _check(path)
-    try:
-        with torch.device("meta"):  # shapes alone: the weights come from the files
-            networks = {name: build(manifest, name) for name in described(manifest)}
-    except ValueError as error:
-        raise UserError(f"{path / CARD} describes an impossible network: {error}") from error
-    starts = _read_starts(path / STARTS, manifest)
-    for name, network in networks.items():
-        _put_weights(network, path / _file(name), dtype)
-    weights = "-".join(entries[_file(name)].sha256 for name in networks)
-    return Cartridge(manifest, networks, starts, weights)
-
-
-def is_whole(path: Path) -> bool:
-    """Whether `path` holds a cartridge of which no file is missing or damaged."""
-    try:
-        _check(path)
-    except UserError:
-        return False
-    return True
+    return check(path).load(dtype)
 
 
 def described(manifest: Manifest) -> tuple[str, ...]:
@@ -224,21 +194,43 @@ def lower(
     return {name: t.to(dtype if name in matrices else torch.float32) for name, t in weights.items()}
 
 
+def weights_file(network: str) -> str:
+    """The name of the file with a network's weights."""
+    return f"{network}.safetensors"
+
+
 def file_names(manifest: Manifest) -> tuple[str, ...]:
     """The files of a cartridge that its card lists."""
-    return (*map(_file, described(manifest)), STARTS, PREVIEW)
+    return (*map(weights_file, described(manifest)), STARTS, PREVIEW)
 
 
-def _check(path: Path) -> tuple[Manifest, dict[str, FileEntry]]:
-    """`read_card`, and every file against it."""
-    manifest, entries = read_card(path)
-    for name, entry in entries.items():
-        _check_file(path, name, entry)
-    return manifest, entries
+def check_starts(starts: Starts, manifest: Manifest) -> None:
+    """ValueError unless all starting contexts are as the manifest says.
 
-
-def _file(network: str) -> str:
-    return f"{network}.safetensors"
+    There is at least one, but for a game that the emulator begins.
+    """
+    config, large = manifest.denoiser, manifest.upsampler
+    frames, actions = starts["frames"], starts["actions"]
+    count = len(frames)
+    if not (count or manifest.game) or (frames.dtype, actions.dtype) != (U8, F32):
+        raise ValueError(f"{count} starts of {frames.dtype} frames and {actions.dtype} actions")
+    if frames.shape[1:] != (config.context, config.height, config.width, 3):
+        raise ValueError(f"frames of shape {frames.shape}")
+    if actions.shape != (count, config.context, config.actions) or not np.isfinite(actions).all():
+        raise ValueError(f"actions of shape {actions.shape}, or not finite")
+    known = {"frames", "actions", "following"} | ({"large"} if large else set())
+    if extra := sorted(set(starts) - known):
+        raise ValueError(f"{extra[0][:60]!r}, which is no part of them")
+    if large:
+        shown = starts["large"]
+        if shown.shape != (count, large.height, large.width, 3) or shown.dtype != U8:
+            raise ValueError(f"large frames of shape {shown.shape} and type {shown.dtype}")
+    if "following" in starts:
+        following = starts["following"]
+        if following.shape[::2] != (count, config.actions) or following.dtype != F32:
+            raise ValueError(f"following actions of shape {following.shape}")
+        if not np.isfinite(following).all():
+            raise ValueError("following actions that are no finite numbers")
 
 
 def _entries(data: Any, manifest: Manifest) -> dict[str, FileEntry]:
@@ -297,80 +289,7 @@ def _put_weights(network: nn.Module, path: Path, dtype: torch.dtype) -> None:
 def _read_starts(path: Path, manifest: Manifest) -> Starts:
     try:
         starts: Starts = safetensors.numpy.load_file(path)
-        _check_starts(starts, manifest)
+        check_starts(starts, manifest)
     except (SafetensorError, ValueError, KeyError, TypeError, OSError) as error:
         raise UserError(f"{path} does not hold starting contexts: {error}") from error
     return starts
-
-
-def _check_starts(starts: Starts, manifest: Manifest) -> None:
-    """ValueError unless all starting contexts are as the manifest says.
-
-    There is at least one, but for a game that the emulator begins.
-    """
-    config, large = manifest.denoiser, manifest.upsampler
-    frames, actions = starts["frames"], starts["actions"]
-    count = len(frames)
-    if not (count or manifest.game) or (frames.dtype, actions.dtype) != (U8, F32):
-        raise ValueError(f"{count} starts of {frames.dtype} frames and {actions.dtype} actions")
-    if frames.shape[1:] != (config.context, config.height, config.width, 3):
-        raise ValueError(f"frames of shape {frames.shape}")
-    if actions.shape != (count, config.context, config.actions) or not np.isfinite(actions).all():
-        raise ValueError(f"actions of shape {actions.shape}, or not finite")
-    known = {"frames", "actions", "following"} | ({"large"} if large else set())
-    if extra := sorted(set(starts) - known):
-        raise ValueError(f"{extra[0][:60]!r}, which is no part of them")
-    if large:
-        shown = starts["large"]
-        if shown.shape != (count, large.height, large.width, 3) or shown.dtype != U8:
-            raise ValueError(f"large frames of shape {shown.shape} and type {shown.dtype}")
-    if "following" in starts:
-        following = starts["following"]
-        if following.shape[::2] != (count, config.actions) or following.dtype != F32:
-            raise ValueError(f"following actions of shape {following.shape}")
-        if not np.isfinite(following).all():
-            raise ValueError("following actions that are no finite numbers")
-
-
-def _stored(network: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
-    # Weights trained in channels_last lie otherwise in memory than safetensors writes them.
-    stored = lower(network, network.state_dict(), dtype)
-    return {name: t.detach().cpu().contiguous() for name, t in stored.items()}
-
-
-def _write(path: Path, data: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _may_replace(path: Path) -> bool:
-    """Nothing is there, or an empty folder, or a cartridge of any version."""
-    if not path.exists() and not path.is_symlink():
-        return True
-    if not path.is_dir() or path.is_symlink():
-        return False
-    if not any(path.iterdir()):
-        return True
-    try:
-        data = json.loads((path / CARD).read_text("utf-8"))
-        return isinstance(data, dict) and data.get("format") == FORMAT
-    except (OSError, ValueError, RecursionError):
-        return False
-
-
-def _move_into_place(folder: Path, path: Path) -> None:
-    """Rename a finished folder to `path`; a cartridge that was there goes only after that."""
-    sync_folder(folder)
-    old = folder.with_name(f"{folder.name}.old")
-    if path.exists():
-        path.rename(old)
-    try:
-        folder.rename(path)
-    except OSError:
-        if old.exists():
-            old.rename(path)
-        raise
-    sync_folder(path.parent)
-    shutil.rmtree(old, ignore_errors=True)

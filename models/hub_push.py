@@ -10,7 +10,7 @@ import yaml
 
 from base.cartridges import CARD, HUB_PREFIX
 from base.errors import UserError
-from models.cartridge import README, load, read_card
+from models.cartridge import README, check
 from models.catalogue import REPO_NAME
 from models.hub_errors import LOG_IN, explained
 from models.manifest import Manifest
@@ -33,13 +33,13 @@ def push(folder: Path, repo: str, private: bool = False) -> str:
 
     if not REPO_NAME.fullmatch(repo):
         raise UserError(f"'{repo}' is no repository on the Hub; those are called owner/name")
-    manifest = load(folder).manifest
-    _, entries = read_card(folder)
+    checked = check(folder)
+    manifest = checked.load().manifest
     readme = folder / README
     card = model_card(manifest, readme.read_text("utf-8") if readme.is_file() else "", repo)
     additions = [
         CommitOperationAdd(path_in_repo=name, path_or_fileobj=str(folder / name))
-        for name in (CARD, *entries)
+        for name in (CARD, *checked.entries)
     ]
     additions.append(CommitOperationAdd(path_in_repo=README, path_or_fileobj=card.encode()))
     with explained(repo):

@@ -24,7 +24,7 @@ CONTEXT, FOLLOWING = 4, 200  # recorded steps of a spawn: before play begins, an
 
 @dataclass(frozen=True)
 class Released:
-    """What models.cartridge.save needs of a world, but for its picture and card."""
+    """What models.cartridge_writer.save needs of a world, but for its picture and card."""
 
     manifest: Manifest
     networks: Mapping[str, nn.Module]

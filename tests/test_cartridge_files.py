@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from base.errors import UserError
-from models.cartridge import file_names, load, read_card, save
+from models.cartridge import file_names, load, read_card
+from models.cartridge_writer import save
 from tests.tiny_cartridge import manifest, networks, starts, write_tiny_cartridge
 
 LISTED = file_names(manifest())

@@ -11,7 +11,7 @@ import pytest
 from base.errors import UserError
 from engine.contracts import thumbnails_of
 from models import runtime
-from models.cartridge import load
+from models.cartridge import check, load
 from models.dream import DiffusionWorld, open_world
 from models.runtime import Choice, Inputs
 from models.walks import Walks
@@ -50,20 +50,19 @@ def run_by(runner: Scripted, path: Path) -> DiffusionWorld:
     """The world of a cartridge with another runner in the place of its own."""
     cartridge = load(path)
     walks = Walks(cartridge, device="cpu", precision="float32")
-    walk = walks.walk(walks.standard)
-    walks._walks = {walk.way: replace(walk, runner=runner)}
+    walks._walks = {walks.standard: replace(walks.walk(walks.standard), runner=runner)}
     return DiffusionWorld(cartridge, walks)
 
 
 @pytest.mark.parametrize("precision", ["float32", None])
 def test_a_dream_is_a_world(tiny: Path, precision: str | None) -> None:
-    world = open_world(tiny, precision=precision)
-    check_world(world, another=lambda: open_world(tiny, precision=precision))
+    world = open_world(check(tiny), precision=precision)
+    check_world(world, another=lambda: open_world(check(tiny), precision=precision))
     assert "CPU threads" in world.runtime or "CUDA" in world.runtime
 
 
 def test_it_tells_what_the_cartridge_says(tiny: Path) -> None:
-    world = open_world(tiny)
+    world = open_world(check(tiny))
     assert (world.name, world.rate_fps, world.starts) == ("tiny", 15.0, STARTS)
     assert world.actions == ACTIONS and world.frame_shape == (SIDE_PX, SIDE_PX, 3)
     np.testing.assert_array_equal(world.reset(seed=1, start=2), load(tiny).starts["frames"][2, -1])
@@ -71,11 +70,11 @@ def test_it_tells_what_the_cartridge_says(tiny: Path) -> None:
 
 def test_its_starts_have_pictures(tiny: Path) -> None:
     frames = load(tiny).starts["frames"][:, -1]
-    np.testing.assert_array_equal(np.stack(thumbnails_of(open_world(tiny))), frames)
+    np.testing.assert_array_equal(np.stack(thumbnails_of(open_world(check(tiny)))), frames)
 
 
 def test_pictures_of_large_starts_are_small(tiny: Path) -> None:
-    world = open_world(tiny)
+    world = open_world(check(tiny))
     rng = np.random.default_rng(0)
     small = rng.integers(0, 256, (STARTS, 75, 128, 3), np.uint8)
     world._starts = {**world._starts, "large": small.repeat(2, axis=1).repeat(2, axis=2)}
@@ -83,7 +82,7 @@ def test_pictures_of_large_starts_are_small(tiny: Path) -> None:
 
 
 def test_other_seeds_and_actions_make_other_frames(tiny: Path) -> None:
-    world = open_world(tiny)
+    world = open_world(check(tiny))
     left, right = ACTIONS.named("LEFT"), ACTIONS.named("RIGHT")
 
     def dream(seed: int, action: np.ndarray) -> bytes:
@@ -130,7 +129,7 @@ def test_the_most_probable_event_happens(
 
 
 def test_a_moment_of_another_world_is_refused(tiny: Path) -> None:
-    world = open_world(tiny)
+    world = open_world(check(tiny))
     moment = dict(world.snapshot())
     for name in moment:
         with pytest.raises(UserError, match=f"no moment of tiny: its '{name}'"):
@@ -140,13 +139,13 @@ def test_a_moment_of_another_world_is_refused(tiny: Path) -> None:
 
 
 def test_fewer_sampler_steps_can_be_asked_for(tiny: Path) -> None:
-    full, quick = open_world(tiny), open_world(tiny, steps=1)
+    full, quick = open_world(check(tiny)), open_world(check(tiny), steps=1)
     assert (full.step(ACTIONS.one_hot(0)).frame != quick.step(ACTIONS.one_hot(0)).frame).any()
     for steps in (0, 3):
         with pytest.raises(UserError, match="1 to 2 denoising steps"):
-            open_world(tiny, steps=steps)
+            open_world(check(tiny), steps=steps)
 
 
 def test_a_device_that_is_not_known(tiny: Path) -> None:
     with pytest.raises(UserError, match="unknown device 'cpux'; did you mean 'cpu'"):
-        open_world(tiny, device="cpux")
+        open_world(check(tiny), device="cpux")

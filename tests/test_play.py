@@ -36,6 +36,9 @@ def cartridge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     fake.open_world = open_world  # type: ignore[attr-defined]
     fake.opened = opened  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "models.dream", fake)
+    checking = types.ModuleType("models.cartridge")
+    checking.check = lambda path: path  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "models.cartridge", checking)
     (tmp_path / "toy").mkdir()
     (tmp_path / "toy" / "cartridge.json").write_text("{}")
     return tmp_path / "toy"

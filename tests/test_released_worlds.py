@@ -17,7 +17,7 @@ from engine.worlds.pair import PairWorld
 from models import diamond, runtime, walks
 from models.actor_critic import ActorCritic
 from models.agent import Agent
-from models.cartridge import Cartridge, load, lower
+from models.cartridge import Cartridge, check, load, lower
 from models.dream import LOTS, DiffusionWorld, noise_of
 from models.frame_step import PlayStep, enlarged_context
 from models.openvino_core import core
@@ -108,7 +108,7 @@ def levels(frame: torch.Tensor) -> np.ndarray:
 
 def test_pong_beside_its_emulator_is_a_world(pong_path: Path) -> None:
     def build() -> PairWorld:
-        world = open_world(Found("Pong", lambda report: pong_path), Wishes(steps=1))
+        world = open_world(Found("Pong", lambda report: check(pong_path)), Wishes(steps=1))
         assert isinstance(world, PairWorld)
         assert [switch.key for switch in world.switches] == ["tab", "f2", "m", "[", "]"]
         assert "CPU threads" in world.runtime
@@ -119,7 +119,8 @@ def test_pong_beside_its_emulator_is_a_world(pong_path: Path) -> None:
 
 def test_the_dream_goes_on_where_the_emulator_is(pong_path: Path) -> None:
     lines: list[str] = []
-    world = open_world(Found("Pong", lambda report: pong_path), Wishes(steps=1), lines.append)
+    found = Found("Pong", lambda report: check(pong_path))
+    world = open_world(found, Wishes(steps=1), lines.append)
     assert lines == ["reading the weights", "starting the emulator"]
     real = AtariWorld("pong")
     real.reset(seed=3)

@@ -15,15 +15,16 @@ from huggingface_hub import constants
 
 from base.cartridges import CARD
 from base.errors import UserError
-from models import catalogue
-from models.cartridge import is_whole, load
+from base.files import sha256 as sha256_of
+from models import cartridge, catalogue
+from models.cartridge import check, load
 from models.catalogue import read_catalogue
 from models.hub_file import DamagedError
 from tests.catalogues import REPO, REVISION, about, catalogue_of, known, world
 from tests.hub_server import digest, sha256
 from tests.released_files import ATARI_PT, ATARI_YAML, CSGO_PT, CSGO_YAML, write_spawn
 from tests.tiny_cartridge import write_tiny_cartridge
-from tools.shelf import Found, find
+from tools.shelf import Found, Wishes, find, open_world
 
 ROOT = Path(__file__).resolve().parent.parent
 # play.py as a command runs it, but for the worlds it knows.
@@ -103,7 +104,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
 def start(found: Found) -> tuple[Path, list[str]]:
     """The cartridge, and what was told on the way."""
     lines: list[str] = []
-    return found.cartridge(lines.append), lines
+    return found.cartridge(lines.append).path, lines
 
 
 def test_names_of_what_is_at_hand(
@@ -170,8 +171,25 @@ def test_the_second_start_does_not_touch_the_checkpoint(cache: Cache) -> None:
         os.utime(blob, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     for name in ("diamond:pong", "csgo"):
         again, lines = start(find(name))
-        assert is_whole(again) and lines == ["checking the weights"]
+        assert lines == ["checking the weights"] and load(again)
     assert cache.made == made
+
+
+def test_a_start_reads_each_file_for_its_hash_once(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CS:GO's weights take a second; they were hashed to see whether they have to be made, and
+    again to be read."""
+    start(find("pong"))  # converted by now
+    hashed: list[str] = []
+    monkeypatch.setattr(cartridge, "sha256", lambda p: hashed.append(p.name) or sha256_of(p))
+    for name in ("pong", str(write_tiny_cartridge(tmp_path / "mine"))):
+        hashed.clear()
+        found = find(name)
+        assert not hashed
+        open_world(found, Wishes(device="cpu", precision="float32"))
+        checked = found.cartridge(lambda line: None)
+        assert sorted(hashed) == sorted([*checked.entries] * 2)  # by the start, and just now
 
 
 def test_changed_weights_are_refused_unless_they_are_wanted(cache: Cache) -> None:
@@ -196,10 +214,11 @@ def test_a_damaged_cartridge_is_made_anew(cache: Cache) -> None:
     weights = (first / "denoiser.safetensors").read_bytes()
     for name, content in (("denoiser.safetensors", weights[:-1] + b"x"), (CARD, b"\0")):
         (first / name).write_bytes(content)
-        assert not is_whole(first)
+        with pytest.raises(UserError):
+            check(first)
         again, lines = start(find("pong"))
         assert again == first and lines[-1] == "converting the weights, this once"
-        assert is_whole(first) and (first / "denoiser.safetensors").read_bytes() == weights
+        assert check(first) and (first / "denoiser.safetensors").read_bytes() == weights
 
 
 def test_weights_with_other_numbers_are_not_converted(cache: Cache) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from models.cartridge import build, described, save
+from models.cartridge import build, described
+from models.cartridge_writer import save
 from models.denoiser import DenoiserConfig
 from models.manifest import Levels, Manifest
 from models.reward_end import RewardEndConfig

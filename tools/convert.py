@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +21,9 @@ from engine.contracts import Frame, Report
 from engine.video import encode_png
 from engine.worlds.atari import AtariWorld
 from engine.worlds.atari_games import find_game
-from models import cartridge, hub, released
+from models import hub, released
+from models.cartridge import Checked, check, load
+from models.cartridge_writer import save
 from models.catalogue import World
 from models.diamond_weights import to_checkpoint
 from models.runtime import quick_dtype
@@ -79,7 +82,7 @@ def convert(config: ConvertConfig) -> None:
 
 def installed(
     world: World, snapshot: Path, report: Report = lambda line: None, *, verified: bool = True
-) -> Path:
+) -> Checked:
     """The cartridge of a released world, converted on first use and kept in the cache folder.
 
     snapshot: its downloaded files; they are read only if there is no whole cartridge of them yet.
@@ -94,8 +97,8 @@ def installed(
     key = f"{checkpoint.resolve().name[:16]}-{stat.st_size:x}-{stat.st_mtime_ns:x}"
     kind = str(dtype).removeprefix("torch.") + ("" if verified else "-unverified")
     path = cache_folder() / "worlds" / f"{world.name}-{key}-{kind}"
-    if cartridge.is_whole(path):
-        return path
+    with suppress(UserError):
+        return check(path)
     if verified:
         hub.verify(world, snapshot)
     report("converting the weights, this once")
@@ -110,7 +113,7 @@ def installed(
     released.check_numbers(snapshot / world.agent.path, made.networks)
     shutil.rmtree(path, ignore_errors=True)  # what a broken disk may have left
     write(made, path, dtype, picture)
-    return path
+    return check(path)
 
 
 def with_emulator(
@@ -136,12 +139,12 @@ def write(
         f"# {manifest.title}\n\nA world of DIAMOND (Alonso et al., NeurIPS 2024) as a cartridge of "
         f"Dreamcart.\n\nLicence of the weights: {manifest.licence}.\n"
     )
-    cartridge.save(out, manifest, made.networks, made.starts, encode_png(picture), readme, dtype)
+    save(out, manifest, made.networks, made.starts, encode_png(picture), readme, dtype)
 
 
 def to_pt(src: Path, out: Path) -> None:
     """Write a cartridge's networks as a DIAMOND checkpoint."""
-    networks = released.back(cartridge.load(src).networks)
+    networks = released.back(load(src).networks)
     file = io.BytesIO()
     torch.save(to_checkpoint(networks), file)
     write_bytes(out, file.getvalue())

@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from base.cartridges import CARD, HUB_PREFIX, find_cartridge, shipped_names
 from base.errors import UserError, unknown
 from engine.contracts import Report, World
+
+if TYPE_CHECKING:
+    from models.cartridge import Checked
 
 
 @dataclass(frozen=True)
 class Found:
     """A world that was found, and downloaded if need be.
 
-    title:     for people. cartridge: gives its folder; the first time that may take a while.
+    title:     for people. cartridge: compares its files with its card, once they are made; the
+               first time that may take a while.
     """
 
     title: str
-    cartridge: Callable[[Report], Path]
+    cartridge: Callable[[Report], Checked]
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
     """
     if name in shipped_names() or (Path(name) / CARD).is_file():
         path = find_cartridge(name)
-        return Found(path.resolve().name, lambda report: path)
+        return Found(path.resolve().name, lambda report: _checked(path))
     # Imported late: these take a while, and a cartridge at hand needs none of them.
     from models import hub
     from models.catalogue import find_world, read_catalogue
@@ -54,7 +59,7 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
     if name.lower().startswith(HUB_PREFIX):
         repo = name[len(HUB_PREFIX) :]
         folder = on_terminal(lambda ask, watch: hub.fetch_repo(repo, ask, watch), yes)
-        return Found(repo, lambda report: folder)
+        return Found(repo, lambda report: _checked(folder))
     released = read_catalogue()
     try:
         world = find_world(name, released)
@@ -66,7 +71,7 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
         lambda ask, watch: hub.fetch(world, ask, watch), yes
     )
 
-    def cartridge(report: Report) -> Path:
+    def cartridge(report: Report) -> Checked:
         from tools.convert import installed
 
         return installed(world, snapshot, report, verified=verified)
@@ -82,10 +87,10 @@ def open_world(found: Found, wishes: Wishes, report: Report = lambda line: None)
     """
     from models.dream import open_world as open_dream
 
-    path = found.cartridge(report)
+    checked = found.cartridge(report)
     report("reading the weights")
     dream = open_dream(
-        path,
+        checked,
         device=wishes.device,
         precision=wishes.precision,
         preset=wishes.preset,
@@ -99,3 +104,9 @@ def open_world(found: Found, wishes: Wishes, report: Report = lambda line: None)
     report("starting the emulator")
     opening = [dream.actions.idle()] * (dream.context - 1)
     return PairWorld(dream, AtariWorld(dream.game), dream.enter, opening, dream.agent)
+
+
+def _checked(path: Path) -> Checked:
+    from models.cartridge import check
+
+    return check(path)

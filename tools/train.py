@@ -18,7 +18,7 @@ import tyro
 
 from base.errors import UserError, run_main
 from base.memory import keep_freed_memory
-from models.cartridge import check_place
+from models.cartridge_writer import check_place
 from training import checkpoint, run_config, speed
 from training.config import TrainConfig, flag
 from training.data import Data, open_data

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from base.errors import UserError
 from engine.video import contact_sheet, encode_png
-from models import cartridge
+from models.cartridge_writer import save
 from models.manifest import Levels, Manifest
 from training.config import TrainConfig
 from training.data import Data
@@ -70,7 +70,7 @@ def export(
     manifest = dataclasses.replace(world, metrics=metrics, source={**made_by, **world.source})
     frames, actions = starting_contexts(data, world.denoiser.context)
     preview = encode_png(contact_sheet([f[-1] for f in frames], 4, 2))
-    cartridge.save(
+    save(
         path,
         manifest,
         {"denoiser": learner.denoiser_ema, "reward_end": learner.head_ema},
