@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple, replace
 from typing import Any, cast
 
 import cv2
@@ -10,17 +11,31 @@ import torch
 from numpy.typing import NDArray
 
 from base.errors import UserError
-from engine.contracts import ActionVector, Frame, Notes, Snapshot, Step, Switch, Switched
+from engine.contracts import (
+    DENOISING_STEPS,
+    ActionVector,
+    Frame,
+    Knob,
+    Notes,
+    Snapshot,
+    Step,
+    Switch,
+    Switched,
+)
 from models.actor_critic import ActorCritic
 from models.agent import Agent
 from models.cartridge import Cartridge, Checked
-from models.runtime import quick_dtype
+from models.runtime import PRECISIONS, quick_dtype
 from models.walks import Walks
 
 FEWER = Switch("[", "[", "fewer denoising steps")
 MORE = Switch("]", "]", "more denoising steps")
 INSET = Switch("f3", "F3", "the small frame that was dreamed, in a corner")
 REPLAY = Switch("m", "M", "a recorded player or you at the controls")
+CONTEXT_NOISE, PRECISION, PLAYING, SEED = "context noise", "precision", "playing", "seed"
+PLAYERS = ("you", "recording")
+OLD_CLOCK = 6  # numbers of a moment's clock before there were knobs
+NOISE_UNIT = 1e-6  # of context noise, in snapshots
 LARGE_BYTES = 200 << 20
 THUMBNAIL_PX = 128  # of a start's picture, at most
 INSET_SHARE = 1 / 3  # of the shown frame's width
@@ -28,12 +43,12 @@ LOTS = 101  # tells the random numbers of events from those of frames
 
 
 class DiffusionWorld:
-    """The world of a cartridge, as engine.contracts.SwitchableWorld.
+    """The world of a cartridge, as engine.contracts.SwitchableWorld and AdjustableWorld.
 
     It remembers its last frames, the actions taken at them and what its step carries along. The
     noise of step n is drawn from the seed and n alone, so a moment is those and some numbers.
 
-    walks: what makes its frames, by the number of denoising steps.
+    walks: what makes its frames, by the way they are made.
     game:  the emulator's name for the game, of a world that begins where `enter` puts it.
     agent: a player that comes with the world, if one does.
     context: how many frames it looks at.
@@ -144,45 +159,93 @@ class DiffusionWorld:
 
     def switch(self, key: str) -> Switched:
         """Change the number of denoising steps, the inset, or who plays."""
-        if key == INSET.key:
-            self._inset = not self._inset
-            notice = ""
-        elif key == REPLAY.key:
-            self._replaying = not self._replaying and self._steps < len(
-                self._starts["following"][self._start]
-            )
-            notice = "a recorded player - M takes over" if self._replaying else "you play"
+        if key == REPLAY.key:
+            return self.turn(PLAYING, -1 if self._replaying else 1)
+        if key != INSET.key:
+            return self.turn(DENOISING_STEPS, 1 if key == MORE.key else -1)
+        self._inset = not self._inset
+        return Switched("", self._picture(), notes=self._notes())
+
+    @property
+    def knobs(self) -> tuple[Knob, ...]:
+        """What makes the frames, and who plays."""
+        walks, way = self._walks, self._walk.way
+        counts = tuple(str(count + 1) for count in range(walks.most))
+        noises = tuple(f"{noise:g}" for noise in walks.context_noises)
+        knobs = (
+            Knob(DENOISING_STEPS, str(way.count), counts),
+            Knob(CONTEXT_NOISE, f"{way.context_noise:g}", noises),
+            Knob(PRECISION, way.precision, walks.precisions),
+            Knob(PLAYING, PLAYERS[self._replaying], PLAYERS if REPLAY in self.switches else ()),
+        )
+        return (*(k for k in knobs if len(k.choices) > 1), Knob(SEED, str(self._seed)))
+
+    def turn(self, name: str, by: int) -> Switched:
+        """Move a knob; what the network runs as is prepared anew for some, which takes a while."""
+        if name == SEED:
+            self._seed = (self._seed + by) % 2**63
+            return Switched(f"seed {self._seed}", self._picture(), notes=self._notes())
+        (knob,) = (knob for knob in self.knobs if knob.name == name)
+        value, way = knob.moved(by), self._walk.way
+        if name == DENOISING_STEPS:
+            way = replace(way, count=int(value))
+            notice = f"{value} denoising step{'s' if way.count > 1 else ''}"
+        elif name == CONTEXT_NOISE:
+            noise = self._walks.context_noises[knob.choices.index(value)]
+            way, notice = replace(way, context_noise=noise), f"context noise {value}"
+        elif name == PRECISION:
+            way, notice = replace(way, precision=value), f"computed in {value}"
         else:
-            count = self._walk.count + (1 if key == MORE.key else -1)
-            if not 1 <= count <= self._walks.most:
-                raise UserError(f"this world takes 1 to {self._walks.most} denoising steps")
-            self._walk = self._walks.walk(count)
-            notice = f"{count} denoising step{'s' if count > 1 else ''}"
+            left = self._steps < len(self._starts["following"][self._start])
+            self._replaying = value == PLAYERS[True] and left
+            notice = "a recorded player - M takes over" if self._replaying else "you play"
+        self._walk = self._walks.walk(*astuple(way))
         return Switched(notice, self._picture(), notes=self._notes())
 
     def snapshot(self) -> Snapshot:
-        """What the next step works on, the seed, and how the switches stand."""
+        """What the next step works on, the seed, and how switches and knobs stand."""
         numbers = (
-            self._seed, self._steps, self._start, self._walk.count, self._inset, self._replaying,
+            self._seed, self._steps, self._start, self._walk.way.count, self._inset,
+            self._replaying, *self._finer(),
         )  # fmt: skip
         state = {name: array.copy() for name, array in self._state.items()}
         return {**state, "clock": np.array(numbers, np.int64)}
 
     def restore(self, snapshot: Snapshot) -> Frame:
         """Go back to a snapshot; UserError if it is not one of this world's."""
+        clock = snapshot.get("clock")
+        if clock is not None and clock.shape == (OLD_CLOCK,):
+            snapshot = {**snapshot, "clock": np.append(clock, self._finer())}
         for name, array in self.snapshot().items():
             given = snapshot.get(name)
             if given is None or given.shape != array.shape or given.dtype != array.dtype:
                 raise UserError(f"this is no moment of {self.name}: its '{name}' do not fit")
-        seed, steps, start, count, inset, replaying = (int(value) for value in snapshot["clock"])
-        if not (0 <= start < self.starts and 1 <= count <= self._walks.most and steps >= 0):
+        seed, steps, start, count, inset, replaying, noise, precision = (
+            int(value) for value in snapshot["clock"]
+        )
+        noises = {round(level / NOISE_UNIT): level for level in self._walks.context_noises}
+        if not (
+            0 <= start < self.starts
+            and 1 <= count <= self._walks.most
+            and steps >= 0
+            and noise in noises
+            and 0 <= precision < len(PRECISIONS)
+        ):
             raise UserError(f"this is no moment of {self.name}: its 'clock' does not fit")
-        self._walk = self._walks.walk(count)
+        named = PRECISIONS[precision]
+        if named not in self._walks.precisions:  # it comes from another machine
+            named = self._walk.way.precision
+        self._walk = self._walks.walk(count, noises[noise], named)
         self._state = {name: snapshot[name].copy() for name in self._state}
         self._seed, self._steps, self._start = seed, steps, start
         self._inset = bool(inset)
         self._replaying = bool(replaying) and REPLAY in self.switches
         return self._picture()
+
+    def _finer(self) -> tuple[int, int]:
+        """Context noise and precision as whole numbers."""
+        way = self._walk.way
+        return round(way.context_noise / NOISE_UNIT), PRECISIONS.index(way.precision)
 
     def close(self) -> None:
         """Nothing to release: the networks go with the object."""
@@ -201,7 +264,7 @@ class DiffusionWorld:
         return shown
 
     def _notes(self) -> Notes:
-        count = (("denoising", f"{self._walk.count} of {self._walks.most}"),)
+        count = (("denoising", f"{self._walk.way.count} of {self._walks.most}"),)
         playing = (("playing", "recording" if self._replaying else "you"),)
         return (count if FEWER in self.switches else ()) + (
             playing if REPLAY in self.switches else ()

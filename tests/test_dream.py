@@ -50,7 +50,8 @@ def run_by(runner: Scripted, path: Path) -> DiffusionWorld:
     """The world of a cartridge with another runner in the place of its own."""
     cartridge = load(path)
     walks = Walks(cartridge, device="cpu", precision="float32")
-    walks._walks = {walks.standard: replace(walks.walk(walks.standard), runner=runner)}
+    walk = walks.walk(walks.standard)
+    walks._walks = {walk.way: replace(walk, runner=runner)}
     return DiffusionWorld(cartridge, walks)
 
 
