@@ -37,6 +37,7 @@ __all__ = [
     "World",
     "actions_from_json",
     "knobs_of",
+    "making_of",
     "switches_of",
     "thumbnails_of",
 ]
@@ -229,3 +230,12 @@ def thumbnails_of(world: World) -> tuple[Frame, ...]:
     if world.starts < 2 or not isinstance(world, PicturedWorld):
         return ()
     return world.thumbnails
+
+
+def making_of(world: World) -> Mapping[str, str]:
+    """What decides a world's frames apart from seed, start and actions, and where they are made.
+
+    Such as weights, preset, device and precision, by name; nothing, of a world that says nothing.
+    """
+    making: Mapping[str, str] = getattr(world, "making", {})
+    return making

@@ -12,7 +12,7 @@ from engine.game import Game
 from engine.history import Moment
 from engine.observer import Observer
 from engine.screen import Window
-from engine.session import Advance, Session
+from engine.session import Advance, Arrival, Session
 from engine.starts_row import starts_row
 from engine.worker import Job
 
@@ -61,6 +61,16 @@ class Course:
         self._display.timings.add("snapshot", result.snapshot_ms)
         for observer in self._observers:
             observer.stepped(result.action, result.step)
+
+    def arrived(self, result: Arrival) -> None:
+        """A replay did something else than a step."""
+        match result.how:
+            case "began":
+                self.restarted(result.moment)
+            case "moved":
+                self.jumped(result.moment)
+            case "switched":
+                self.switched((result.notice, result.moment))
 
     def step_back(self) -> None:
         """Show the moment before; the world follows later."""

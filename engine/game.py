@@ -14,6 +14,7 @@ from engine.pointer import Pointer
 from engine.screen import Event, Picture, Thumbnail, Window
 
 HINT_S = 4.0
+REPLAY = "a replay - Enter or Backspace takes over"
 INTERPOLATED = (("display", "interpolated"),)
 
 
@@ -66,7 +67,8 @@ class Game:
     def ticking(self) -> bool:
         """Something happens at the next tick of the game's clock."""
         motion, over = self.motion, self.moment.over
-        return motion.backwards or motion.rewound or (motion.forwards and not over)
+        on = motion.replaying or not over  # the replay may restart, or go back
+        return motion.backwards or motion.rewound or (motion.forwards and on)
 
     def handle(self, event: Event) -> None:
         """Take an event as input to the game, unless the mouse is not the game's yet."""
@@ -111,11 +113,12 @@ class Game:
             return mode.notice
         if self.motion.rewinding:
             return "rewinding" if len(self.history) > 1 else "as far back as memory goes"
-        if self.moment.over:
+        if self.moment.over and not self.motion.replaying:
             return "game over - Enter restarts"
         if self.motion.paused:
             return "paused - P plays on, '.' makes one step"
         slow = hud.slow_motion(self.rate.rate_fps, natural_fps)
-        if self.pointer.hint:
-            return f"{slow} - {self.pointer.hint}" if slow else self.pointer.hint
+        hint = REPLAY if self.motion.replaying else self.pointer.hint
+        if hint:
+            return f"{slow} - {hint}" if slow else hint
         return slow or ("F1 lists the keys" if self.moment.steps < HINT_S * natural_fps else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from base.errors import UserError
 from base.files import replacing, write_text
 from engine.action_file import read_actions
 from engine.contracts import Frame, Step, World
+from engine.history import Moment
+from engine.observer import Observer
 from engine.pacing import Timings
 from engine.players import Player, ScriptPlayer, choose_player
+from engine.replay_file import Replay, ReplayWriter
+from engine.session import Advance, Session
 from engine.video import contact_sheet, write_png, writing_video
 
 DEMO_S = 20.0
@@ -41,23 +46,62 @@ class Wanted:
 
 
 def rollout(
-    world: World, player: Player, steps: int, seed: int, start: int, timings: Timings
+    world: World,
+    player: Player,
+    steps: int,
+    seed: int,
+    start: int,
+    timings: Timings,
+    log: ReplayWriter | None = None,
+    observers: Sequence[Observer] = (),
 ) -> Iterator[Step]:
     """The answers to `steps` steps; a game that ends is followed by the next one.
 
     As in the window, the next game has the next starting point and the next seed.
+    log: an open one is told of it all.
     """
-    frame = world.reset(seed, start)
+    frame: Frame | None = None
     for _ in range(steps):
+        if frame is None:
+            frame = world.reset(seed, start)
+            if log is not None:
+                log.began(seed, start, frame)
+            for observer in observers:
+                observer.began(frame, seed, start)
         action = player.act(frame)
         started = time.perf_counter()
         step = world.step(action)
         timings.add("model", (time.perf_counter() - started) * 1e3)
+        if log is not None:
+            log.stepped(action, step.frame)
+        for observer in observers:
+            observer.stepped(action if step.action is None else step.action, step)
         yield step
         frame = step.frame
         if step.ended or step.truncated:
-            seed, start = seed + 1, start + 1
-            frame = world.reset(seed, start)
+            seed, start, frame = seed + 1, start + 1, None
+
+
+def replayed(
+    session: Session, moment: Moment, timings: Timings, observers: Sequence[Observer] = ()
+) -> Iterator[Step]:
+    """The answers to the steps of the replay of a session that was opened at `moment`."""
+    for observer in observers:
+        observer.began(moment.frame, session.seed, session.start)
+    while session.replaying:
+        before, result = moment, session.follow(moment)
+        moment = result.moment
+        if isinstance(result, Advance):
+            timings.add("model", result.model_ms)
+            for observer in observers:
+                observer.stepped(result.action, result.step)
+            yield result.step
+        elif result.how == "began":
+            for observer in observers:
+                observer.began(moment.frame, session.seed, session.start)
+        elif result.how == "moved" or not np.array_equal(before.frame, moment.frame):
+            for observer in observers:
+                observer.jumped(moment.frame)
 
 
 def run(
@@ -68,13 +112,16 @@ def run(
     actions: Path | None = None,
     seed: int = 0,
     start: int = 0,
+    log: ReplayWriter | None = None,
+    observers: Sequence[Observer] = (),
 ) -> dict[str, Any]:
     """Play `steps` steps and write what is wanted; the report, ready for JSON.
 
     actions: a file of actions (see engine/action_file.py), followed by doing nothing when it is
              shorter than the run; without one a player that sees the frames plays.
+    log:     where the run is written to be played again.
     """
-    opening = time.perf_counter()
+    opening, timings = time.perf_counter(), Timings()
     world = open_world()
     try:
         open_s = time.perf_counter() - opening
@@ -83,24 +130,72 @@ def run(
             if actions is None
             else ScriptPlayer(world.actions, read_actions(actions, world.actions))
         )
-        timings = Timings()
-        started = time.perf_counter()
-        steps_of_run = rollout(world, player, steps, seed, start, timings)
-        rewards = _record(steps_of_run, world, wanted, steps, timings)
-        spent_s = time.perf_counter() - started
-        report = {
-            "cartridge": world.name,
-            "seed": seed,
-            "start": start,
-            "steps": steps,
-            "reward": float(rewards.sum()),
-            "runtime": str(getattr(world, "runtime", "")),
-            "open_s": round(open_s, 3),
-            "steps_per_s": round(steps / spent_s, 2),
-            "stages": timings.summary(),
-        }
+        if log is not None:
+            log.open(world)
+        played = rollout(world, player, steps, seed, start, timings, log, observers)
+        report = _report(played, world, wanted, steps, timings, {"seed": seed, "start": start})
     finally:
+        if log is not None:
+            log.close()
         world.close()
+    return _written(report | {"open_s": round(open_s, 3)}, wanted)
+
+
+def run_replay(
+    open_world: Callable[[], World],
+    wanted: Wanted,
+    replay: Replay,
+    observers: Sequence[Observer] = (),
+) -> dict[str, Any]:
+    """Go through a replay as fast as possible; the report says how many frames were as recorded.
+
+    Raises UserError for a replay of another world.
+    """
+    opening, timings = time.perf_counter(), Timings()
+    session = Session(
+        lambda report: open_world(),
+        seed=0,
+        start=0,
+        folder=Path(),
+        clock=time.perf_counter,
+        replay=replay,
+    )
+    try:
+        moment = session.open(lambda line: None)
+        open_s = time.perf_counter() - opening
+        played = replayed(session, moment, timings, observers)
+        about = {"seed": session.seed, "start": session.start}
+        report = _report(played, session.world, wanted, replay.steps, timings, about)
+    finally:
+        session.close()
+    compared = {"compared": session.compared.frames, "differing": session.compared.differing}
+    return _written(report | {"open_s": round(open_s, 3), "replay": compared}, wanted)
+
+
+def _report(
+    played: Iterator[Step],
+    world: World,
+    wanted: Wanted,
+    steps: int,
+    timings: Timings,
+    about: dict[str, int],
+) -> dict[str, Any]:
+    """Go through a run and write what is wanted of it; what there is to say."""
+    started = time.perf_counter()
+    rewards = _record(played, world, wanted, steps, timings)
+    spent_s = time.perf_counter() - started
+    return {
+        "cartridge": world.name,
+        **about,
+        "steps": steps,
+        "reward": float(rewards.sum()),
+        "runtime": str(getattr(world, "runtime", "")),
+        "steps_per_s": round(steps / spent_s, 2),
+        "stages": timings.summary(),
+    }
+
+
+def _written(report: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
     if wanted.report is not None:
         write_text(wanted.report, json.dumps(report, indent=2) + "\n")
     return report
@@ -128,6 +223,8 @@ def _record(
         for i, step in enumerate(played):
             rewards[i], ended[i] = step.reward, step.ended
             if keep:
+                if step.frame.shape != frames.shape[1:]:
+                    raise UserError("frames of two sizes do not go into one file or picture")
                 frames[i] = step.frame
             if video is not None:
                 encoding = time.perf_counter()

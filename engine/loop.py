@@ -20,8 +20,9 @@ from engine.display import Display
 from engine.game import Game
 from engine.observer import Observer
 from engine.pacing import Clock, Timings
+from engine.replay_file import Replay, ReplayWriter
 from engine.screen import Window
-from engine.session import Advance, Session
+from engine.session import Advance, Arrival, Session
 from engine.worker import Job, Worker
 
 ANSWER_S = 0.02  # longest wait for events while the world steps
@@ -39,6 +40,8 @@ def play(
     sensitivity: float = 1.0,
     interpolate: bool = False,
     observers: Sequence[Observer] = (),
+    replay: Replay | None = None,
+    log: ReplayWriter | None = None,
     folder: Path | None = None,
     clock: Clock = time.perf_counter,
     worker: Worker | None = None,
@@ -53,6 +56,8 @@ def play(
     steps:      leave after this many steps; None plays on.
     sensitivity: of the mouse, in the game's counts per pixel.
     interpolate: show motion between two frames; the newer one is whole up to a period later.
+    replay:     a session to show again before the player plays on; it says where to begin.
+    log:        where the session is written to be played again.
     folder:     for saved moments and screenshots; the user's data folder if None.
     clock:      the window's clock.
     Returns milliseconds per stage: jitter (how late a step starts), model, snapshot, present,
@@ -61,7 +66,15 @@ def play(
     """
     worker = worker or Worker(on_done=window.wake)
     folder = folder or data_folder()
-    session = Session(open_world, seed=seed, start=start, folder=folder, clock=clock)
+    session = Session(
+        open_world,
+        seed=seed,
+        start=start,
+        folder=folder,
+        clock=clock,
+        replay=replay,
+        log=log,
+    )
     display = Display(window, clock, title, interpolate=interpolate)
     course = Course(session, window, display, sensitivity, observers)
     commands = Commands(session, window, display, course, folder)
@@ -139,7 +152,8 @@ class Loop:
 
     def _step(self, game: Game, late_s: float | None) -> Job:
         action, waited = game.controls.sample()
-        vector = self._session.world.actions.encode(action)
+        if game.motion.replaying:
+            waited = []  # the game's keys have no effect
         if game.motion.paused:
             game.motion.single_step = False
         else:
@@ -147,7 +161,16 @@ class Loop:
             game.rate.tick(self._clock())
             if late_s is not None:
                 self._display.timings.add("jitter", late_s * 1e3)
+        if game.motion.replaying:
+            return Job(partial(self._session.follow, game.moment), self._followed, forgiving=True)
+        vector = self._session.world.actions.encode(action)
         return Job(partial(self._session.advance, vector, game.moment), self._advanced)
+
+    def _followed(self, result: Advance | Arrival) -> None:
+        if isinstance(result, Advance):
+            self._advanced(result)
+        else:
+            self._course.arrived(result)
 
     def _advanced(self, result: Advance) -> None:
         self._course.advanced(result)
@@ -170,4 +193,8 @@ class Loop:
             self._display.say(str(error))
         else:
             job.then(result)
+        if notice := self._session.take_notice():
+            self._display.say(notice)
+        if self._course.game is not None:
+            self._course.game.motion.replaying = self._session.replaying
         self._display.stale = True

@@ -12,6 +12,7 @@ class Motion:
     single_step: one step is wanted although the game is paused.
     rewind_held, rewind_tapped: the key is down; it went down and has not been answered yet.
     rewound:     the screen went back, and the world has not followed yet.
+    replaying:   what comes next is read from a replay.
     """
 
     paused: bool = False
@@ -19,6 +20,7 @@ class Motion:
     rewind_held: bool = False
     rewind_tapped: bool = False
     rewound: bool = False
+    replaying: bool = False
 
     @property
     def backwards(self) -> bool:

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 from base.errors import UserError
-from engine.contracts import ActionVector, Report, Step, SwitchableWorld, World
+from engine.contracts import (
+    ActionVector,
+    AdjustableWorld,
+    Report,
+    Step,
+    SwitchableWorld,
+    Switched,
+    World,
+)
 from engine.history import Moment
 from engine.pacing import Clock
+from engine.replay import Compared, Follower
+from engine.replay_file import Adjusted, Began, Moved, Replay, ReplayWriter, SwitchTurned
+from engine.saves import moment_from_file
 from engine.screen import Thumbnail
 from engine.slots import Slots
 
@@ -28,11 +41,26 @@ class Advance:
     snapshot_ms: float
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """A moment that a replay came to by other means than a step.
+
+    how: a game began there, the player had gone there, or a switch or a knob was turned.
+    """
+
+    how: Literal["began", "moved", "switched"]
+    moment: Moment
+    notice: str = ""
+
+
 class Session:
     """Opens a world and carries it from moment to moment.
 
     open_world: loads the world and reports how far that has come; called once, by `open`.
     folder:     where the saved moments of each world lie.
+    replay:     a session to go through again, with `follow`, until it is over or the player does
+                something else; it says which game comes first.
+    log:        is told everything that the world does.
     """
 
     def __init__(
@@ -43,10 +71,14 @@ class Session:
         start: int,
         folder: Path,
         clock: Clock,
+        replay: Replay | None = None,
+        log: ReplayWriter | None = None,
     ) -> None:
         self._open_world = open_world
         self._folder = folder
         self._clock = clock
+        self._replay, self._log = replay, log
+        self._follower: Follower | None = None
         self._slots: Slots | None = None
         self._opened: World | None = None
         self.seed, self.start = seed, start
@@ -63,19 +95,48 @@ class Session:
         assert self._slots is not None, "the world is not open yet"
         return self._slots
 
+    @property
+    def replaying(self) -> bool:
+        """What comes next is in the replay: `follow` does it."""
+        return self._follower is not None and not self._follower.done
+
+    @property
+    def compared(self) -> Compared:
+        """How the replay's frames compare with those recorded, so far."""
+        return Compared() if self._follower is None else self._follower.compared
+
+    def take_notice(self) -> str:
+        """A line about replays for the player, said once; mostly empty."""
+        notice = ""
+        if self._follower is not None:
+            notice, self._follower.notice = self._follower.notice, ""
+        if self._log is not None and self._log.problem:
+            notice, self._log.problem = self._log.problem, ""
+        return notice
+
     def open(self, report: Report) -> Moment:
         """Load the world and begin its first game."""
         self._opened = self._open_world(report)
         self._slots = Slots(self._folder, self._opened.name)
-        return self._begin()
+        if self._log is not None:
+            self._log.open(self._opened)
+        if self._replay is None:
+            return self._begin()
+        self._follower = Follower(self._replay, self._opened)
+        first = self._follower.next()
+        assert isinstance(first, Began), "a replay begins with a game"
+        return self._replayed_game(self._follower, first).moment
 
     def restart(self, by: int = 1) -> Moment:
         """Begin the next game: another seed, and the starting point `by` further on."""
+        self._leave_replay()
         self.seed, self.start = self.seed + 1, (self.start + by) % self.world.starts
         return self._begin()
 
     def _begin(self) -> Moment:
         frame = self.world.reset(self.seed, self.start)
+        if self._log is not None:
+            self._log.began(self.seed, self.start, frame)
         return Moment(frame, self.world.snapshot())
 
     def advance(self, action: ActionVector, before: Moment) -> Advance:
@@ -94,26 +155,50 @@ class Session:
             over=step.ended or step.truncated,
             notes=step.notes,
         )
+        if self._log is not None:
+            self._log.stepped(action, step.frame)
         done = action if step.action is None else step.action
         return Advance(done, step, moment, (stepped - started) * 1e3, (kept - stepped) * 1e3)
 
     def switch(self, key: str, at: Moment) -> tuple[str, Moment]:
         """Turn a switch at `at`, the moment the world is at; a notice, and what `at` is now."""
-        world = self.world
-        assert isinstance(world, SwitchableWorld)
-        switched = world.switch(key)
-        moment = replace(
+        self._leave_replay()
+        return self._switch(key, at)
+
+    def adjust(self, name: str, by: int, at: Moment) -> tuple[str, Moment]:
+        """Move a knob at `at`, like `switch`."""
+        self._leave_replay()
+        return self._adjust(name, by, at)
+
+    def _switch(self, key: str, at: Moment) -> tuple[str, Moment]:
+        assert isinstance(self.world, SwitchableWorld)
+        switched = self.world.switch(key)
+        if self._log is not None:
+            self._log.switched(key, switched.frame)
+        return switched.notice, self._changed(at, switched)
+
+    def _adjust(self, name: str, by: int, at: Moment) -> tuple[str, Moment]:
+        assert isinstance(self.world, AdjustableWorld)
+        switched = self.world.turn(name, by)
+        if self._log is not None:
+            self._log.adjusted(name, by, switched.frame)
+        return switched.notice, self._changed(at, switched)
+
+    def _changed(self, at: Moment, switched: Switched) -> Moment:
+        return replace(
             at,
             frame=switched.frame,
-            snapshot=world.snapshot(),
+            snapshot=self.world.snapshot(),
             over=at.over if switched.ended is None else switched.ended,
             notes=switched.notes,
         )
-        return switched.notice, moment
 
     def go_to(self, moment: Moment) -> Moment:
         """Put the world back to `moment`."""
+        self._leave_replay()
         self.world.restore(moment.snapshot)
+        if self._log is not None:
+            self._log.moved(moment)
         return moment
 
     def save(self, slot: int, moment: Moment) -> str:
@@ -128,18 +213,77 @@ class Session:
         """Put the world at the moment in a slot. UserError leaves it at `current`."""
         moment = self.slots.moment(slot, current)
         try:
+            self._put(moment, current)
+        except UserError as error:
+            raise UserError(
+                f"what slot {slot} holds does not fit this world; F5 saves over it"
+            ) from error
+        self._leave_replay()
+        return moment
+
+    def _put(self, moment: Moment, current: Moment) -> None:
+        """Put the world at a moment from disk. UserError leaves it at `current`."""
+        try:
             shown = self.world.restore(moment.snapshot)
             if shown.shape != moment.frame.shape:
                 raise ValueError(f"the world shows {shown.shape}, not {moment.frame.shape}")
         except Exception as error:
             # A snapshot from disk is foreign data: a world may fail on its values in any way.
             self.world.restore(current.snapshot)
-            raise UserError(
-                f"what slot {slot} holds does not fit this world; F5 saves over it"
-            ) from error
+            raise UserError("does not fit this world") from error
+        if self._log is not None:
+            self._log.moved(moment)
+
+    def follow(self, before: Moment) -> Advance | Arrival:
+        """Do what comes next in the replay at `before`, the moment the world is at.
+
+        UserError, for what cannot be done here, ends the replay and leaves the world at `before`.
+        """
+        follower = self._follower
+        assert follower is not None and self.replaying
+        try:
+            match follower.next():
+                case Began() as began:
+                    return self._replayed_game(follower, began)
+                case SwitchTurned(key):
+                    notice, moment = self._switch(key, before)
+                    result: Advance | Arrival = Arrival("switched", moment, notice)
+                case Adjusted(name, by):
+                    notice, moment = self._adjust(name, by, before)
+                    result = Arrival("switched", moment, notice)
+                case Moved(data):
+                    result = Arrival("moved", self._replayed_moment(data, before))
+                case str(action):
+                    result = self.advance(self.world.actions.named(action), before)
+        except UserError as error:
+            follower.leave()
+            follower.notice = ""
+            raise UserError(f"the replay ends here, you play: {error}") from error
+        follower.compare(result.moment.frame)
+        return result
+
+    def _replayed_game(self, follower: Follower, began: Began) -> Arrival:
+        self.seed, self.start = began.seed, began.start % self.world.starts
+        moment = self._begin()
+        follower.compare(moment.frame)
+        return Arrival("began", moment)
+
+    def _replayed_moment(self, data: bytes, before: Moment) -> Moment:
+        try:
+            moment = moment_from_file(BytesIO(data), self.world.name, before)
+            self._put(moment, before)
+        except UserError as error:
+            raise UserError(f"a moment in it {error}") from error
         return moment
 
+    def _leave_replay(self) -> None:
+        """The player does something else than what is in the replay."""
+        if self._follower is not None and self.replaying:
+            self._follower.leave()
+
     def close(self) -> None:
-        """Release the world, if it was opened."""
+        """Release the world, if it was opened, and finish the log."""
+        if self._log is not None:
+            self._log.close()
         if self._opened is not None:
             self._opened.close()

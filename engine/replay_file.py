@@ -1,0 +1,258 @@
+"""Replays on disk: what a player did, as lines of JSON that are only ever appended to.
+
+The first line is the header: format, version, the cartridge and how its frames were made. Each
+other line is an event and `frame`, the CRC-32 of the frame that it led to:
+
+    {"began": [SEED, START], "frame": 2774...}     a game began
+    {"steps": ["NOOP", "LEFT", ...], "frame": ...}  up to a second of actions, one a step
+    {"switched": "f2", "frame": ...}               a switch of the world was turned
+    {"adjusted": ["seed", 1], "frame": ...}        one of its knobs was moved so far
+    {"moved": "UEsDB...", "frame": ...}            the player rewound or loaded: the moment, as
+                                                   engine.saves has it, in base64
+
+A kill tears at most the last line, which is left out when the file is read.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import json
+import os
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from base.errors import UserError
+from base.files import write_text
+from engine.contracts import ActionVector, Frame, World, making_of
+from engine.history import Moment
+from engine.saves import LARGEST_BYTES, moment_bytes
+
+FORMAT, VERSION = "dreamcart replay", 1
+BATCH_S = 1.0  # of play that go into one line, and are lost at most
+MOST_AT_ONCE = 1000  # steps in a line
+
+
+@dataclass(frozen=True)
+class Began:
+    """The world was reset."""
+
+    seed: int
+    start: int
+
+
+@dataclass(frozen=True)
+class Acted:
+    """Actions, one a step, as the action space describes them."""
+
+    actions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SwitchTurned:
+    """The switch of this key was turned."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Adjusted:
+    """The knob of this name was moved by so many choices."""
+
+    name: str
+    by: int
+
+
+@dataclass(frozen=True)
+class Moved:
+    """The world was put at a moment, kept as the content of its file."""
+
+    moment: bytes
+
+
+Event = Began | Acted | SwitchTurned | Adjusted | Moved
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A recorded session.
+
+    cartridge: what was asked for when it was played, such as "breakout".
+    world:     the world's own name.
+    making:    how its frames were made, as `engine.contracts.making_of` says.
+    events:    each with the checksum of the frame that it led to; the first is a `Began`.
+    """
+
+    cartridge: str
+    world: str
+    making: Mapping[str, str]
+    events: tuple[tuple[Event, int], ...]
+
+    @property
+    def steps(self) -> int:
+        """How many steps were played."""
+        return sum(len(event.actions) for event, _ in self.events if isinstance(event, Acted))
+
+
+def checksum(frame: Frame) -> int:
+    """What a replay keeps of a frame."""
+    return zlib.crc32(frame.tobytes())
+
+
+class ReplayWriter:
+    """Writes a session to a file as it is played. What was at `path` goes when play begins.
+
+    When the disk refuses later on, nothing more is written and `problem` says why; what was
+    written stays a whole replay.
+    """
+
+    def __init__(self, path: Path, cartridge: str) -> None:
+        self._path, self._cartridge = path, cartridge
+        self._descriptor = -1
+        self._describe: Callable[[ActionVector], str] = str
+        self._world = ""
+        self._batch = 1
+        self._actions: list[str] = []
+        self._frame: Frame | None = None  # that the last of them led to
+        self.problem = ""
+
+    def open(self, world: World) -> None:
+        """Begin the file of a session in `world`. UserError if that cannot be written."""
+        header = {
+            "format": FORMAT,
+            "version": VERSION,
+            "cartridge": self._cartridge,
+            "world": world.name,
+            "making": dict(making_of(world)),
+        }
+        write_text(self._path, json.dumps(header) + "\n")
+        try:
+            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+        except OSError as error:
+            raise UserError(f"cannot write {self._path}: {error.strerror or error}") from error
+        self._describe, self._world = world.actions.describe, world.name
+        self._batch = min(MOST_AT_ONCE, max(1, round(BATCH_S * world.rate_fps)))
+
+    def began(self, seed: int, start: int, frame: Frame) -> None:
+        """The world was reset."""
+        self._write({"began": [seed, start]}, checksum(frame))
+
+    def stepped(self, action: ActionVector, frame: Frame) -> None:
+        """The world made a step."""
+        self._actions.append(self._describe(action))
+        self._frame = frame
+        if len(self._actions) >= self._batch:
+            self._write_steps()
+
+    def switched(self, key: str, frame: Frame) -> None:
+        """A switch was turned."""
+        self._write({"switched": key}, checksum(frame))
+
+    def adjusted(self, name: str, by: int, frame: Frame) -> None:
+        """A knob was moved."""
+        self._write({"adjusted": [name, by]}, checksum(frame))
+
+    def moved(self, moment: Moment) -> None:
+        """The world was put at a moment."""
+        data = base64.b64encode(moment_bytes(self._world, moment)).decode()
+        self._write({"moved": data}, checksum(moment.frame))
+
+    def close(self) -> None:
+        """Write what is left. Closing twice is harmless."""
+        self._write_steps()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _write_steps(self) -> None:
+        actions, self._actions = self._actions, []
+        if actions and self._frame is not None:
+            self._append({"steps": actions, "frame": checksum(self._frame)})
+
+    def _write(self, event: Mapping[str, Any], check: int) -> None:
+        self._write_steps()
+        self._append({**event, "frame": check})
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        if self._descriptor < 0:
+            return
+        data = (json.dumps(line) + "\n").encode()
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError as error:
+            self.problem = f"the replay ends here: cannot write {self._path}: {error.strerror}"
+            with contextlib.suppress(OSError):
+                os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def read_replay(path: Path) -> Replay:
+    """The replay in a file. Raises UserError, with the reason, for a file that holds none."""
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise UserError(f"{path} is too large for a replay")
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    *lines, _torn = data.split(b"\n")
+    try:
+        header = _parsed(lines[0]) if lines else {}
+        if header.get("format") != FORMAT:
+            raise UserError("it is not a replay")
+        if header.get("version") != VERSION:
+            raise UserError(f"its version is not {VERSION}, the one that this program plays")
+        making = _typed(header.get("making"), dict)
+        events = tuple(_event(_parsed(line)) for line in lines[1:])
+        if not events or not isinstance(events[0][0], Began):
+            raise UserError("it does not begin with a game")
+        return Replay(
+            cartridge=_typed(header.get("cartridge"), str),
+            world=_typed(header.get("world"), str),
+            making={_typed(key, str): _typed(value, str) for key, value in making.items()},
+            events=events,
+        )
+    except UserError as error:
+        raise UserError(f"{path} cannot be replayed: {error}") from error
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        return _typed(json.loads(line), dict)
+    except (ValueError, RecursionError) as error:
+        raise UserError("it is damaged: one of its lines is no JSON") from error
+
+
+def _event(line: Mapping[str, Any]) -> tuple[Event, int]:
+    check = _whole(line.get("frame"), 2**32)
+    match line:
+        case {"began": [seed, start]}:
+            return Began(_whole(seed, 2**63), _whole(start, 2**31)), check
+        case {"steps": [*actions]} if 0 < len(actions) <= MOST_AT_ONCE:
+            return Acted(tuple(_typed(action, str) for action in actions)), check
+        case {"switched": str(key)}:
+            return SwitchTurned(key), check
+        case {"adjusted": [str(name), int(by)]} if abs(by) <= MOST_AT_ONCE:
+            return Adjusted(name, int(by)), check
+        case {"moved": str(text)}:
+            try:
+                return Moved(base64.b64decode(text, validate=True)), check
+            except (binascii.Error, ValueError) as error:
+                raise UserError("it is damaged: a moment in it is no base64") from error
+    raise UserError("it is damaged: one of its lines is no event")
+
+
+def _whole(value: Any, limit: int) -> int:
+    if type(value) is not int or not 0 <= value < limit:
+        raise UserError("it is damaged: a number is missing or out of range")
+    return value
+
+
+def _typed(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise UserError(f"it is damaged: there should be a {kind.__name__} somewhere")
+    return value
