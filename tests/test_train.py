@@ -30,6 +30,7 @@ from tests.recordings import record_toys
 from tests.tiny_training import TINY, flags_of, record_enough
 from tools import train as tool
 from training import checkpoint, run_config, speed, trainer
+from training.run_lock import alone_in
 from training.trainer import Run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -490,6 +491,17 @@ def test_weights_of_another_shape_are_no_start(train: Train, whole: Path, tmp_pa
     with pytest.raises(UserError, match=r"the denoiser of .* is not of this recipe's shape"):
         train("--start-from", str(whole / "cartridge"), "--cond", "32")
     assert not (tmp_path / "run").exists()
+
+
+def test_two_do_not_train_in_one_folder(train: Train, finished: Path) -> None:
+    """Both would have written checkpoints and figures over those of the other."""
+    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+    with alone_in(finished):
+        with pytest.raises(UserError, match="another process is training in"):
+            train("--resume", "--updates", "2")
+        train("--resume", "--updates", "2", "--dry-run")  # writes nothing
+    assert {path: path.read_bytes() for path in before} == before
+    assert train("--resume", "--updates", "2") == 0
 
 
 def test_there_must_be_a_run_to_resume(train: Train, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import shlex
 import statistics
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,12 +25,14 @@ from training.config import TrainConfig, flag
 from training.data import Data, open_data
 from training.export import describe_world, export
 from training.run_config import RunConfig
+from training.run_lock import alone_in
 from training.scores import Scores
 from training.trainer import Run, begin_with, build, remove_unfinished
 from training.update import Learner
 
 DRY_RUN_UPDATES = 4
 PROGRAM = "python -m tools.train"
+CARTRIDGE = "cartridge"  # its folder in a run's
 INTERRUPTED = 130  # the exit code of a program ended by Ctrl-C
 
 
@@ -97,7 +100,7 @@ def train(command: TrainCommand, said: str, saved: RunConfig | None = None) -> i
             f"{command.out} already holds a run; add --resume to go on with it, "
             "or choose another folder"
         )
-    place = command.out / "cartridge"
+    place = command.out / CARTRIDGE
     check_place(place)
     device = _device(command.device)
     data = open_data(command.data, command.config, command.memory_gb)
@@ -129,6 +132,12 @@ def train(command: TrainCommand, said: str, saved: RunConfig | None = None) -> i
         export(place, world, learner, data, scores, updates, made_by)
 
     run = Run(command.out, config, learner, data, on_evaluation)
+    with nullcontext() if command.dry_run else alone_in(command.out):
+        return _go(run, command, saved, data)
+
+
+def _go(run: Run, command: TrainCommand, saved: RunConfig | None, data: Data) -> int:
+    """Train, from the last checkpoint on if there is one, or only estimate; the exit code."""
     if saved and (state := checkpoint.load(command.out)):
         run.restore(state)
         if run.done >= run.updates != saved.train.updates:
@@ -138,12 +147,12 @@ def train(command: TrainCommand, said: str, saved: RunConfig | None = None) -> i
         _estimate(run, data)
         return 0
     remove_unfinished(command.out)
-    run_config.save(command.out, config)
+    run_config.save(command.out, run.config)
     if not run.train():
         again = f"{PROGRAM} {shlex.join(['--out', str(command.out), '--resume'])}"
         print(f"stopped after {run.done} of {run.updates} updates; go on with: {again}")
         return INTERRUPTED
-    print(f"done: play it with python play.py {place}")
+    print(f"done: play it with python play.py {command.out / CARTRIDGE}")
     return 0
 
 
