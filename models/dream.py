@@ -86,6 +86,11 @@ class DiffusionWorld:
         return self._walk.runner.choice.describe()
 
     @property
+    def making(self) -> Mapping[str, str]:
+        """What decides its frames apart from seed, start, actions, switches and knobs."""
+        return self._walks.making
+
+    @property
     def thumbnails(self) -> tuple[Frame, ...]:
         """The starts' last frames, made small if they are not."""
         frames = self._starts["large"] if "large" in self._starts else self._starts["frames"][:, -1]

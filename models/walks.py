@@ -50,6 +50,7 @@ class Walks:
     """A walk for each way to make a frame, made ready when it is first asked for.
 
     standard: how many steps are taken unless others are asked for. most: how many there can be.
+    making: what a replay keeps of how frames are made, as engine.contracts.making_of has it.
     context_noise: the standard one; context_noises: all there are. precisions: likewise.
     """
 
@@ -73,10 +74,10 @@ class Walks:
                 raise UserError(f"{cartridge.manifest.name} has no presets; leave --preset out")
             self.standard = self.most = len(sampler.sigmas)
         else:
-            name = preset or next(iter(presets))
-            if name not in presets:
-                raise unknown("preset", name, tuple(presets))
-            self._preset = presets[name]
+            preset = preset or next(iter(presets))
+            if preset not in presets:
+                raise unknown("preset", preset, tuple(presets))
+            self._preset = presets[preset]
             self.standard, self.most = self._preset.frame.steps, MOST_STEPS
         if steps is not None:
             if not 1 <= steps <= self.most:
@@ -93,6 +94,14 @@ class Walks:
         )
         runner = choose(step, self.example(step), identity, device, precision, large=large)
         self._choice = runner.choice
+        self.making = {
+            "weights": cartridge.weights,
+            **({"preset": preset} if preset else {}),
+            "steps": str(self.standard),
+            "device": runner.choice.device,
+            "precision": runner.choice.precision,
+            "engine": runner.choice.engine,
+        }
         # Weights that are kept in half of float32 cannot be worked with in another precision.
         self.precisions = (runner.choice.precision,) if large else PRECISIONS
         way = Way(self.standard, self.context_noise, runner.choice.precision)

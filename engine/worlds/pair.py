@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from engine.contracts import (
     SwitchableWorld,
     Switched,
     World,
+    making_of,
     switches_of,
 )
 from engine.players import Autopilot
@@ -91,6 +92,11 @@ class PairWorld:
     def runtime(self) -> str:
         """What the dream runs on."""
         return str(getattr(self._worlds[DREAM], "runtime", ""))
+
+    @property
+    def making(self) -> Mapping[str, str]:
+        """What decides the dream's frames."""
+        return making_of(self._worlds[DREAM])
 
     def reset(self, seed: int, start: int = 0) -> Frame:
         """Begin a real game, and put the dream where that is after its opening."""
