@@ -17,6 +17,15 @@ from base.errors import UserError, unknown
 
 ActionVector = NDArray[np.float32]  # (A,)
 
+# The keys of games with a joystick and one button.
+ARCADE_KEYS: Mapping[str, tuple[str, ...]] = {
+    "up": ("w", "up"),
+    "down": ("s", "down"),
+    "left": ("a", "left"),
+    "right": ("d", "right"),
+    "fire": ("space",),
+}
+
 
 @dataclass(frozen=True)
 class Action:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 
 from engine.contracts import Action, Switch
-from engine.screen import Event, FocusLost, KeyDown, KeyUp, MouseMoved
+from engine.screen import Event, FocusLost, KeyDown, KeyUp, MouseMoved, Tilted
+
+LOOK_COUNTS = (200.0, 100.0)  # right and down in a step, with a pad's stick tilted all the way
 
 
 class Command(Enum):
@@ -70,10 +72,11 @@ class Controls:
     """Collects a player's input between steps.
 
     A key that is pressed and let go between two samples still counts for one sample; mouse
-    motion adds up. Keys that are commands of the player are never the game's.
+    motion adds up. A tilt counts as motion in every sample, however often it is told. Keys that
+    are commands of the player are never the game's.
 
     keys: logical button -> names of the keys bound to it.
-    sensitivity: the game's counts per pixel of mouse motion.
+    sensitivity: the game's counts per pixel of mouse motion; a tilt's are multiplied by it.
     """
 
     def __init__(self, keys: Mapping[str, tuple[str, ...]], sensitivity: float = 1.0) -> None:
@@ -88,6 +91,7 @@ class Controls:
         self._fresh: set[str] = set()  # went down since the last sample
         self._let_go: set[str] = set()  # fresh and already up again
         self._mouse = [0.0, 0.0]
+        self._tilt = (0.0, 0.0)
         self._waiting: list[float] = []
 
     def handle(self, event: Event) -> None:
@@ -108,14 +112,21 @@ class Controls:
         elif isinstance(event, FocusLost):
             self._let_go.update(self._fresh)
             self._pressed = [key for key in self._pressed if key in self._fresh]
+            self._tilt = (0.0, 0.0)
         elif isinstance(event, MouseMoved):
             self._mouse[0] += event.right * self._sensitivity
             self._mouse[1] += event.down * self._sensitivity
+        elif isinstance(event, Tilted):
+            self._tilt = (event.right, event.down)
 
     def sample(self) -> tuple[Action, list[float]]:
         """The action of this step, and when the key events that are new in it happened."""
         buttons = tuple(dict.fromkeys(self._button_of[key] for key in self._pressed))
-        action = Action(buttons, (self._mouse[0], self._mouse[1]))
+        right, down = (
+            moved + tilt * abs(tilt) * counts * self._sensitivity  # squared, to aim finely
+            for moved, tilt, counts in zip(self._mouse, self._tilt, LOOK_COUNTS, strict=True)
+        )
+        action = Action(buttons, (right, down))
         waited = self._waiting
         self._pressed = [key for key in self._pressed if key not in self._let_go]
         self._fresh, self._let_go = set(), set()

@@ -18,7 +18,8 @@ MOUSE_BUTTONS = ("left button", "right button")
 class KeyDown:
     """A key went down. at: when, in seconds.
 
-    key: pygame.key.name spelling, lower case, or one of `MOUSE_BUTTONS`: they are keys like others.
+    key: pygame.key.name spelling, lower case, or one of `MOUSE_BUTTONS`, or a pad's as in
+         engine.pads: they are keys like others.
     """
 
     key: str
@@ -36,6 +37,15 @@ class KeyUp:
 @dataclass(frozen=True)
 class MouseMoved:
     """The mouse moved by (right, down) pixels."""
+
+    right: float
+    down: float
+    at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Tilted:
+    """A pad's right stick is now held (right, down) from its middle, in the unit circle."""
 
     right: float
     down: float
@@ -80,7 +90,9 @@ class CloseAsked:
     at: float = 0.0
 
 
-Event = KeyDown | KeyUp | MouseMoved | Pointed | Scrolled | FocusLost | Uncovered | CloseAsked
+Event = (
+    KeyDown | KeyUp | MouseMoved | Tilted | Pointed | Scrolled | FocusLost | Uncovered | CloseAsked
+)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from engine.screen import (
     Thumbnail,
     Uncovered,
 )
+from engine.window_pads import PadReader
 from engine.window_page import draw_page
 
 GROUND = (14, 14, 17)
@@ -92,6 +93,7 @@ class DesktopWindow:
         self._fullscreen = self._pointer_held = False
         self._field = pygame.Rect(0, 0, 0, 0)  # where the playfield was drawn
         self._layout: Layout | None = None  # of the page that is shown, if one is
+        self._pads = PadReader()
         self._fonts: dict[int, pygame.font.Font] = {}
 
     @property
@@ -114,7 +116,12 @@ class DesktopWindow:
                 time.sleep(timeout_s)
                 raw = pygame.event.get()
         now = self._clock()
-        return [event for event in (self._translate(item, now) for item in raw) if event]
+        events: list[Event] = []
+        for item in raw:
+            if (event := self._translate(item, now)) is not None:
+                events.append(event)
+            events += self._pads.read(item, now)
+        return events
 
     def _translate(self, raw: pygame.event.Event, now: float) -> Event | None:
         match raw.type:

@@ -12,6 +12,7 @@ import numpy as np
 from ale_py import roms
 from numpy.typing import NDArray
 
+from engine.actions import ARCADE_KEYS
 from engine.contracts import ActionVector, DiscreteActions, Frame, Snapshot, Step
 from engine.worlds.atari_games import find_game
 
@@ -21,13 +22,6 @@ SIZE_PX = 64
 MAX_NO_OPS = 30  # emulated frames
 
 BUTTONS = ("up", "down", "left", "right", "fire")
-KEYS = {
-    "up": ("w", "up"),
-    "down": ("s", "down"),
-    "left": ("a", "left"),
-    "right": ("d", "right"),
-    "fire": ("space",),
-}
 
 
 @dataclass(frozen=True)
@@ -150,4 +144,4 @@ def _action_space(names: tuple[str, ...]) -> DiscreteActions:
     """The emulator's actions with the buttons their names spell: UPRIGHTFIRE, NOOP, ..."""
     choices = tuple(tuple(b for b in BUTTONS if b in name.lower()) for name in names)
     used = {button for choice in choices for button in choice}
-    return DiscreteActions(names, choices, {b: KEYS[b] for b in BUTTONS if b in used})
+    return DiscreteActions(names, choices, {b: ARCADE_KEYS[b] for b in BUTTONS if b in used})

@@ -1,0 +1,81 @@
+"""Which keys, of keyboard, mouse and pad, do what in a game: as it comes, and as it was set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.actions import ARCADE_KEYS
+from engine.contracts import ActionSpace, CsgoActions
+from engine.settings import Settings
+
+Keys = Mapping[str, tuple[str, ...]]  # logical button -> names of the keys bound to it
+
+ARCADE_PAD: Keys = {
+    **{way: (f"pad {way}", f"stick {way}") for way in ("up", "down", "left", "right")},
+    "fire": ("pad a",),
+}
+SHOOTER_PAD: Keys = {
+    "forward": ("stick up",),
+    "left": ("stick left",),
+    "back": ("stick down",),
+    "right": ("stick right",),
+    "jump": ("pad a",),
+    "crouch": ("pad b",),
+    "walk": ("pad left shoulder",),
+    "first weapon": ("pad up",),
+    "second weapon": ("pad right",),
+    "knife": ("pad down",),
+    "reload": ("pad x",),
+    "fire": ("pad right trigger",),
+    "zoom": ("pad left trigger",),
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The buttons of a kind of game, and the keys that they come with.
+
+    name: what a player's own keys are kept under. title: for people. mouse: the game is steered
+    by it too, and by the right stick.
+    """
+
+    name: str
+    title: str
+    keys: Keys
+    mouse: bool = False
+
+    def bound(self, settings: Settings) -> dict[str, tuple[str, ...]]:
+        """Each button's keys, as the player set them."""
+        own = settings.keys.get(self.name, {})
+        return {button: own.get(button, keys) for button, keys in self.keys.items()}
+
+
+def layout_of(actions: ActionSpace) -> Layout:
+    """The layout of an action space. Games of named actions share one: left is left in all."""
+    if isinstance(actions, CsgoActions):
+        return Layout("shooter", "Counter-Strike", _joined(actions.keys, SHOOTER_PAD), mouse=True)
+    return Layout("arcade", "Arcade games", _joined(actions.keys, ARCADE_PAD))
+
+
+def all_layouts() -> tuple[Layout, ...]:
+    """Those of the games that there are."""
+    arcade = Layout("arcade", "Arcade games", _joined(ARCADE_KEYS, ARCADE_PAD))
+    return arcade, layout_of(CsgoActions())
+
+
+def is_of_pad(key: str) -> bool:
+    """Whether a key is a pad's."""
+    return key.startswith(("pad ", "stick "))
+
+
+def written(key: str) -> str:
+    """A key's name for people."""
+    device, _, rest = key.partition(" ")
+    if device == "pad" and len(rest) == 1:
+        return f"Pad {rest.upper()}"
+    return key.upper() if len(key) == 1 else key.capitalize()
+
+
+def _joined(keys: Keys, more: Keys) -> dict[str, tuple[str, ...]]:
+    return {button: (*bound, *more.get(button, ())) for button, bound in keys.items()}
