@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from base.errors import UserError
-from engine.contracts import thumbnails_of
+from engine.contracts import making_of, thumbnails_of
 from models import runtime
 from models.cartridge import check, load
 from models.dream import DiffusionWorld, open_world
@@ -67,6 +67,13 @@ def test_it_tells_what_the_cartridge_says(tiny: Path) -> None:
     assert (world.name, world.rate_fps, world.starts) == ("tiny", 15.0, STARTS)
     assert world.actions == ACTIONS and world.frame_shape == (SIDE_PX, SIDE_PX, 3)
     np.testing.assert_array_equal(world.reset(seed=1, start=2), load(tiny).starts["frames"][2, -1])
+
+
+def test_it_tells_how_its_frames_are_made(tiny: Path) -> None:
+    making = making_of(open_world(check(tiny), device="cpu", precision="float32", steps=1))
+    assert making["weights"] == load(check(tiny)).weights
+    told = [making[what] for what in ("steps", "device", "precision")]
+    assert told == ["1", "cpu", "float32"] and "preset" not in making
 
 
 def test_its_starts_have_pictures(tiny: Path) -> None:
