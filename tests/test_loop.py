@@ -46,7 +46,7 @@ def test_input_to_display_runs_from_the_key_to_the_picture_of_its_step(tmp_path:
     latency = game.timings.summary()["input to display"]
     # Half a tick until the step samples it, 20 ms for the step, nothing for a null window.
     expected_ms = pytest.approx(500 * TICK_S + 20, abs=0.01)
-    figures = {name: expected_ms for name in ("median_ms", "p95_ms", "p99_ms")}
+    figures = dict.fromkeys(("median_ms", "p95_ms", "p99_ms"), expected_ms)
     assert latency == {**figures, "count": 1}
     assert dict(game.window.pictures[-1].hud[0])["input to display ms"] == "53 / 53 / 53"
 

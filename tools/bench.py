@@ -1,4 +1,4 @@
-"""Measure speed: python -m tools.bench play CARTRIDGE --json, python -m tools.bench record."""
+"""Measure speed: python -m tools.bench play|record|soak ... --json."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from models.cartridge import load
 from models.runtime import Choice, TorchRunner, frame_ms
 from models.walks import Walks
 from tools.record import RecordConfig, record
+from tools.soak import SoakBench, bench_soak
 
 PLAYER = Path(__file__).resolve().parent.parent / "play.py"
 WATCH_S = 0.01
@@ -80,13 +81,20 @@ class RecordBench:
 Bench = (
     Annotated[PlayBench, tyro.conf.subcommand("play")]
     | Annotated[RecordBench, tyro.conf.subcommand("record")]
+    | Annotated[SoakBench, tyro.conf.subcommand("soak")]
 )
 
 
 def main() -> None:
     """Parse the command line, measure, print."""
-    bench: PlayBench | RecordBench = tyro.cli(Bench, prog="python -m tools.bench")
-    figures = bench_play(bench) if isinstance(bench, PlayBench) else bench_record(bench)
+    bench: PlayBench | RecordBench | SoakBench = tyro.cli(Bench, prog="python -m tools.bench")
+    match bench:
+        case PlayBench():
+            figures = bench_play(bench)
+        case RecordBench():
+            figures = bench_record(bench)
+        case SoakBench():
+            figures = bench_soak(bench)
     print(json.dumps(figures) if bench.json else table(figures))
 
 
@@ -184,11 +192,11 @@ def time_eager(path: Path) -> float:
 
 def table(figures: Mapping[str, object]) -> str:
     """A line for each figure, with what is asked of it."""
-    lines = []
+    lines, width = [], max(map(len, figures))
     for name, value in figures.items():
         asked = f"  at least {FLOORS[name]:g}" if name in FLOORS else ""
         asked = f"  at most {CEILINGS[name]:g}" if name in CEILINGS else asked
-        lines.append(f"{name:20} {value!s:>30}{asked}")
+        lines.append(f"{name:{width}} {value!s:>30}{asked}")
     return "\n".join(lines)
 
 
