@@ -62,35 +62,41 @@ def unused_gpu(machine: Machine | None = None) -> str | None:
 
     machine: what is known; this one, looked at now, unless given.
     """
-    machine = machine or look()
+    idle = idle_gpu(machine or look())
+    return "; ".join(idle) if idle else None
+
+
+def idle_gpu(machine: Machine) -> tuple[str, str] | None:
+    """Why a GPU that is here lies idle, and what mends that; None if none does."""
     if machine.usable or machine.hidden or not (machine.nvidia or machine.amd or machine.apple):
         return None
     maker = "NVIDIA" if machine.nvidia else "AMD" if machine.amd else "Apple"
-    return f"an {maker} GPU is here, but PyTorch cannot use it: {_fix(machine)}"
+    why, fix = _fix(machine)
+    return f"an {maker} GPU is here, but PyTorch cannot use it: {why}", fix
 
 
-def _fix(machine: Machine) -> str:
+def _fix(machine: Machine) -> tuple[str, str]:
     torch_version = f"torch=={machine.version.split('+')[0]}"
     reinstall = f"pip install --force-reinstall {torch_version}"
     if machine.nvidia:
         if not machine.answers:
-            return "its driver does not answer nvidia-smi; install the driver anew and restart"
+            return "its driver does not answer nvidia-smi", "install the driver anew and restart"
         if machine.built != "cuda":
-            return f"this build of it has no CUDA; run: {reinstall} --index-url {CUDA_WHEELS}"
+            return "this build of it has no CUDA", f"run: {reinstall} --index-url {CUDA_WHEELS}"
         return (
-            "the driver is too old for it, or this container was given no GPU; update the driver, "
-            "or start the container with --gpus all"
+            "the driver is too old for it, or this container was given no GPU",
+            "update the driver, or start the container with --gpus all",
         )
     if machine.amd:
         if machine.built != "rocm":
-            return f"this build of it has no ROCm; run: {reinstall} --index-url {ROCM_WHEELS}"
+            return "this build of it has no ROCm", f"run: {reinstall} --index-url {ROCM_WHEELS}"
         return (
-            "ROCm does not know the GPU, or this user may not open /dev/kfd; "
-            "run: sudo usermod -aG render,video $USER, and log in again"
+            "ROCm does not know the GPU, or this user may not open /dev/kfd",
+            "run: sudo usermod -aG render,video $USER, and log in again",
         )
     if machine.built != "mps":
-        return f"this build of it has no MPS; run: {reinstall}"
-    return "MPS needs macOS 14 or newer; update macOS"
+        return "this build of it has no MPS", f"run: {reinstall}"
+    return "MPS needs macOS 14 or newer", "update macOS"
 
 
 def _answers(tool: str) -> bool:
