@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine import hud
-from engine.contracts import ActionVector, World, switches_of, thumbnails_of
+from engine.contracts import (
+    DENOISING_STEPS,
+    ActionVector,
+    Knob,
+    World,
+    knobs_of,
+    switches_of,
+    thumbnails_of,
+)
 from engine.controls import COMMAND_OF_KEY, Controls, help_rows
+from engine.governor import Governor
 from engine.history import History, Moment
 from engine.motion import Motion
 from engine.pacing import Pacer, RateMeter, Timings
 from engine.pointer import Pointer
 from engine.screen import Event, Picture, Thumbnail, Window
 
+from engine import hud
+
 HINT_S = 4.0
 REPLAY = "a replay - Enter or Backspace takes over"
+AUTO = (("target", "auto"),)
 INTERPOLATED = (("display", "interpolated"),)
 
 
@@ -42,6 +53,7 @@ class Game:
     last_action: what led to it, if a step did.
     switches:    what the world lets its player change, by key.
     thumbnails:  pictures of its starting points; empty for none.
+    governor:    who chooses the denoising steps; None leaves that to the player.
     """
 
     def __init__(
@@ -57,6 +69,7 @@ class Game:
         self.pointer = Pointer(window, world.actions.mouse)
         self.switches = {s.key: s for s in switches_of(world) if s.key not in COMMAND_OF_KEY}
         self.thumbnails = thumbnails_of(world)
+        self.governor: Governor | None = None
         self.last_action: ActionVector | None = None
 
     @property
@@ -81,10 +94,25 @@ class Game:
         self.rate.interrupt()
         self.pacer.interrupt()
 
+    @property
+    def denoising(self) -> Knob | None:
+        """How many denoising steps the world takes and may take; None if that is no matter."""
+        return next((k for k in knobs_of(self.world) if k.name == DENOISING_STEPS), None)
+
+    def govern(self, step_ms: float) -> int:
+        """How far to move the number of denoising steps after a step that took `step_ms`."""
+        knob = self.denoising
+        if self.governor is None or knob is None:
+            return 0
+        counts, count = [int(choice) for choice in knob.choices], int(knob.value)
+        wanted = self.governor.stepped(count, step_ms, counts)
+        return counts.index(wanted) - counts.index(count)
+
     def picture(self, mode: Mode, timings: Timings) -> Picture:
         """What the window should show now."""
         world, moment, line = self.world, self.moment, self._line(mode)
-        notes = moment.notes + (INTERPOLATED if mode.interpolating else ())
+        notes = moment.notes + (AUTO if self.governor else ())
+        notes += INTERPOLATED if mode.interpolating else ()
         figures = hud.Figures(
             rate_fps=self.rate.rate_fps,
             model=timings.recent("model"),

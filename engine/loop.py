@@ -14,16 +14,19 @@ from pathlib import Path
 from base.errors import UserError
 from base.folders import data_folder
 from engine.commands import Commands
-from engine.contracts import Report, World
+from engine.contracts import DENOISING_STEPS, Report, World
 from engine.course import Course
 from engine.display import Display
-from engine.game import Game
+from engine.governor import Governor
+from engine.history import Moment
 from engine.observer import Observer
 from engine.pacing import Clock, Timings
 from engine.replay_file import Replay, ReplayWriter
 from engine.screen import Window
 from engine.session import Advance, Arrival, Session
 from engine.worker import Job, Worker
+
+from engine.game import Game
 
 ANSWER_S = 0.02  # longest wait for events while the world steps
 IDLE_S = 0.5  # longest wait while nothing moves
@@ -38,6 +41,7 @@ def play(
     start: int = 0,
     steps: int | None = None,
     sensitivity: float = 1.0,
+    auto: bool = False,
     interpolate: bool = False,
     observers: Sequence[Observer] = (),
     replay: Replay | None = None,
@@ -55,6 +59,7 @@ def play(
                 or to the one before.
     steps:      leave after this many steps; None plays on.
     sensitivity: of the mouse, in the game's counts per pixel.
+    auto:       choose the denoising steps so that the machine holds the world's natural rate.
     interpolate: show motion between two frames; the newer one is whole up to a period later.
     replay:     a session to show again before the player plays on; it says where to begin.
     log:        where the session is written to be played again.
@@ -78,7 +83,7 @@ def play(
     display = Display(window, clock, title, interpolate=interpolate)
     course = Course(session, window, display, sensitivity, observers)
     commands = Commands(session, window, display, course, folder)
-    loop = Loop(session, window, worker, display, course, commands, steps, clock)
+    loop = Loop(session, window, worker, display, course, commands, steps, auto, clock)
     try:
         loop.run()
     finally:
@@ -99,17 +104,18 @@ class Loop:
         course: Course,
         commands: Commands,
         steps_left: int | None,
+        auto: bool,
         clock: Clock,
     ) -> None:
         self._session, self._window, self._worker = session, window, worker
         self._display, self._course, self._commands = display, course, commands
-        self._steps_left, self._clock = steps_left, clock
+        self._steps_left, self._auto, self._clock = steps_left, auto, clock
         self._job: Job | None = None  # under way on the worker
 
     def run(self) -> None:
         """Open the world and play until the player leaves."""
         self._display.present(None)  # something to look at before anything is loaded
-        self._begin(Job(partial(self._session.open, self._display.report), self._course.opened))
+        self._begin(Job(partial(self._session.open, self._display.report), self._opened))
         while not self._commands.leaving:
             if self._job is not None and self._worker.done:
                 self._finish()
@@ -121,6 +127,15 @@ class Loop:
                 self._display.present(self._course.game)
             for event in self._window.poll(self._patience_s()):
                 self._commands.handle(event)
+
+    def _opened(self, moment: Moment) -> None:
+        self._course.opened(moment)
+        game = self._course.game
+        if self._auto and game is not None:
+            if game.denoising is None:
+                self._display.say("this world has no denoising steps to choose from")
+            else:
+                game.governor = Governor(game.pacer.period_s)
 
     def _patience_s(self) -> float:
         """How long nothing will need doing, if no event comes."""
@@ -177,6 +192,19 @@ class Loop:
         if self._steps_left is not None:
             self._steps_left -= 1
             self._commands.leaving = self._steps_left <= 0
+        self._govern(result.model_ms + result.snapshot_ms)
+
+    def _govern(self, step_ms: float) -> None:
+        game = self._course.game
+        if game is None or game.motion.replaying:
+            return
+        if by := game.govern(step_ms):
+            adjust = partial(self._session.adjust, DENOISING_STEPS, by, game.moment)
+            self._begin(Job(adjust, self._governed, forgiving=True))
+
+    def _governed(self, result: tuple[str, Moment]) -> None:
+        notice, moment = result
+        self._course.switched((f"auto: {notice}", moment))
 
     def _begin(self, job: Job) -> None:
         self._job = job
