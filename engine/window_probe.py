@@ -1,0 +1,34 @@
+"""Open a window, draw in it and close it, to see whether that works here.
+
+python -m engine.window_probe: prints the name of what shows the window; what stops it, as SDL says
+it, is the last line of a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # the name below is all that is printed
+
+import numpy as np
+import pygame
+
+from engine.screen import Picture
+from engine.window import DesktopWindow
+
+
+def main() -> int:
+    """Open, draw, close; the exit code."""
+    try:
+        window = DesktopWindow("Dreamcart")
+        window.present(Picture(np.zeros((64, 64, 3), np.uint8)))
+    except pygame.error as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(pygame.display.get_driver())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

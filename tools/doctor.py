@@ -1,0 +1,128 @@
+"""Look for what keeps worlds from playing here, and say what mends it: python -m tools.doctor."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from base.errors import run_main
+from tools import checkup
+from tools.checkup import Finding, Place
+
+
+@dataclass(frozen=True)
+class DoctorConfig:
+    """Check Python, packages, GPU, display, disk, folders and the cartridges that ship; time them.
+
+    A line for each check: ok, warning or fault; below a fault, the command that mends it. The
+    exit code is 0 if nothing is at fault, else 1. Nothing is written but what playing writes: how
+    each world runs fastest here.
+    """
+
+    json: bool = False
+    """Print it all once more at the end, as one line of JSON."""
+
+
+def main() -> int:
+    """Check what everything else needs, then parse the command line and check the rest."""
+    first = [checkup.python(), checkup.packages()]
+    if any(finding.state == "fault" for finding in first):
+        # Nothing else can be imported, not even what reads command lines.
+        return tell(first, "--json" in sys.argv[1:])
+    import tyro
+
+    config = tyro.cli(DoctorConfig, prog="python -m tools.doctor")
+
+    def all_of_them() -> Iterator[Finding]:
+        yield from first
+        for check in CHECKS:
+            yield from guarded(check)
+
+    return tell(all_of_them(), config.json)
+
+
+def tell(findings: Iterable[Finding], as_json: bool) -> int:
+    """Print findings as they come; the exit code."""
+    found = []
+    for finding in findings:
+        found.append(finding)
+        print(line(finding), flush=True)
+    faults = sum(finding.state == "fault" for finding in found)
+    print(f"{faults} at fault" if faults else "nothing is at fault")
+    if as_json:
+        whole = {"ok": not faults, "findings": [dataclasses.asdict(each) for each in found]}
+        print(json.dumps(whole))
+    return 1 if faults else 0
+
+
+def line(finding: Finding) -> str:
+    """A finding for people; what mends it comes on a line of its own, to be copied."""
+    told = f"{finding.state:8}{finding.check:20} {finding.text}"
+    return f"{told}\n{'':8}mend it with: {finding.mend}" if finding.mend else told
+
+
+def guarded(check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """The findings of a check; what breaks it is one itself."""
+    try:
+        yield from check()
+    except Exception as error:  # whatever a broken installation raises
+        said = " ".join(str(error).split()) or type(error).__name__
+        text = f"the check itself failed: {said[:200]}"
+        yield Finding(check.__name__, "fault", text, checkup.REINSTALL)
+
+
+def gpu() -> Iterable[Finding]:
+    """As tools.checkup_worlds.gpu, of this machine."""
+    from models.gpus import look
+    from tools import checkup_worlds
+
+    return [checkup_worlds.gpu(look())]
+
+
+def openvino() -> Iterable[Finding]:
+    """As tools.checkup_worlds.openvino."""
+    from tools import checkup_worlds
+
+    return [checkup_worlds.openvino()]
+
+
+def display() -> Iterable[Finding]:
+    """As tools.checkup.display, here."""
+    from engine.window import why_no_display
+
+    return checkup.display(why_no_display())
+
+
+def folders() -> Iterable[Finding]:
+    """As tools.checkup.folders, of those of this user."""
+    from base.folders import cache_folder, config_folder, data_folder
+    from models import hub_file
+
+    windows = sys.platform == "win32"
+    names = {"cache": cache_folder, "data": data_folder, "config": config_folder}
+    places = [
+        Place(
+            name,
+            folder(),
+            "WIN_PD_OVERRIDE_LOCAL_APPDATA" if windows else f"XDG_{name.upper()}_HOME",
+        )
+        for name, folder in names.items()
+    ]
+    return checkup.folders([*places, Place("downloads", hub_file.cache_folder(), "HF_HOME")])
+
+
+def cartridges() -> Iterable[Finding]:
+    """As tools.checkup_worlds.cartridges."""
+    from tools import checkup_worlds
+
+    return checkup_worlds.cartridges()
+
+
+CHECKS = (gpu, openvino, display, folders, checkup.optional, cartridges)
+
+
+if __name__ == "__main__":
+    run_main(main)
