@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.actions import ARCADE_KEYS
 from engine.contracts import ActionSpace, CsgoActions
+from engine.screen import MOUSE_BUTTONS
 from engine.settings import Settings
 
 Keys = Mapping[str, tuple[str, ...]]  # logical button -> names of the keys bound to it
@@ -64,9 +65,11 @@ def all_layouts() -> tuple[Layout, ...]:
     return arcade, layout_of(CsgoActions())
 
 
-def is_of_pad(key: str) -> bool:
-    """Whether a key is a pad's."""
-    return key.startswith(("pad ", "stick "))
+def device_of(key: str) -> str:
+    """What a key is of: "pad", "mouse" or "keyboard"."""
+    if key.startswith(("pad ", "stick ")):
+        return "pad"
+    return "mouse" if key in MOUSE_BUTTONS else "keyboard"
 
 
 def written(key: str) -> str:

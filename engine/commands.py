@@ -7,10 +7,12 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from engine.contracts import knobs_of
 from engine.controls import COMMAND_OF_KEY, Command
 from engine.course import Course
 from engine.display import Display
 from engine.game import Game
+from engine.history import Moment
 from engine.saves import file_stem
 from engine.screen import (
     CloseAsked,
@@ -43,11 +45,14 @@ class Commands:
         # Asked for by the player, each once, done before the next step.
         self._asked: dict[Command, Callable[[], Job]] = {}
         self._slot = 1  # that moments are saved to and loaded from
-        self._turned: list[str] = []  # keys of the world's switches, pressed and not yet answered
+        # Switches and knobs of the world, turned by the player and not yet by the world.
+        self._turned: list[Callable[[Moment], tuple[str, Moment]]] = []
 
     def next_job(self) -> Job | None:
         """What is to be done before the next step, if there is anything."""
         game = self._course.game
+        if game is not None and game.panel.shown:
+            self._look_at_knobs(game)
         if self._asked:
             first = next(iter(self._asked))
             return self._asked.pop(first)()
@@ -55,7 +60,7 @@ class Commands:
             return None
         if game.motion.rewound:
             return self._course.follow()
-        turn = partial(self._session.switch, self._turned.pop(0), game.moment)
+        turn = partial(self._turned.pop(0), game.moment)
         return Job(turn, self._course.switched, forgiving=True)
 
     def handle(self, event: Event) -> None:
@@ -75,9 +80,24 @@ class Commands:
         else:
             self._handle_in_game(event, game)
 
+    def _look_at_knobs(self, game: Game) -> None:
+        """Show them as they stand; nothing is under way that could change them meanwhile."""
+        knobs = knobs_of(self._session.world)
+        self._display.stale |= game.panel.stand(knobs)
+        if not knobs:
+            game.panel.shown = False
+            self._display.say("this world has nothing to adjust")
+
     def _handle_in_game(self, event: Event, game: Game) -> None:
+        if game.panel.takes(event):
+            self._display.stale = True
+            if (moved := game.panel.handle(event)) is not None:
+                name, by = moved
+                self._turned.append(partial(self._session.adjust, name, by))
+                self._display.say(f"{name} ...")  # some take a while
+            return
         if isinstance(event, KeyDown) and event.key in game.switches:
-            self._turned.append(event.key)
+            self._turned.append(partial(self._session.switch, event.key))
             return
         pointer_was_held = game.pointer.held
         game.handle(event)
@@ -91,6 +111,8 @@ class Commands:
         match command:
             case Command.LEAVE if game is not None and game.pointer.held:
                 game.pointer.let_go()
+            case Command.LEAVE if game is not None and game.panel.shown:
+                game.panel.shown = False
             case Command.LEAVE:
                 self.leaving = True
             case Command.HELP:
@@ -107,6 +129,11 @@ class Commands:
         match command:
             case Command.PAUSE:
                 motion.paused = not motion.paused
+                self._stand_still(game)
+            case Command.PANEL:
+                game.panel.shown = not game.panel.shown
+            case Command.SETTINGS:
+                self.leaving |= course.set_up()
                 self._stand_still(game)
             case Command.SINGLE_STEP:
                 if not motion.paused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 
+from engine.bindings import device_of, written
 from engine.contracts import Action, Switch
 from engine.screen import Event, FocusLost, KeyDown, KeyUp, MouseMoved, Tilted
 
@@ -27,6 +28,8 @@ class Command(Enum):
     HUD = auto()
     FULLSCREEN = auto()
     HELP = auto()
+    PANEL = auto()
+    SETTINGS = auto()
     LEAVE = auto()
 
 
@@ -44,28 +47,56 @@ COMMANDS: tuple[tuple[str, Command, str, str], ...] = (
     ("f12", Command.SCREENSHOT, "F12", "screenshot"),
     ("h", Command.HUD, "H", "figures on, off"),
     ("f11", Command.FULLSCREEN, "F11", "full screen"),
+    ("f4", Command.PANEL, "F4", "adjust how the world is made, with the arrow keys"),
+    ("f10", Command.SETTINGS, "F10", "set keys and the mouse"),
     ("f1", Command.HELP, "F1", "this list"),
     ("escape", Command.LEAVE, "Esc", "leave"),
 )
-COMMAND_OF_KEY: Mapping[str, Command] = {key: command for key, command, _, _ in COMMANDS}
+PAD_COMMANDS: Mapping[str, Command] = {
+    "pad start": Command.PAUSE,
+    "pad back": Command.REWIND,
+    "pad y": Command.RESTART,
+    "pad right stick": Command.PANEL,
+    "pad left stick": Command.SETTINGS,
+    "pad guide": Command.LEAVE,
+}
+COMMAND_OF_KEY: Mapping[str, Command] = {
+    **{key: command for key, command, _, _ in COMMANDS},
+    **PAD_COMMANDS,
+}
 
 
 def help_rows(
     keys: Mapping[str, tuple[str, ...]], switches: Iterable[Switch] = (), mouse: bool = False
 ) -> tuple[tuple[str, str], ...]:
-    """(keys, what they do) for a game's bindings, then its switches, then the player's own."""
-    game = tuple(
-        (" ".join(_written(key) for key in bound if key not in COMMAND_OF_KEY), button)
-        for button, bound in keys.items()
-    )
+    """(keys, what they do): a game's bindings, then its switches, then the player's own; then the
+    same of pads."""
     looking = (("Mouse", "look around, once clicked"),) if mouse else ()
     turned = tuple((switch.written, switch.meaning) for switch in switches)
-    own = tuple((written, meaning) for _, _, written, meaning in COMMANDS)
-    return game + looking + turned + own
+    own = tuple((words, meaning) for _, _, words, meaning in COMMANDS)
+    tilted = (("Right stick", "look around"),) if mouse else ()
+    meanings = {command: meaning for _, command, _, meaning in COMMANDS}
+    of_pads = tuple((written(key), meanings[command]) for key, command in PAD_COMMANDS.items())
+    without = _game_rows(keys, {"keyboard", "mouse"}) + looking + turned + own
+    return without + _game_rows(keys, {"pad"}) + tilted + of_pads
 
 
-def _written(key: str) -> str:
-    return key.upper() if len(key) == 1 else key.capitalize()
+def _game_rows(
+    keys: Mapping[str, tuple[str, ...]], devices: set[str]
+) -> tuple[tuple[str, str], ...]:
+    """The keys of these devices, for each button that has any."""
+    rows = (
+        (
+            ", ".join(
+                written(key)
+                for key in bound
+                if key not in COMMAND_OF_KEY and device_of(key) in devices
+            ),
+            button,
+        )
+        for button, bound in keys.items()
+    )
+    return tuple(row for row in rows if row[0])
 
 
 class Controls:

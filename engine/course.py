@@ -11,8 +11,11 @@ from engine.display import Display
 from engine.game import Game
 from engine.history import Moment
 from engine.observer import Observer
+from engine.pacing import Clock
 from engine.screen import Window
 from engine.session import Advance, Arrival, Session
+from engine.settings import SettingsFile
+from engine.settings_screen import show_settings
 from engine.starts_row import starts_row
 from engine.worker import Job
 
@@ -28,17 +31,32 @@ class Course:
         session: Session,
         window: Window,
         display: Display,
+        settings: SettingsFile,
         sensitivity: float,
         observers: Sequence[Observer],
+        clock: Clock,
     ) -> None:
         self.game: Game | None = None
         self._session, self._window, self._display = session, window, display
-        self._sensitivity, self._observers = sensitivity, observers
+        self._settings, self._sensitivity = settings, sensitivity
+        self._observers, self._clock = observers, clock
 
     def opened(self, moment: Moment) -> None:
         """The world is loaded and its first game begins."""
-        self.game = Game(self._session.world, moment, self._window, self._sensitivity)
+        self.game = Game(
+            self._session.world, moment, self._window, self._settings.now, self._sensitivity
+        )
+        for observer in self._observers:
+            observer.opened(self._session.world)
         self._began(self.game)
+
+    def set_up(self) -> bool:
+        """Let the player set keys and mouse for this game; whether the window was closed."""
+        assert self.game is not None
+        self.game.pointer.let_go()
+        closed = show_settings(self._window, self._settings, (self.game.layout,), self._clock)
+        self.game.bind(self._settings.now, self._sensitivity)
+        return closed
 
     def restarted(self, moment: Moment) -> None:
         """Another game begins."""

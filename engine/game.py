@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine import hud
+from engine.bindings import layout_of
 from engine.contracts import (
     DENOISING_STEPS,
     ActionVector,
     Knob,
+    Switch,
     World,
     knobs_of,
     switches_of,
@@ -18,10 +21,10 @@ from engine.governor import Governor
 from engine.history import History, Moment
 from engine.motion import Motion
 from engine.pacing import Pacer, RateMeter, Timings
+from engine.panel import Panel
 from engine.pointer import Pointer
 from engine.screen import Event, Picture, Thumbnail, Window
-
-from engine import hud
+from engine.settings import Settings
 
 HINT_S = 4.0
 REPLAY = "a replay - Enter or Backspace takes over"
@@ -51,13 +54,20 @@ class Game:
     moment:      the one on screen, the latest of `history`.
     motion:      what the player asked of its clock.
     last_action: what led to it, if a step did.
+    layout:      the keys that it comes with; controls has those that the player set.
     switches:    what the world lets its player change, by key.
+    panel:       where its knobs are moved.
     thumbnails:  pictures of its starting points; empty for none.
     governor:    who chooses the denoising steps; None leaves that to the player.
     """
 
     def __init__(
-        self, world: World, moment: Moment, window: Window, sensitivity: float = 1.0
+        self,
+        world: World,
+        moment: Moment,
+        window: Window,
+        settings: Settings,
+        sensitivity: float = 1.0,
     ) -> None:
         self.world = world
         self.history = History(world.rate_fps)
@@ -65,12 +75,26 @@ class Game:
         self.pacer = Pacer(world.rate_fps)
         self.rate = RateMeter()
         self.motion = Motion()
-        self.controls = Controls(world.actions.keys, sensitivity)
+        self.layout = layout_of(world.actions)
+        self.panel = Panel()
         self.pointer = Pointer(window, world.actions.mouse)
-        self.switches = {s.key: s for s in switches_of(world) if s.key not in COMMAND_OF_KEY}
+        self.bind(settings, sensitivity)
         self.thumbnails = thumbnails_of(world)
         self.governor: Governor | None = None
         self.last_action: ActionVector | None = None
+
+    def bind(self, settings: Settings, sensitivity: float) -> None:
+        """Take the keys and the mouse as the player set them; keys that are held count no more.
+
+        sensitivity: as asked for this time, in the game's counts per pixel.
+        """
+        self._keys = self.layout.bound(settings)
+        self.controls = Controls(self._keys, sensitivity * settings.sensitivity)
+        # The player's own keys go first, then those of the game.
+        taken = {*COMMAND_OF_KEY, *(key for keys in self._keys.values() for key in keys)}
+        self.switches: dict[str, Switch] = {
+            s.key: s for s in switches_of(self.world) if s.key not in taken
+        }
 
     @property
     def moment(self) -> Moment:
@@ -129,11 +153,11 @@ class Game:
             line=line,
             row=() if self.motion.rewinding else mode.row,
             help=self._help() if mode.show_help else (),
+            panel=self.panel.rows,
         )
 
     def _help(self) -> tuple[tuple[str, str], ...]:
-        actions = self.world.actions
-        return help_rows(actions.keys, self.switches.values(), actions.mouse)
+        return help_rows(self._keys, self.switches.values(), self.world.actions.mouse)
 
     def _line(self, mode: Mode) -> str:
         natural_fps = self.world.rate_fps

@@ -17,6 +17,7 @@ from engine.commands import Commands
 from engine.contracts import DENOISING_STEPS, Report, World
 from engine.course import Course
 from engine.display import Display
+from engine.game import Game
 from engine.governor import Governor
 from engine.history import Moment
 from engine.observer import Observer
@@ -24,9 +25,8 @@ from engine.pacing import Clock, Timings
 from engine.replay_file import Replay, ReplayWriter
 from engine.screen import Window
 from engine.session import Advance, Arrival, Session
+from engine.settings import SettingsFile
 from engine.worker import Job, Worker
-
-from engine.game import Game
 
 ANSWER_S = 0.02  # longest wait for events while the world steps
 IDLE_S = 0.5  # longest wait while nothing moves
@@ -41,6 +41,7 @@ def play(
     start: int = 0,
     steps: int | None = None,
     sensitivity: float = 1.0,
+    settings: SettingsFile | None = None,
     auto: bool = False,
     interpolate: bool = False,
     observers: Sequence[Observer] = (),
@@ -58,7 +59,8 @@ def play(
     seed, start: of the first game; every restart adds one to the seed and goes to the next start,
                 or to the one before.
     steps:      leave after this many steps; None plays on.
-    sensitivity: of the mouse, in the game's counts per pixel.
+    sensitivity: of the mouse, in the game's counts per pixel, times that of the settings.
+    settings:   keys and sensitivity as the player set them; the user's file if None.
     auto:       choose the denoising steps so that the machine holds the world's natural rate.
     interpolate: show motion between two frames; the newer one is whole up to a period later.
     replay:     a session to show again before the player plays on; it says where to begin.
@@ -81,7 +83,8 @@ def play(
         log=log,
     )
     display = Display(window, clock, title, interpolate=interpolate)
-    course = Course(session, window, display, sensitivity, observers)
+    settings = settings or SettingsFile()
+    course = Course(session, window, display, settings, sensitivity, observers, clock)
     commands = Commands(session, window, display, course, folder)
     loop = Loop(session, window, worker, display, course, commands, steps, auto, clock)
     try:

@@ -116,6 +116,7 @@ class Picture:
     line:  one line of what is going on: loading, paused, game over, saved.
     row:   small pictures of one size, drawn over the top of the playfield; empty for none.
     help:  (keys, what they do) pairs, drawn over the playfield; empty for none.
+    panel: (what, how it stands) pairs, in a corner of the playfield; empty for none.
     page:  things to choose from, in the place of frame, hud and row; None while a game is shown.
     """
 
@@ -124,6 +125,7 @@ class Picture:
     line: str = ""
     row: tuple[Thumbnail, ...] = ()
     help: tuple[tuple[str, str], ...] = ()
+    panel: tuple[tuple[str, str], ...] = ()
     page: Page | None = None
 
 

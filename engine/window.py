@@ -36,6 +36,7 @@ from engine.screen import (
 )
 from engine.window_pads import PadReader
 from engine.window_page import draw_page
+from engine.window_rows import draw_help, draw_panel
 
 GROUND = (14, 14, 17)
 LABEL = (132, 132, 144)
@@ -176,8 +177,10 @@ class DesktopWindow:
             bar.centerx = width // 2
             self._bar(surface, picture, bar)
             self._row(surface, picture.row)
+            if picture.panel:
+                draw_panel(surface, picture.panel, self._field, text_px(side), self._font)
         if picture.help:
-            self._help(surface, picture.help)
+            draw_help(surface, picture.help, text_px(side), self._font)
         self._window.flip()
 
     def _fit(self, shape: tuple[int, ...]) -> None:
@@ -241,18 +244,6 @@ class DesktopWindow:
             at = left + i * column
             used = self._text(surface, f"{label} ", LABEL, at, middle, column * 3 // 4)
             self._text(surface, value, VALUE, at + used, middle, column - used)
-
-    def _help(self, surface: pygame.Surface, rows: tuple[tuple[str, str], ...]) -> None:
-        width, height = surface.get_size()
-        room = min(width, height)
-        row = min(_row_px(room) * 5 // 4, height // (len(rows) + 2))
-        panel = pygame.Surface((room, row * (len(rows) + 1)), pygame.SRCALPHA)
-        panel.fill(PANEL)
-        for i, (keys, meaning) in enumerate(rows):
-            middle = row + i * row
-            self._text(panel, keys, LINE, room // 10, middle, room // 4)
-            self._text(panel, meaning, VALUE, room * 2 // 5, middle, room * 11 // 20)
-        surface.blit(panel, panel.get_rect(center=(width // 2, height // 2)))
 
     def _text(
         self,

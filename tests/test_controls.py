@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine.contracts import Action
-from engine.controls import COMMANDS, Controls, help_rows
+from engine.bindings import layout_of
+from engine.contracts import Action, CsgoActions
+from engine.controls import COMMAND_OF_KEY, COMMANDS, PAD_COMMANDS, Controls, help_rows
 from engine.screen import FocusLost, KeyDown, KeyUp, MouseMoved
+from engine.settings import Settings
 from tests.toy_world import ACTIONS
 
 
@@ -95,6 +97,17 @@ def test_the_players_own_keys_are_never_the_games() -> None:
 
 def test_every_command_is_on_the_help_page_once() -> None:
     rows = help_rows(ACTIONS.keys)
-    assert rows[0] == ("A Left", "left")
-    assert len(rows) == len(ACTIONS.keys) + len(COMMANDS)
+    assert rows[0] == ("A, Left", "left")
+    assert len(rows) == len(ACTIONS.keys) + len(COMMANDS) + len(PAD_COMMANDS)
     assert len({key for key, *_ in COMMANDS}) == len(COMMANDS)
+    assert len(COMMAND_OF_KEY) == len(COMMANDS) + len(PAD_COMMANDS)
+
+
+def test_keys_that_were_set_and_those_of_pads_are_on_the_help_page() -> None:
+    layout = layout_of(CsgoActions())
+    keys = layout.bound(Settings(keys={"shooter": {"jump": ("j", "pad x"), "walk": ()}}))
+    rows = help_rows(keys, mouse=True)
+    assert [r for r in rows if r[1] == "jump"] == [("J", "jump"), ("Pad X", "jump")]
+    assert ("Left button", "fire") in rows and ("Pad right trigger", "fire") in rows
+    assert ("Right stick", "look around") in rows and ("Pad start", "pause, play on") in rows
+    assert not [row for row in rows if row[1] == "walk"]  # nothing is bound to it

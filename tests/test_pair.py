@@ -12,7 +12,16 @@ from engine.contracts import ActionVector, Frame
 from engine.worlds.atari import AtariWorld
 from engine.worlds.pair import GAP_PX, PairWorld, psnr_db
 from tests.scripted_game import dream as played
-from tests.toy_world import ACTIONS, DreamtToy, MouseToy, SwitchingToy, ToyPilot, ToyWorld, square_x
+from tests.toy_world import (
+    ACTIONS,
+    AdjustableToy,
+    DreamtToy,
+    MouseToy,
+    SwitchingToy,
+    ToyPilot,
+    ToyWorld,
+    square_x,
+)
 from tests.world_conformance import check_world
 
 OPENING = [ACTIONS.named("RIGHT")] * 3
@@ -138,6 +147,23 @@ def test_the_dreams_own_switches_are_there_too() -> None:
     assert world.switch("m").notice == "it plays itself"
     assert ("playing", "itself") in world.step(NOOP).notes
     check_world(world)
+
+
+def test_the_dreams_knobs_are_there_and_who_plays() -> None:
+    class Adjustable(AdjustableToy, DreamtToy):
+        pass
+
+    world = pair(Adjustable(), pilot=ToyPilot())
+    assert [knob.name for knob in world.knobs] == ["playing", "square", "seed"]
+    assert world.turn("playing", 1).notice == "the agent plays - M takes over"
+    assert world.step(LEFT).action is not None
+    assert [switch.key for switch in world.switches] == ["tab", "f2", "m"]
+    assert world.switch("m").notice == "you play" and world.knobs[0].value == "you"
+    with pytest.raises(UserError, match="you to agent"):
+        world.turn("playing", -1)
+    assert world.turn("seed", 3).notice == "seed 3"
+    check_world(world)
+    assert [knob.name for knob in pair(Adjustable()).knobs] == ["square", "seed"]
 
 
 def test_worlds_that_do_not_fit_together_are_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from engine.contracts import (
     CsgoActions,
     DiscreteActions,
     Frame,
+    Knob,
     Snapshot,
     Step,
     Switch,
@@ -199,6 +201,44 @@ class SwitchingToy:
 
     def close(self) -> None:
         self._toy.close()
+
+
+class AdjustableToy(ToyWorld):
+    """A toy with knobs: how bright its square is, and a seed that draws its ground anew."""
+
+    LEVELS = ("dim", "plain", "bright")
+
+    def __init__(self, length: int = 1_000_000, **more: Any) -> None:
+        super().__init__(length, **more)
+        self._level, self._salt = 1, 0
+
+    @property
+    def knobs(self) -> tuple[Knob, ...]:
+        level = Knob("square", self.LEVELS[self._level], self.LEVELS)
+        return level, Knob("seed", str(self._salt))
+
+    def turn(self, name: str, by: int) -> Switched:
+        if name == "seed":
+            self._salt += by
+            return Switched(f"seed {self._salt}", self._frame.copy())
+        square, _ = self.knobs
+        self._level = self.LEVELS.index(square.moved(by))
+        return Switched("", self._frame.copy())
+
+    def _draw(self) -> Frame:
+        frame = super()._draw()
+        square = frame >= 80
+        ground = np.random.default_rng([abs(self._salt), self._steps]).integers(0, 9, frame.shape)
+        self._frame = np.where(square, frame - 20 * (1 - self._level) * (frame > 200), frame)
+        self._frame = (self._frame + ~square * ground).astype(np.uint8)
+        return self._frame.copy()
+
+    def snapshot(self) -> Snapshot:
+        return {**super().snapshot(), "knobs": np.array([self._level, self._salt])}
+
+    def restore(self, snapshot: Snapshot) -> Frame:
+        self._level, self._salt = (int(value) for value in snapshot["knobs"])
+        return super().restore(snapshot)
 
 
 class MouseToy(ToyWorld):

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from base.errors import UserError
 from engine.contracts import (
     ActionVector,
+    AdjustableWorld,
     Frame,
+    Knob,
     Notes,
     Snapshot,
     Step,
@@ -20,6 +22,7 @@ from engine.contracts import (
     SwitchableWorld,
     Switched,
     World,
+    knobs_of,
     making_of,
     switches_of,
 )
@@ -35,10 +38,12 @@ GAP_PX, GAP_LEVEL = 2, 96  # between two frames side by side
 SHOW = Switch("tab", "Tab", "dream or emulator")
 BESIDE = Switch("f2", "F2", "both side by side")
 PILOT = Switch("m", "M", "agent or you at the controls")
+PLAYING, PLAYERS = "playing", ("you", "agent")
 
 
 class PairWorld:
-    """Two worlds with the same actions and frames, as `engine.contracts.SwitchableWorld`.
+    """Two worlds with the same actions and frames, as `engine.contracts.SwitchableWorld`
+    and AdjustableWorld.
 
     A game begins in the real world, whose first frames the dream takes as its context; from then
     on both answer every action. One of them is shown and counts: its rewards, and its end. If the
@@ -50,8 +55,8 @@ class PairWorld:
     opening: actions (A,) of the real game's first steps, which make that context.
     pilot:   can be put at the controls; it sees the frame of the world that counts.
 
-    Switches of the dream itself are offered as well. Raises UserError for two worlds that do not
-    fit together, and for a game that ends within its opening.
+    Switches and knobs of the dream itself are offered as well. Raises UserError for two worlds
+    that do not fit together, and for a game that ends within its opening.
     """
 
     def __init__(
@@ -143,18 +148,39 @@ class PairWorld:
             self._beside = not self._beside
             notice = "left the dream, right the emulator" if self._beside else ""
         elif key == PILOT.key and self._pilot is not None:
-            self._piloted = not self._piloted
-            if self._piloted:
-                self._pilot.begin(self._seed)  # what it remembers is long past
-            notice = "the agent plays - M takes over" if self._piloted else "you play"
+            notice = self._pilot_plays(self._pilot, not self._piloted)
         else:
-            notice = self._switch_dream(key)
+            dream = self._worlds[DREAM]
+            assert isinstance(dream, SwitchableWorld), f"no switch has the key {key}"
+            notice = self._changed(dream.switch(key))
         return Switched(notice, self._picture(), self._over[self._shown], self._notes())
 
-    def _switch_dream(self, key: str) -> str:
-        dream = self._worlds[DREAM]
-        assert isinstance(dream, SwitchableWorld), f"no switch has the key {key}"
-        switched = dream.switch(key)
+    @property
+    def knobs(self) -> tuple[Knob, ...]:
+        """Who plays, if there is a pilot, and what the dream offers."""
+        own = (Knob(PLAYING, PLAYERS[self._piloted], PLAYERS),) if self._pilot else ()
+        names = {knob.name for knob in own}
+        return (*own, *(k for k in knobs_of(self._worlds[DREAM]) if k.name not in names))
+
+    def turn(self, name: str, by: int) -> Switched:
+        """Move one of the knobs."""
+        (knob,) = (knob for knob in self.knobs if knob.name == name)
+        if name == PLAYING and self._pilot is not None:
+            notice = self._pilot_plays(self._pilot, knob.moved(by) == PLAYERS[True])
+        else:
+            dream = self._worlds[DREAM]
+            assert isinstance(dream, AdjustableWorld)
+            notice = self._changed(dream.turn(name, by))
+        return Switched(notice, self._picture(), self._over[self._shown], self._notes())
+
+    def _pilot_plays(self, pilot: Autopilot, plays: bool) -> str:
+        if plays and not self._piloted:
+            pilot.begin(self._seed)  # what it remembers is long past
+        self._piloted = plays
+        return "the agent plays - M takes over" if plays else "you play"
+
+    def _changed(self, switched: Switched) -> str:
+        """Take over what a change made of the dream."""
         self._frames[DREAM], self._dream_notes = switched.frame, switched.notes
         if switched.ended is not None:
             self._over[DREAM] = switched.ended
