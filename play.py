@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -38,7 +38,7 @@ class Flags:
     steps: int | None = None
     """Stop after this many steps. Without a window 300 unless given."""
     report: Path | None = None
-    """Write milliseconds per stage, median and p95, to this JSON file at the end."""
+    """Write milliseconds per stage, median, p95 and p99, to this JSON file at the end."""
 
     headless: bool = False
     """Play without a window and as fast as possible."""
@@ -58,6 +58,12 @@ class Flags:
     """How a frame is made, in worlds that have presets: CS:GO has fast and quality."""
     sampler_steps: int | None = None
     """Denoising steps a frame; the world says unless given. [ and ] change it in the window."""
+    target: Literal["fixed", "auto"] = "fixed"
+    """auto chooses the number of denoising steps so that the game holds its natural rate, and moves
+    it when the machine's load changes."""
+    interpolate: bool = False
+    """Show motion between two frames, mixed from both, at the rate of the display. The newer frame
+    is whole up to one step later; what is recorded stays as it is."""
     sensitivity: float = 1.0
     """Of the mouse, in the game's counts per pixel."""
     yes: bool = False
@@ -123,6 +129,8 @@ def play_in_window(flags: Flags, title: str, open_found: Open) -> int:
         start=flags.start,
         steps=flags.steps,
         sensitivity=flags.sensitivity,
+        auto=flags.target == "auto",
+        interpolate=flags.interpolate,
         folder=flags.folder,
     )
     if flags.report is not None:

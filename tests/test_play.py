@@ -95,6 +95,17 @@ def test_with_a_display_it_plays_in_the_window(
     assert json.loads(report.read_text())["stages"]["model"]["count"] == 3
 
 
+def test_interpolation_and_automatic_steps_are_asked_for_by_flags(
+    cartridge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = NullWindow([CloseAsked(1e12)])
+    monkeypatch.setattr(play, "open_window", lambda title: window)
+    run(cartridge, "--steps", 3, "--folder", tmp_path, "--interpolate", "--target", "auto")
+    assert ("display", "interpolated") in window.pictures[-1].hud[2]
+    # A toy has none, which shows that it was asked.
+    assert window.pictures[-1].line == "this world has no denoising steps to choose from"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
