@@ -26,7 +26,7 @@ from engine.contracts import (
 from models.actor_critic import ActorCritic
 from models.agent import Agent
 from models.cartridge import Cartridge, Checked
-from models.runtime import PRECISIONS, quick_dtype
+from models.runtime import PRECISIONS, Compile, quick_dtype
 from models.walks import Walks
 
 FEWER = Switch("[", "[", "fewer denoising steps")
@@ -84,7 +84,7 @@ class DiffusionWorld:
     @property
     def runtime(self) -> str:
         """One line on how the network runs here."""
-        return self._walk.runner.choice.describe()
+        return self._walks.describe(self._walk)
 
     @property
     def making(self) -> Mapping[str, str]:
@@ -293,6 +293,7 @@ def open_world(
     precision: str | None = None,
     preset: str | None = None,
     steps: int | None = None,
+    compiled: Compile = "auto",
 ) -> DiffusionWorld:
     """Load a cartridge and get it ready to play on this machine.
 
@@ -302,4 +303,4 @@ def open_world(
     # What is large is kept in memory as it is worked with; the rest is quicker in float32.
     large = checked.bytes > LARGE_BYTES
     cartridge = checked.load(quick_dtype(device, precision) if large else torch.float32)
-    return DiffusionWorld(cartridge, Walks(cartridge, device, precision, preset, steps))
+    return DiffusionWorld(cartridge, Walks(cartridge, device, precision, preset, steps, compiled))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,11 @@ from torch import Tensor, nn
 
 Node = Any  # an openvino.Node or Output; the binding is generated and untyped
 TYPES = {torch.float32: np.float32, torch.uint8: np.uint8, torch.int64: np.int64}
+
+
+# Constants of the graph that is being built, beside the tensors they are of, which keeps these from
+# giving their place in memory to others.
+_constants: ContextVar[dict[Any, tuple[Tensor, Node]]] = ContextVar("constants")
 
 
 class NotSupportedError(NotImplementedError):
@@ -102,10 +108,14 @@ def build(module: nn.Module, inputs: Mapping[str, tuple[tuple[int, ...], torch.d
     parameters = [
         ops.parameter(list(shape), TYPES[dtype], name) for name, (shape, dtype) in inputs.items()
     ]
-    with torch.no_grad():
-        results = module(*(Symbol(parameter.output(0)) for parameter in parameters))
-    results = results if isinstance(results, tuple) else (results,)
-    return ov.Model([ops.result(node(result)) for result in results], parameters, "frame")
+    shared = _constants.set({})
+    try:
+        with torch.no_grad():
+            made = module(*(Symbol(parameter.output(0)) for parameter in parameters))
+        results = made if isinstance(made, tuple) else (made,)
+        return ov.Model([ops.result(node(result)) for result in results], parameters, "frame")
+    finally:
+        _constants.reset(shared)
 
 
 def node(value: Any) -> Node:
@@ -113,8 +123,17 @@ def node(value: Any) -> Node:
     if isinstance(value, Symbol):
         return value.output
     if isinstance(value, Tensor):
-        return ops.constant(value.detach().numpy()).output(0)
+        return constant(value)
     return ops.constant(np.array(value, np.float32)).output(0)
+
+
+def constant(value: Tensor) -> Node:
+    """A tensor as a constant: the same one for the same weights, however often they are used."""
+    known = _constants.get()
+    key = (value.data_ptr(), value.shape, value.stride(), value.dtype)
+    if key not in known:
+        known[key] = (value, ops.constant(value.detach().numpy()).output(0))
+    return known[key][1]
 
 
 def wrap(created: Any) -> Symbol:

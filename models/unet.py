@@ -95,7 +95,12 @@ class Modulation(nn.Module):
 def adaptive_norm(x: Tensor, modulation: tuple[Tensor, Tensor]) -> Tensor:
     """Group normalisation of (B, C, H, W), then the scale and shift of `Modulation`."""
     scale, shift = modulation
-    return F.group_norm(x, groups(x.shape[1]), eps=NORM_EPSILON) * scale + shift
+    count = groups(x.shape[1])
+    if (
+        x.shape[0] == 1 and x.dtype == scale.dtype
+    ):  # at play: one pass over the map instead of three
+        return F.group_norm(x, count, scale.flatten(), shift.flatten(), NORM_EPSILON)
+    return F.group_norm(x, count, eps=NORM_EPSILON) * scale + shift
 
 
 class SelfAttention(nn.Module):

@@ -16,7 +16,7 @@ from models.frame_step import EnlargingStep, FrameStep, PlayStep, RecurrentStep
 from models.manifest import Preset
 from models.reward_end import RewardEnd
 from models.reward_model import RewardModel
-from models.runtime import PRECISIONS, Inputs, Runner, choose, prepare
+from models.runtime import PRECISIONS, Compile, Inputs, Runner, choose, prepare
 
 MOST_STEPS = 10  # denoising steps that a world of presets can be asked for
 CONTEXT_NOISES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # deviations that can be asked for
@@ -61,8 +61,10 @@ class Walks:
         precision: str | None = None,
         preset: str | None = None,
         steps: int | None = None,
+        compiled: Compile = "auto",
     ) -> None:
-        """device, precision: as for models.runtime.choose. preset: a name in the manifest's.
+        """device, precision, compiled: as for models.runtime.choose. preset: a name in the
+        manifest's.
 
         Raises UserError for what the cartridge does not offer and this machine cannot do.
         """
@@ -86,14 +88,15 @@ class Walks:
         self.context_noise = self._preset.frame.s_cond if self._preset else 0.0
         self.context_noises = tuple(sorted({*CONTEXT_NOISES, self.context_noise}))
         step = self._step(self.standard, self.context_noise)
-        identity = f"{cartridge.weights} {self.standard} {sampler or self._preset}"
+        identity = self._identity(self.standard, self.context_noise)
         large = any(
             weight.dtype is not torch.float32
             for network in cartridge.networks.values()
             for weight in network.parameters()
         )
-        runner = choose(step, self.example(step), identity, device, precision, large=large)
-        self._choice = runner.choice
+        runner, self._decision = choose(
+            step, self.example(step), identity, device, precision, compiled, large=large
+        )
         self.making = {
             "weights": cartridge.weights,
             **({"preset": preset} if preset else {}),
@@ -115,12 +118,23 @@ class Walks:
         Raises UserError for a precision that this machine cannot work in.
         """
         noise = self.context_noise if context_noise is None else context_noise
-        way = Way(count, noise, precision or self._choice.precision)
+        way = Way(count, noise, precision or self._decision.choice.precision)
         if way not in self._walks:
             step = self._step(count, noise)
-            choice = dataclasses.replace(self._choice, precision=way.precision)
-            self._walks[way] = Walk(way, step, prepare(step, choice, self.example(step)))
+            choice = dataclasses.replace(self._decision.choice, precision=way.precision)
+            runner = prepare(step, choice, self.example(step), self._identity(count, noise))
+            self._walks[way] = Walk(way, step, runner)
         return self._walks[way]
+
+    def describe(self, walk: Walk) -> str:
+        """One line on what runs a walk, and why, if that was measured on it."""
+        chosen = walk.runner.choice == self._decision.choice and walk.way.count == self.standard
+        return self._decision.describe() if chosen else walk.runner.choice.describe()
+
+    def _identity(self, count: int, context_noise: float) -> str:
+        """What tells a step from all others: its networks and how they are sampled."""
+        sampler = self._cartridge.manifest.sampler or self._preset
+        return f"{self._cartridge.weights} {count} {context_noise} {sampler}"
 
     def _step(self, count: int, context_noise: float) -> PlayStep:
         networks, manifest = self._cartridge.networks, self._cartridge.manifest

@@ -10,7 +10,7 @@ import pytest
 
 from base.errors import UserError
 from engine.contracts import making_of, thumbnails_of
-from models import runtime
+from models import runtime_choice
 from models.cartridge import check, load
 from models.dream import DiffusionWorld, open_world
 from models.runtime import Choice, Inputs
@@ -28,7 +28,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two threads that wait for each other are slow where other programs are at work."""
-    monkeypatch.setattr(runtime, "cpu_threads", lambda: 1)
+    monkeypatch.setattr(runtime_choice, "cpu_threads", lambda: 1)
 
 
 class Scripted:

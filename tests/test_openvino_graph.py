@@ -120,6 +120,22 @@ def test_a_whole_network() -> None:
     np.testing.assert_allclose(in_float32(module, x), module(x), atol=1e-4)
 
 
+def test_weights_that_are_used_twice_are_in_the_graph_once() -> None:
+    """Walks of three steps used to hold their network three times, and so did the kept file."""
+    network = filled(torch.nn.Conv2d(4, 4, 3, padding=1))
+    graph = build(Formula(lambda x: network(network(x) * 2)), {"x": ((1, 4, 6, 8), torch.float32)})
+    large = [op for op in graph.get_ops() if op.get_type_name() == "Constant" and
+             tuple(op.get_output_shape(0)) == (4, 4, 3, 3)]  # fmt: skip
+    assert len(large) == 1
+
+
+def test_passing_tensors_are_told_apart() -> None:
+    """One that is gone leaves its place in memory to the next, which is another constant."""
+    x = torch.ones(1, 4)
+    function = Formula(lambda x: sum(x * torch.full((1, 4), float(i)) for i in range(1, 9)))
+    np.testing.assert_array_equal(in_float32(function, x), 36 * x)
+
+
 def test_small_adaptive_norms_in_float32_do_not_crash() -> None:
     """OpenVINO 2026.4 died of a segmentation fault while compiling these for AVX-512.
 

@@ -3,6 +3,8 @@ measured once."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,10 +15,19 @@ import pytest
 import torch
 
 from base.errors import UserError
-from models import runtime
+from models import runners_openvino, runtime, runtime_choice
 from models.frame_step import FrameStep
 from models.manifest import Manifest
-from models.runtime import Choice, Inputs, Runner, candidates, choose, measure, prepare
+from models.runtime import (
+    Choice,
+    Decision,
+    Inputs,
+    Runner,
+    candidates,
+    choose,
+    measure,
+    prepare,
+)
 from tests.tiny_cartridge import manifest, networks, starts
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +51,7 @@ def example(of: Manifest, seed: int = 0) -> Inputs:
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two threads that wait for each other are slow where other programs are at work."""
-    monkeypatch.setattr(runtime, "cpu_threads", lambda: 1)
+    monkeypatch.setattr(runtime_choice, "cpu_threads", lambda: 1)
 
 
 @pytest.mark.parametrize(
@@ -118,22 +129,25 @@ def test_ctrl_c_is_heard_after_another_thread_let_go_of_a_graph() -> None:
 def test_the_choice_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of, measured = manifest(), []
 
-    def measuring(step: FrameStep, inputs: Inputs, choices: list[Choice]) -> Runner:
+    def measuring(
+        step: FrameStep, inputs: Inputs, choices: list[Choice], identity: str
+    ) -> tuple[Runner, Decision]:
         measured.append(choices)
-        return prepare(step, choices[-1], inputs)
+        return prepare(step, choices[-1], inputs), Decision(choices[-1], 12.5, len(choices))
 
     monkeypatch.setattr(runtime, "measure", measuring)
 
-    def start(weights: str = "some", device: str = "cpu") -> Choice:
-        step = make_step(of)
-        return choose(step, example(of), weights, device=device, cache=tmp_path).choice
+    def start(weights: str = "some") -> Decision:
+        runner, decision = choose(make_step(of), example(of), weights, device="cpu", cache=tmp_path)
+        assert runner.choice == decision.choice
+        return decision
 
-    assert start() == PLAIN and start() == PLAIN
+    assert start() == Decision(PLAIN, 12.5, 2) == start(), "and what was measured is remembered"
     assert len(measured) == 1
     start(weights="others")
     assert len(measured) == 2, "other weights are another network"
 
-    for content in (b"\x00", b"[]", b'{"a": 1}', b'{"a": ["b"]}'):
+    for content in (b"\x00", b"[]", b'{"a": 1}', b'{"a": ["b"]}', b'{"a": {"choice": {}}}'):
         (tmp_path / "runtime.json").write_bytes(content)
         measured.clear()
         start()
@@ -145,7 +159,7 @@ def test_the_choice_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     of = manifest()
-    runner = choose(make_step(of), example(of), "w", device="cpu", cache=tmp_path / "file")
+    runner, _ = choose(make_step(of), example(of), "w", device="cpu", cache=tmp_path / "file")
     assert runner.run(example(of))[0].shape == (16, 16, 3)
 
 
@@ -170,12 +184,23 @@ def test_the_quickest_that_is_right_wins(
 ) -> None:
     of = manifest()
     monkeypatch.setattr(
-        runtime, "prepare", lambda step, c, inputs: Faked(c, 100 if c == PLAIN else level)
+        runtime, "prepare", lambda step, c, *_: Faked(c, 100 if c == PLAIN else level)
     )
     monkeypatch.setattr(
         runtime, "frame_ms", lambda runner, inputs: fast_ms if runner.choice == FAST else 2.0
     )
-    assert measure(make_step(of), example(of), [FAST, PLAIN]).choice == expected
+    runner, decision = measure(make_step(of), example(of), [FAST, PLAIN])
+    assert runner.choice == decision.choice == expected
+    assert decision.ms == (fast_ms if expected == FAST else 2.0)
+
+
+def test_a_decision_explains_itself() -> None:
+    alone = Decision(FAST).describe()
+    assert alone == "OpenVINO bfloat16 on 1 CPU threads"
+    measured = Decision(FAST, 16.04, 2).describe()
+    assert measured == f"{alone}: 16 ms a frame, the quickest of 2 measured"
+    graph = Choice("torch", "cuda", "float16", compiled=True, graph=True).describe()
+    assert graph == "PyTorch float16 on CUDA, compiled, as one graph"
 
 
 def test_what_cannot_be_prepared_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +209,7 @@ def test_what_cannot_be_prepared_is_passed_over(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(runtime, "OpenVinoRunner", refuse)
     of = manifest()
-    assert measure(make_step(of), example(of), [FAST, PLAIN]).choice == PLAIN
+    assert measure(make_step(of), example(of), [FAST, PLAIN])[1].choice == PLAIN
     with pytest.raises(UserError, match=r"OpenVINO bfloat16 .*: no such instruction$"):
         prepare(make_step(of), FAST, example(of))
 
@@ -204,11 +229,127 @@ def test_flags_leave_only_what_they_name(monkeypatch: pytest.MonkeyPatch) -> Non
         candidates("cuda")
 
 
+@pytest.fixture
+def cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if an NVIDIA GPU were here, and Triton, but no compiler."""
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    monkeypatch.setattr(runtime_choice.importlib.util, "find_spec", lambda name: name == "triton")
+    monkeypatch.setattr(runtime_choice.shutil, "which", lambda name: None)
+
+
+@pytest.mark.usefixtures("cuda")
+def test_on_cuda_the_whole_frame_is_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    half, plain = Choice("torch", "cuda", "bfloat16"), Choice("torch", "cuda", "float32")
+    graph = replace(half, graph=True)
+    assert candidates() == [graph, half, plain]
+    monkeypatch.setattr(runtime_choice.shutil, "which", lambda name: "/usr/bin/c++")
+    assert candidates() == [replace(graph, compiled=True), graph, half, plain]
+    assert candidates(compiled="off") == [graph, half, plain]
+    assert candidates(compiled="on") == [replace(graph, compiled=True), plain]
+    assert candidates(large=True)[-1] == half, "never in memory in float32"
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
+    assert candidates()[0].precision == "float16"
+
+
+@pytest.mark.usefixtures("cuda")
+def test_amd_and_apple_go_without_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.version, "hip", "7.2")
+    assert candidates() == [Choice("torch", "cuda", p) for p in ("bfloat16", "float32")]
+    assert candidates()[0].describe() == "PyTorch bfloat16 on ROCm"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert candidates() == [Choice("torch", "mps", p) for p in ("float16", "float32")]
+    assert {c.device for c in candidates("cpu")} == {"cpu"}
+
+
+def test_on_the_cpu_compiling_is_only_for_those_who_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime_choice.shutil, "which", lambda name: "/usr/bin/c++")
+    assert not any(choice.compiled for choice in candidates("cpu"))
+    assert [choice.compiled for choice in candidates("cpu", compiled="on")] == [True, False]
+    monkeypatch.setattr(runtime_choice.shutil, "which", lambda name: None)
+    with pytest.raises(UserError, match=r"C\+\+ compiler"):
+        candidates("cpu", compiled="on")
+    with pytest.raises(UserError, match="did you mean 'on'"):
+        candidates("cpu", compiled="onn")  # type: ignore[arg-type]
+
+
+def test_a_kept_graph_opens_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling anew at every start took most of the time that a world takes to open."""
+    of, compiled = manifest(), []
+    real = runners_openvino._compile
+    monkeypatch.setattr(runners_openvino, "_compile", lambda *a: compiled.append(a) or real(*a))
+    monkeypatch.setattr(runtime, "cache_folder", lambda: tmp_path)
+
+    def start(identity: str = "some", choice: Choice = FAST) -> list[np.ndarray]:
+        return list(prepare(make_step(of), choice, example(of), identity).run(example(of, 1)))
+
+    first = start()
+    for made, again in zip(first, start(), strict=True):
+        np.testing.assert_array_equal(made, again)
+    assert len(compiled) == 1
+    start("others")
+    start(choice=replace(FAST, precision="float32"))
+    assert len(compiled) == 3, "other weights, another precision: other graphs"
+    monkeypatch.setattr(runtime, "_versions", lambda: ("torch", "a newer OpenVINO"))
+    start()
+    assert len(compiled) == 4
+    start("")
+    assert len(compiled) == 5 and len(list((tmp_path / "graphs").iterdir())) == 4, "not kept"
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "other"])
+def test_a_damaged_graph_costs_a_compilation(damage: str, tmp_path: Path) -> None:
+    """OpenVINO itself would take a flipped weight for what it is."""
+    of, kept = manifest(), tmp_path / "a.graph"
+
+    def start() -> np.ndarray:
+        runner = runners_openvino.OpenVinoRunner(make_step(of), FAST, example(of), kept)
+        return runner.run(example(of))[0]
+
+    expected, whole = start(), kept.read_bytes()
+    flipped = bytearray(whole)
+    flipped[-1000] ^= 0xFF
+    damaged = {"empty": b"", "cut": whole[:-7], "flipped": bytes(flipped), "other": b"x" * 99}
+    kept.write_bytes(damaged[damage])
+    np.testing.assert_array_equal(start(), expected)
+    assert hashlib.sha256(kept.read_bytes()[32:]).digest() == kept.read_bytes()[:32]
+
+
+def test_graphs_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = manifest()
+    for name in ("a", "b", "c"):
+        kept = tmp_path / f"{name}.graph"
+        if name == "c":  # by then a was used again
+            os.utime(tmp_path / "b.graph", (1, 1))
+            size = (tmp_path / "a.graph").stat().st_size
+            monkeypatch.setattr(runners_openvino, "KEPT_BYTES", 2.5 * size)
+        runners_openvino.OpenVinoRunner(make_step(of), FAST, example(of), kept)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.graph", "c.graph"]
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
-def test_cuda_makes_plain_frames(precision: str) -> None:
+@pytest.mark.parametrize("graph", [False, True])
+def test_cuda_makes_plain_frames(precision: str, graph: bool) -> None:
+    of = manifest(side_px=32, channels=(32, 64))
+    plain = prepare(make_step(of), PLAIN, example(of))
+    choice = Choice("torch", "cuda", precision, graph=graph)
+    cuda = prepare(make_step(of), choice, example(of))
+    for seed in (0, 1, 2, 0):  # replayed with other inputs, and with the first again
+        (expected, events), (frame, told) = (
+            plain.run(example(of, seed)),
+            cuda.run(example(of, seed)),
+        )
+        assert (np.abs(frame.astype(int) - expected) <= 2).mean() >= 0.99
+        np.testing.assert_allclose(told, events, atol=0.05)
+
+
+@pytest.mark.gpu
+def test_cuda_compiled_as_one_graph_makes_plain_frames() -> None:
     of = manifest(side_px=32, channels=(32, 64))
     expected, _ = prepare(make_step(of), PLAIN, example(of)).run(example(of))
-    cuda = prepare(make_step(of), Choice("torch", "cuda", precision), example(of))
-    frame, _ = cuda.run(example(of))
+    choice = Choice("torch", "cuda", "bfloat16", compiled=True, graph=True)
+    frame, _ = prepare(make_step(of), choice, example(of)).run(example(of))
     assert (np.abs(frame.astype(int) - expected) <= 2).mean() >= 0.99
