@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +14,16 @@ import tyro
 
 from base.errors import UserError, run_main
 from base.files import write_text
-from engine import headless, loop
+from engine import headless, loop, menu
 from engine.action_file import MOST_STEPS
 from engine.contracts import Report, World
+from engine.screen import Window
+from engine.settings import SettingsFile
 from engine.window import NoDisplayError, open_window
-from tools.shelf import Wishes, find, open_world
+from tools.shelf import Found, Wishes, find, open_world
+from tools.speeds import keep_speed
 
+SHIPPED = "breakout"  # what is played where no world is named and no menu can be shown
 HEADLESS_STEPS = 300
 Open = Callable[..., World]  # may be given a Report
 KEYS = "A D or arrows move, Space fires, Enter restarts, F1 lists all keys, Esc leaves"
@@ -27,9 +33,10 @@ KEYS = "A D or arrows move, Space fires, Enter restarts, F1 lists all keys, Esc 
 class Flags:
     """Play a world model as a game. Keys: F1 in the window lists them."""
 
-    cartridge: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WORLD")] = "breakout"
+    cartridge: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WORLD")] = ""
     """A cartridge in cartridges/ or the folder of one, a released world (python -m tools.download
-    list names them; diamond:NAME for one that is also a cartridge), or hf:OWNER/NAME."""
+    list names them; diamond:NAME for one that is also a cartridge), or hf:OWNER/NAME. Without one a
+    menu of all worlds opens; --headless plays breakout."""
 
     seed: int = 0
     """Decides the dream: same seed and actions, same frames."""
@@ -86,17 +93,58 @@ class Flags:
 
 def main(flags: Flags) -> int:
     """Turn flags into a cartridge, the cartridge into a world, and play it."""
-    found = find(flags.cartridge, yes=flags.yes, verified=not flags.unverified)
+    if not flags.headless and (flags.actions or flags.frames or flags.video):
+        raise UserError("--actions, --frames and --video need --headless")
+    if not flags.cartridge and not flags.headless:
+        return choose_in_menu(flags)
+    found = find(flags.cartridge or SHIPPED, yes=flags.yes, verified=not flags.unverified)
+    if flags.headless:
+        return play_headless(flags, opener(flags, found))
+    try:
+        window = open_window(f"{found.title} - Dreamcart")
+    except NoDisplayError as error:
+        return make_film(flags, opener(flags, found), error)
+    play_in_window(flags, SettingsFile(), found, window)
+    return 0
+
+
+def opener(flags: Flags, found: Found) -> Open:
+    """What loads a world that was found, as the flags wish."""
     wishes = Wishes(flags.device, flags.precision, flags.preset, flags.sampler_steps)
 
     def open_found(report: Report = lambda line: None) -> World:
         return open_world(found, wishes, report)
 
-    if flags.headless:
-        return play_headless(flags, open_found)
-    if flags.actions or flags.frames or flags.video:
-        raise UserError("--actions, --frames and --video need --headless")
-    return play_in_window(flags, found.title, open_found)
+    return open_found
+
+
+def choose_in_menu(flags: Flags) -> int:
+    """Show all worlds and play those that are chosen; without a display make the film."""
+    try:
+        window = open_window(menu.TITLE)
+    except NoDisplayError as error:
+        return make_film(flags, opener(flags, find(SHIPPED)), error)
+    # Imported late: what is played by its name needs none of it.
+    from tools.worlds import Worlds
+
+    settings = SettingsFile()
+
+    def play(found: Found, lent: Window) -> None:
+        play_in_window(flags, settings, found, lent)
+
+    menu.run(Worlds(play, settings, verified=not flags.unverified), window, shown=warm_up)
+    return 0
+
+
+def warm_up() -> None:
+    """Load what every world needs while the menu is looked at."""
+
+    def load() -> None:
+        # Nothing is lost if it cannot be: opening a world does the same, and says what is wrong.
+        with contextlib.suppress(Exception):
+            import models.dream  # noqa: F401
+
+    threading.Thread(target=load, name="warm up").start()
 
 
 def play_headless(flags: Flags, open_found: Callable[[], World]) -> int:
@@ -114,17 +162,14 @@ def play_headless(flags: Flags, open_found: Callable[[], World]) -> int:
     return 0
 
 
-def play_in_window(flags: Flags, title: str, open_found: Open) -> int:
-    """Play in a window, or make a film of the dream where there is no display."""
-    try:
-        window = open_window(f"{title} - Dreamcart")
-    except NoDisplayError as error:
-        print(f"no display ({error}): dreaming {headless.DEMO_S:.0f} seconds to a film", flush=True)
-        return make_film(flags, open_found)
+def play_in_window(flags: Flags, settings: SettingsFile, found: Found, window: Window) -> None:
+    """Play in a window, which is closed at the end; what the menu has it tells of from then on."""
+    if found.name:
+        settings.played(found.name)
     timings = loop.play(
-        open_found,
+        opener(flags, found),
         window,
-        title=title,
+        title=found.title,
         seed=flags.seed,
         start=flags.start,
         steps=flags.steps,
@@ -133,14 +178,16 @@ def play_in_window(flags: Flags, title: str, open_found: Open) -> int:
         interpolate=flags.interpolate,
         folder=flags.folder,
     )
+    if found.name:
+        keep_speed(found.name, timings)
     if flags.report is not None:
-        report = {"cartridge": title, "seed": flags.seed, "stages": timings.summary()}
+        report = {"cartridge": found.title, "seed": flags.seed, "stages": timings.summary()}
         write_text(flags.report, json.dumps(report, indent=2) + "\n")
-    return 0
 
 
-def make_film(flags: Flags, open_found: Callable[[], World]) -> int:
+def make_film(flags: Flags, open_found: Callable[[], World], why: NoDisplayError) -> int:
     """Let a scripted player dream, and say what was made and how to play instead."""
+    print(f"no display ({why}): dreaming {headless.DEMO_S:.0f} seconds to a film", flush=True)
     made = headless.run_demo(open_found, flags.out, flags.seed)
     print(f"film:          {made.video}")
     print(f"contact sheet: {made.sheet}")

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 class Found:
     """A world that was found, and downloaded if need be.
 
-    title:     for people. cartridge: compares its files with its card, once they are made; the
-               first time that may take a while.
+    name:      what the menu calls it; empty for a world that it has not. title: for people.
+    cartridge: compares its files with its card, once they are made; the first time that may take
+               a while.
     """
 
+    name: str
     title: str
     cartridge: Callable[[Report], Checked]
 
@@ -50,7 +52,8 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
     """
     if name in shipped_names() or (Path(name) / CARD).is_file():
         path = find_cartridge(name)
-        return Found(path.resolve().name, lambda report: _checked(path))
+        shown = name if name in shipped_names() else ""
+        return Found(shown, path.resolve().name, lambda report: _checked(path))
     # Imported late: these take a while, and a cartridge at hand needs none of them.
     from models import hub
     from models.catalogue import find_world, read_catalogue
@@ -59,7 +62,7 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
     if name.lower().startswith(HUB_PREFIX):
         repo = name[len(HUB_PREFIX) :]
         folder = on_terminal(lambda ask, watch: hub.fetch_repo(repo, ask, watch), yes)
-        return Found(repo, lambda report: _checked(folder))
+        return Found(HUB_PREFIX + repo, repo, lambda report: _checked(folder))
     released = read_catalogue()
     try:
         world = find_world(name, released)
@@ -76,7 +79,7 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
 
         return installed(world, snapshot, report, verified=verified)
 
-    return Found(world.title, cartridge)
+    return Found(world.name, world.title, cartridge)
 
 
 def open_world(found: Found, wishes: Wishes, report: Report = lambda line: None) -> World:

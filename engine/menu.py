@@ -1,0 +1,273 @@
+"""The menu: the worlds there are as pictures; choosing one plays it, or downloads it first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from base.errors import UserError
+from engine.cursor import LEAVE, Asked, Cursor
+from engine.downloads import Download, Downloads
+from engine.lent_window import LentWindow
+from engine.library import Entry, Library
+from engine.pacing import Clock
+from engine.page import Dialog, Page, Row, Tile
+from engine.screen import (
+    CloseAsked,
+    Event,
+    KeyDown,
+    KeyUp,
+    MouseMoved,
+    Picture,
+    Pointed,
+    Window,
+)
+
+TITLE = "Dreamcart"
+IDLE_S = 0.5  # longest wait while nothing moves
+PROGRESS_S = 0.1  # between two looks at a download that is under way
+LONGEST_SEARCH = 40
+HINT = "Enter plays - type to search - F1 lists the keys"
+HELP = (
+    ("Arrows", "to another world"),
+    ("Enter", "play it, or download it first"),
+    ("A to Z, 0 to 9", "search by name"),
+    ("Backspace", "take back a letter"),
+    ("Delete", "stop a download"),
+    ("Mouse", "a click chooses, the wheel scrolls"),
+    ("Gamepad", "its cross moves, A chooses, B goes back"),
+    ("F11", "full screen"),
+    ("F1", "this list"),
+    ("Esc", "end the search, leave"),
+)
+
+
+def run(
+    library: Library,
+    window: Window,
+    *,
+    shown: Callable[[], None] = lambda: None,
+    clock: Clock = time.perf_counter,
+) -> None:
+    """Show the menu in a window, and the worlds that are chosen, until the player leaves it.
+
+    shown: called once, when there is something to look at.
+    clock: the window's clock.
+    """
+    downloads = Downloads(library.download)
+    menu = Menu(library, downloads, window)
+    try:
+        menu.present()
+        shown()
+        while not menu.leaving:
+            if menu.chosen:
+                menu.play()
+            for event in window.poll(menu.patience_s(clock())):
+                menu.handle(event)
+            menu.follow(clock())
+            if menu.stale:
+                menu.present()
+    finally:
+        window.close()
+        downloads.close()
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something to say yes to, by the first of its choices, before it is done."""
+
+    dialog: Dialog
+    then: Callable[[], None]
+    cursor: Cursor = field(default_factory=Cursor)
+
+
+class Menu:
+    """What the menu shows, and what events do to it. `run` is the way to show one.
+
+    leaving: the player wants to be out of here. chosen: the name of the world to play next.
+    stale:   something changed since the last picture.
+    """
+
+    def __init__(self, library: Library, downloads: Downloads, window: Window) -> None:
+        self._library, self._downloads, self._window = library, downloads, window
+        self._entries = library.entries()
+        self._search, self._help = "", False
+        self._cursor = Cursor()
+        self._question: Question | None = None
+        self._errors: dict[str, str] = {}  # world -> why it could not be played
+        self.leaving, self.chosen, self.stale = False, "", True
+
+    # What is to be seen
+
+    def present(self) -> None:
+        """Draw what there is to see."""
+        self.stale = False
+        self._cursor.settle(self._grid(), self._window.size)
+        line, entry = HINT, self._marked
+        if entry is None:
+            line = f"no world is called '{self._search}' - Esc ends the search"
+        elif error := self._error(entry):
+            line = error
+        page, keys = self._page(), HELP if self._help else ()
+        self._window.present(Picture(page=page, line=line, help=keys))
+
+    @property
+    def _found(self) -> list[Entry]:
+        """The worlds that the search leaves."""
+        wanted = _letters(self._search)
+        return [e for e in self._entries if wanted in f"{_letters(e.title)} {_letters(e.name)}"]
+
+    @property
+    def _marked(self) -> Entry | None:
+        found = self._found
+        return found[self._cursor.item] if self._cursor.item < len(found) else None
+
+    def _page(self) -> Page:
+        """What the window shows, a question over the grid if there is one."""
+        if self._question is None:
+            return self._grid()
+        marked = self._question.cursor.item
+        return replace(self._grid(), dialog=self._question.dialog, marked=marked)
+
+    def _grid(self) -> Page:
+        tiles = tuple(map(self._tile, self._found))
+        marked, top = self._cursor.item, self._cursor.top
+        return Page(TITLE, tiles, marked=marked, top=top, search=self._search)
+
+    def _tile(self, entry: Entry) -> Tile:
+        download = self._downloads.of(entry.name)
+        size = f"{entry.size} on disk" if entry.here else f"{entry.size} to download"
+        notes, progress = (size, entry.speed), None
+        if error := self._error(entry):
+            notes = (size, error)
+        elif download is not None:
+            notes, progress = _progress(download, entry.size), download.share or 0.0
+        return Tile(entry.title, notes, entry.picture, progress)
+
+    def _error(self, entry: Entry) -> str:
+        """Why a world could not be played or downloaded; empty if nothing went wrong."""
+        download = self._downloads.of(entry.name)
+        return download.error if download else self._errors.get(entry.name, "")
+
+    # What happens
+
+    def patience_s(self, now: float) -> float:
+        """How long nothing will need doing, if no event comes."""
+        patience = PROGRESS_S if self._downloads.busy else IDLE_S
+        return 0.0 if self.stale else min(patience, self._cursor.wait_s(now))
+
+    def follow(self, now: float) -> None:
+        """Do what time brings: a key that is still held, downloads that get on."""
+        self.stale |= self._cursor.repeat(now, self._grid(), self._window.size)
+        if self._downloads.any_ended():
+            self._refresh()
+        self.stale |= self._downloads.busy
+
+    def play(self) -> None:
+        """Play the chosen world until the player leaves it, then go on."""
+        name, self.chosen = self.chosen, ""
+        self._errors.pop(name, None)
+        lent = LentWindow(self._window)
+        try:
+            self._library.play(name, lent)
+        except UserError as error:
+            self._errors[name] = str(error)
+        self.leaving = lent.close_asked
+        self._refresh()
+
+    def handle(self, event: Event) -> None:
+        """Do what an event asks for."""
+        before = self._cursor.item, self._question and self._question.cursor.item
+        match event:
+            case CloseAsked():
+                self.leaving = True
+            case KeyDown(key="f1"):
+                self._help = not self._help
+            case KeyDown(key="f11"):
+                self._window.toggle_fullscreen()
+            case KeyDown(key=key) if self._help and key in LEAVE:
+                self._help = False
+            case _ if self._question is not None:
+                self._answer(event, self._question)
+            case _:
+                self._browse(event)
+        after = self._cursor.item, self._question and self._question.cursor.item
+        quiet = isinstance(event, Pointed) and not event.pressed and before == after
+        self.stale |= not quiet and not isinstance(event, MouseMoved | KeyUp)
+
+    def _answer(self, event: Event, question: Question) -> None:
+        asked = question.cursor.handle(event, self._page(), self._window.size)
+        if asked is None:
+            return
+        self._question = None
+        if asked is Asked.CHOOSE and question.cursor.item == 0:
+            question.then()
+
+    def _browse(self, event: Event) -> None:
+        match self._cursor.handle(event, self._grid(), self._window.size):
+            case Asked.CHOOSE:
+                self._choose()
+            case Asked.LEAVE if self._search:
+                self._look_for("")
+            case Asked.LEAVE:
+                self.leaving = True
+            case None if isinstance(event, KeyDown):
+                self._type(event.key)
+
+    def _type(self, key: str) -> None:
+        if key == "backspace":
+            self._look_for(self._search[:-1])
+        elif key == "delete" and self._marked is not None:
+            self._downloads.stop(self._marked.name)
+        elif letter := {"space": " "}.get(key, key if len(key) == 1 else ""):
+            self._look_for((self._search + letter)[:LONGEST_SEARCH])
+
+    def _look_for(self, search: str) -> None:
+        self._search = search
+        self._cursor.item = self._cursor.top = 0
+
+    def _choose(self) -> None:
+        """Play what is marked, or ask what is to become of it."""
+        entry = self._marked
+        if entry is None:
+            return
+        name, download = entry.name, self._downloads.of(entry.name)
+        if download is not None and not download.error:
+            title, lines = f"Stop downloading {entry.title}?", ("what arrived is kept",)
+            self._ask(title, lines, "Stop", partial(self._downloads.stop, name))
+        elif entry.here:
+            self.chosen = name
+        else:
+            start = partial(self._downloads.start, name)
+            self._ask(f"Download {entry.title}?", entry.terms, "Download", start)
+
+    def _ask(self, title: str, lines: tuple[str, ...], yes: str, then: Callable[[], None]) -> None:
+        dialog = Dialog(title, lines, (Row(yes, "Enter"), Row("Go back", "Esc")))
+        self._question = Question(dialog, then)
+
+    def _refresh(self) -> None:
+        """Look again at which worlds there are; the mark stays on its own."""
+        marked = self._marked
+        self._entries = self._library.entries()
+        names = [entry.name for entry in self._found]
+        if marked is not None and marked.name in names:
+            self._cursor.item = names.index(marked.name)
+        self.stale = True
+
+
+def _progress(download: Download, size: str) -> tuple[str, str]:
+    """A download in words."""
+    if download.stopping:
+        return "stopping ...", "what arrived is kept"
+    if download.waiting:
+        return "waits for another download", "Delete stops it"
+    if download.share is None:
+        return "asking the Hub ...", "Delete stops it"
+    return f"{download.share:.0%} of {size}", "Delete stops it"
+
+
+def _letters(name: str) -> str:
+    """What counts of a name when it is searched for."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())

@@ -1,0 +1,78 @@
+"""What can be told of a cartridge at a glance: its card and its picture, without its weights."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from base.cartridges import CARD
+from engine.contracts import Frame
+
+LARGEST_CARD_BYTES, LARGEST_PICTURE_BYTES = 1 << 20, 16 << 20
+LARGEST_SIDE_PX = 4096
+SHOWN_WIDTH_PX = 640  # of a picture, at most
+PREVIEW = "preview.png"
+PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+
+
+@dataclass(frozen=True)
+class Label:
+    """A cartridge at a glance.
+
+    title: for people. rate_fps: its natural steps per second. bytes: of its files.
+    """
+
+    title: str
+    rate_fps: float
+    bytes: int
+
+
+def read_label(folder: Path) -> Label | None:
+    """The label of a cartridge; None if its card cannot be read or a file that it lists is absent.
+
+    What the files hold is checked when the cartridge is loaded, not here.
+    """
+    try:
+        if (folder / CARD).stat().st_size > LARGEST_CARD_BYTES:
+            return None
+        data: Any = json.loads((folder / CARD).read_text("utf-8"))
+        title, rate_fps, names = data["title"], float(data["rate_fps"]), list(data["files"])
+        if not (isinstance(title, str) and title.isprintable() and 0 < len(title) <= 200):
+            return None
+        if not (math.isfinite(rate_fps) and rate_fps > 0):
+            return None
+        if any(Path(name).name != name for name in names):  # leads out of the folder
+            return None
+        return Label(title, rate_fps, sum((folder / name).stat().st_size for name in names))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        return None
+
+
+def read_preview(folder: Path) -> Frame | None:
+    """A cartridge's picture, not larger than a menu can use; None if it cannot be read."""
+    try:
+        if (folder / PREVIEW).stat().st_size > LARGEST_PICTURE_BYTES:
+            return None
+        data = (folder / PREVIEW).read_bytes()
+    except OSError:
+        return None
+    # The sizes come first in the file, so a picture that would not fit in memory is never unpacked.
+    if not data.startswith(PNG_START) or len(data) < 24:
+        return None
+    if not all(0 < side <= LARGEST_SIDE_PX for side in struct.unpack(">II", data[16:24])):
+        return None
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    if picture is None:
+        return None
+    if picture.shape[1] > SHOWN_WIDTH_PX:
+        scale = SHOWN_WIDTH_PX / picture.shape[1]
+        size = (SHOWN_WIDTH_PX, max(1, round(picture.shape[0] * scale)))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(picture, np.uint8)

@@ -1,0 +1,131 @@
+"""All worlds that there are, for the menu: shipped, downloaded, and to be downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from base.cartridges import CARD, HUB_PREFIX, SHIPPED, shipped_names
+from base.errors import UserError
+from base.folders import cache_folder
+from engine.downloads import Watch
+from engine.library import Entry
+from engine.screen import Window
+from engine.settings import SettingsFile
+from models import hub, hub_file
+from models.catalogue import REPO_NAME, World, in_words, read_catalogue
+from tools.labels import Label, read_label, read_preview
+from tools.shelf import Found, find
+from tools.speeds import kept_speeds
+
+KEEPS_UP = 1.05  # steps that take so much longer than the natural rate still keep up
+NOT_MEASURED = "not measured yet"
+
+Play = Callable[[Found, Window], None]
+
+
+class Worlds:
+    """The library of the menu.
+
+    play: plays a world that was found in a window.
+    settings: know when each world was last played.
+    verified: as in tools.shelf.find.
+    """
+
+    def __init__(self, play: Play, settings: SettingsFile, *, verified: bool = True) -> None:
+        self._play, self._settings, self._verified = play, settings, verified
+        self._released = {world.name: world for world in read_catalogue()}
+        self._fetched: dict[str, Path] = {}  # cartridges of repositories on the Hub
+
+    def entries(self) -> Sequence[Entry]:
+        """Every world once: last played first, then what is here, then what is not."""
+        speeds, played = kept_speeds(), self._settings.now.last_played
+        self._fetched = dict(_fetched_repos())
+        entries = [_cartridge(name, SHIPPED / name, speeds) for name in shipped_names()]
+        entries += [_cartridge(name, folder, speeds) for name, folder in self._fetched.items()]
+        titles = {entry.title for entry in entries}
+        entries += [_released(world, titles, speeds) for world in self._released.values()]
+        return sorted(entries, key=lambda e: (-played.get(e.name, 0.0), not e.here))
+
+    def download(self, name: str, watch: Watch) -> None:
+        """Fetch a released world; the menu has asked already."""
+        hub.fetch(self._released[name], lambda offer: True, watch)
+
+    def play(self, name: str, window: Window) -> None:
+        """Play a world that is here. Asks nobody and no network, for the window waits."""
+        if name in self._fetched:
+            found = replace(find(str(self._fetched[name])), name=name, title=name)
+            self._play(found, window)
+            return
+        if name in self._released and hub.cached(self._released[name]) is None:
+            raise UserError("it is no longer here; choose it again to download it")
+        found = find(f"diamond:{name}" if name in self._released else name, verified=self._verified)
+        self._play(found, window)
+
+
+def speed_in_words(ms: float | None, rate_fps: float | None) -> str:
+    """How fast a world runs whose steps take so long, against its natural rate."""
+    if ms is None or rate_fps is None:
+        return NOT_MEASURED
+    pace = "full speed" if ms <= KEEPS_UP * 1000 / rate_fps else "slow motion"
+    return f"{pace}, {ms:.3g} ms a frame"
+
+
+def _cartridge(name: str, folder: Path, speeds: dict[str, float]) -> Entry:
+    """A cartridge that is here; of one whose card is damaged choosing it says what is wrong."""
+    label = read_label(folder) or Label(name, 0.0, 0)
+    return Entry(
+        name=name,
+        title=label.title,
+        here=True,
+        size=in_words(label.bytes) if label.bytes else "damaged",
+        speed=speed_in_words(speeds.get(name), label.rate_fps or None),
+        picture=read_preview(folder),
+    )
+
+
+def _released(world: World, taken: set[str], speeds: dict[str, float]) -> Entry:
+    """A released world; the picture is that of the cartridge that was made of it, if one was."""
+    snapshot = hub.cached(world)
+    about = "" if world.exact else "about "
+    made = _converted(world) if snapshot is not None else None
+    label = read_label(made) if made is not None else None
+    size = about + in_words(world.bytes)
+    if snapshot is not None:
+        files = sum((snapshot / file.path).stat().st_size for file in world.files)
+        size = in_words(files + (label.bytes if label else 0))
+    return Entry(
+        name=world.name,
+        title=f"{world.title} (released)" if world.title in taken else world.title,
+        here=snapshot is not None,
+        size=size,
+        speed=speed_in_words(speeds.get(world.name), label.rate_fps if label else None),
+        terms=(
+            f"{size} from {world.repo} on the Hub",
+            f"licence: {world.licence}",
+            f"into {hub_file.cache_folder()}",
+        ),
+        picture=read_preview(made) if made is not None else None,
+    )
+
+
+def _converted(world: World) -> Path | None:
+    """The cartridge that was made of a released world last."""
+    made = [card.parent for card in (cache_folder() / "worlds").glob(f"{world.name}-*/{CARD}")]
+    return max(made, key=lambda folder: folder.stat().st_mtime, default=None)
+
+
+def _fetched_repos() -> Iterator[tuple[str, Path]]:
+    """Names and folders of the cartridges that were fetched from repositories on the Hub."""
+    for ref in sorted(hub_file.cache_folder().glob(f"models--*/refs/{hub.NEWEST}")):
+        repo = ref.parent.parent.name.removeprefix("models--").replace("--", "/", 1)
+        try:
+            revision = ref.read_text("utf-8").strip()
+        except (OSError, ValueError):
+            continue
+        if not (REPO_NAME.fullmatch(repo) and hub.REVISION.fullmatch(revision)):
+            continue
+        folder = hub_file.snapshot_folder(repo, revision)
+        if read_label(folder) is not None:
+            yield HUB_PREFIX + repo, folder
