@@ -15,6 +15,7 @@ from engine.null_window import NullWindow, VirtualClock
 from engine.observer import Observer
 from engine.pacing import Timings
 from engine.screen import CloseAsked, Event, KeyDown, KeyUp
+from engine.settings import SettingsFile
 from engine.worker import Worker
 from tests.toy_world import ToyWorld
 
@@ -106,6 +107,7 @@ def play_script(
     start: int = 0,
     steps: int | None = None,
     sensitivity: float = 1.0,
+    settings: SettingsFile | None = None,
     interpolate: bool = False,
     kind: type[ToyWorld] = ToyWorld,
     wrap: Callable[[ToyWorld], World] = lambda toy: toy,
@@ -126,6 +128,7 @@ def play_script(
         start=start,
         steps=steps,
         sensitivity=sensitivity,
+        settings=settings,
         interpolate=interpolate,
         observers=[diary],
         folder=folder,

@@ -1,0 +1,243 @@
+"""The page of settings: keys are set, taken from others, brought back; and a game obeys them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.bindings import all_layouts, layout_of
+from engine.contracts import CsgoActions
+from engine.null_window import NullWindow, VirtualClock
+from engine.page_layout import lay_out
+from engine.screen import CloseAsked, Event, KeyDown, KeyUp, MouseMoved, Picture, Pointed
+from engine.settings import Settings, SettingsFile
+from engine.settings_screen import SettingsScreen, show_settings
+from tests.scripted_game import Game, down, hold, play_script, tap
+from tests.toy_world import ACTIONS, MouseToy, ToyWorld
+
+SIZE = (800, 600)
+ARCADE = layout_of(ACTIONS)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> SettingsFile:
+    return SettingsFile(tmp_path / "settings.json")
+
+
+@pytest.fixture
+def screen(file: SettingsFile) -> SettingsScreen:
+    return SettingsScreen(file, [ARCADE])
+
+
+def press(screen: SettingsScreen, *keys: str) -> None:
+    for key in keys:
+        screen.handle(KeyDown(key), SIZE)
+        screen.handle(KeyUp(key), SIZE)
+
+
+def values(screen: SettingsScreen) -> dict[str, str]:
+    return {row.label: row.value for row in screen.page.rows}
+
+
+def go_to(screen: SettingsScreen, label: str) -> None:
+    press(screen, "home", *["down"] * list(values(screen)).index(label))
+    assert screen.page.rows[screen.page.marked].label == label
+
+
+def test_its_rows_are_the_sensitivity_each_button_and_a_way_back(screen: SettingsScreen) -> None:
+    assert values(screen) == {
+        "Mouse and right stick": "< 1 >",
+        "left": "A, Left, Pad left, Stick left",
+        "right": "D, Right, Pad right, Stick right",
+        "fire": "Space, Pad A",
+        "All as it came": "",
+    }
+
+
+def test_a_key_takes_the_place_of_those_of_its_device(
+    screen: SettingsScreen, file: SettingsFile
+) -> None:
+    go_to(screen, "left")
+    press(screen, "return")
+    dialog = screen.page.dialog
+    assert dialog is not None and dialog.title == "Press a key for 'left'"
+    press(screen, "q")
+    assert screen.page.dialog is None
+    assert values(screen)["left"] == "* Q, Pad left, Stick left"  # a mark, not a colour
+    press(screen, "return", "pad left shoulder")
+    assert values(screen)["left"] == "* Pad left shoulder, Q"
+    assert SettingsFile(file.path).now.keys == {"arcade": {"left": ("pad left shoulder", "q")}}
+
+
+def test_the_mouse_keeps_its_buttons(file: SettingsFile) -> None:
+    screen = SettingsScreen(file, [layout_of(CsgoActions())])
+    go_to(screen, "fire")
+    press(screen, "return", "f")
+    assert values(screen)["fire"] == "* F, Left button, Pad right trigger"
+
+
+def test_a_key_that_is_taken_is_asked_about(screen: SettingsScreen, file: SettingsFile) -> None:
+    go_to(screen, "left")
+    press(screen, "return", "space")
+    dialog = screen.page.dialog
+    assert dialog is not None and dialog.title == "Space is 'fire' already"
+    press(screen, "escape")
+    assert file.now == Settings() and not screen.closed
+    press(screen, "return", "space", "down", "return")  # the second choice: leave it
+    assert file.now == Settings()
+    press(screen, "return", "space", "return")
+    assert values(screen)["left"] == "* Space, Pad left, Stick left"
+    assert values(screen)["fire"] == "* Pad A"
+
+
+def test_a_question_is_answered_with_the_mouse(screen: SettingsScreen) -> None:
+    go_to(screen, "left")
+    press(screen, "return", "space")
+    screen.handle(Pointed(0, pressed=True), SIZE)
+    assert values(screen)["fire"] == "* Pad A"
+
+
+def test_the_players_own_keys_cannot_be_had(screen: SettingsScreen, file: SettingsFile) -> None:
+    go_to(screen, "fire")
+    press(screen, "return", "p")
+    dialog = screen.page.dialog
+    assert dialog is not None and dialog.lines[0] == "P is taken: pause, play on"
+    press(screen, "pad start")
+    assert screen.page.dialog is not None and "Pad start" in screen.page.dialog.lines[0]
+    press(screen, "k")
+    assert values(screen)["fire"] == "* K, Pad A"
+
+
+def test_escape_while_a_key_is_waited_for_changes_nothing(
+    screen: SettingsScreen, file: SettingsFile
+) -> None:
+    go_to(screen, "fire")
+    press(screen, "return", "escape")
+    assert screen.page.dialog is None and not screen.closed and file.now == Settings()
+
+
+def test_a_button_gets_its_own_keys_back_from_whoever_has_them(
+    screen: SettingsScreen, file: SettingsFile
+) -> None:
+    go_to(screen, "left")
+    press(screen, "return", "space", "return")
+    go_to(screen, "fire")
+    press(screen, "delete")
+    assert values(screen)["fire"] == "Space, Pad A"
+    assert values(screen)["left"] == "* Pad left, Stick left"
+    go_to(screen, "left")
+    press(screen, "pad x")
+    assert file.now == Settings()
+
+
+def test_all_comes_back_but_what_other_games_have(file: SettingsFile) -> None:
+    other = {"shooter": {"jump": ("j",)}}
+    file.change(keys={"arcade": {"fire": ("x",)}, **other}, sensitivity=3.0)
+    screen = SettingsScreen(file, [ARCADE])
+    press(screen, "end", "return")
+    assert file.now == Settings(keys=other)
+
+
+def test_sensitivity_goes_in_steps_up_to_its_ends(
+    screen: SettingsScreen, file: SettingsFile
+) -> None:
+    press(screen, "right", "right", "left", "pad right")
+    assert values(screen)["Mouse and right stick"] == "< 2 >"
+    press(screen, *["left"] * 40)
+    assert values(screen)["Mouse and right stick"] == "  0.1 >"
+    press(screen, *["stick right"] * 40)
+    assert values(screen)["Mouse and right stick"] == "< 10  "
+    press(screen, "delete")
+    assert file.now == Settings()
+    file.change(sensitivity=1.2)  # from a file that was written by hand
+    press(screen, "right")
+    assert file.now.sensitivity == 1.5
+
+
+def test_left_and_right_do_nothing_to_keys(screen: SettingsScreen, file: SettingsFile) -> None:
+    go_to(screen, "fire")
+    press(screen, "left", "right")
+    assert file.now == Settings()
+
+
+@pytest.mark.parametrize("key", ["escape", "pad b", "f10", "pad left stick"])
+def test_the_player_is_done(screen: SettingsScreen, key: str) -> None:
+    press(screen, key)
+    assert screen.closed
+
+
+def test_layouts_of_several_games_are_told_apart_and_kept_apart(file: SettingsFile) -> None:
+    screen = SettingsScreen(file, all_layouts())
+    assert {"Arcade games: up", "Counter-Strike: jump"} <= set(values(screen))
+    go_to(screen, "Counter-Strike: jump")
+    press(screen, "return", "d", "return")  # taken from the same game, not from the other
+    assert values(screen)["Counter-Strike: right"] == "* Stick right"
+    assert values(screen)["Arcade games: right"] == "D, Right, Pad right, Stick right"
+
+
+def test_a_click_on_a_row_waits_for_its_key(screen: SettingsScreen) -> None:
+    item = list(values(screen)).index("fire")
+    assert item in lay_out(screen.page, SIZE).items
+    screen.handle(Pointed(item, pressed=True), SIZE)
+    assert screen.page.dialog is not None and "'fire'" in screen.page.dialog.title
+
+
+# In a game
+
+
+def play(events: list[Event], folder: Path, ticks: int, kind: type[ToyWorld] = ToyWorld) -> Game:
+    return play_script(
+        events, folder, ticks=ticks, kind=kind, settings=SettingsFile(folder / "settings.json")
+    )
+
+
+def pages(game: Game) -> list[Picture]:
+    return [picture for picture in game.window.pictures if picture.page is not None]
+
+
+def test_a_game_stands_still_meanwhile_and_obeys_the_new_key(tmp_path: Path) -> None:
+    at = 3.5
+    events = tap("f10", at)
+    for i, key in enumerate(["down", "down", "down", "return", "k", "escape"]):
+        events += tap(key, at + 2 * (i + 1))
+    game = play([*events, *hold("k", 20, 21), *hold("space", 24, 25)], tmp_path, 30)
+    assert game.diary.actions.count("FIRE") == 2
+    assert len(game.diary.actions) in range(18, 22)  # of 30 ticks some 12 were on the page
+    assert len(pages(game)) >= 6 and game.window.pictures[-1].page is None
+    again = play(hold("k", 2, 3), tmp_path, 6)  # and in the next run
+    assert again.diary.actions.count("FIRE") == 2
+
+
+def test_the_list_of_keys_has_what_was_set(tmp_path: Path) -> None:
+    SettingsFile(tmp_path / "settings.json").change(keys={"arcade": {"fire": ("k", "pad b")}})
+    rows = play(tap("f1", 2.5), tmp_path, 6).window.pictures[-1].help
+    assert [row[0] for row in rows if row[1] == "fire"] == ["K", "Pad B"]
+
+
+def test_what_was_held_when_the_page_came_is_let_go(tmp_path: Path) -> None:
+    events = [down("d", 1.5), *tap("f10", 3.5), KeyUp("d", 5.5 / 15), *tap("escape", 7.5)]
+    assert "RIGHT" not in play(events, tmp_path, 14).diary.actions[5:]
+
+
+def test_a_window_that_is_closed_on_the_page_is_closed(tmp_path: Path) -> None:
+    events = [*tap("f10", 3.5), CloseAsked(6 / 15), *hold("d", 8, 10)]
+    game = play(events, tmp_path, 30)
+    assert len(game.diary.actions) <= 5 and game.window.closed
+
+
+def test_sensitivity_is_that_of_the_flag_times_that_of_the_settings(tmp_path: Path) -> None:
+    SettingsFile(tmp_path / "settings.json").change(sensitivity=2.0)
+    events: list[Event] = [*tap("left button", 1.5), MouseMoved(5, 0, 3.5 / 15)]
+    turned = play(events, tmp_path, 6, MouseToy).diary.actions
+    assert turned.count("mouse(10,0)") == 1
+
+
+def test_it_can_be_shown_without_a_game(tmp_path: Path) -> None:
+    clock, file = VirtualClock(), SettingsFile(tmp_path / "settings.json")
+    events = [KeyDown("right", 0.5), KeyDown("down", 1.0), KeyUp("down", 2.0), KeyDown("f11", 2.5)]
+    window = NullWindow([*events, KeyDown("escape", 3.0)], clock)
+    assert show_settings(window, file, all_layouts(), clock) is False
+    assert file.now.sensitivity == 1.5 and window.fullscreen
+    last = window.pictures[-1].page
+    assert last is not None and last.marked > 5  # a key that is held goes on
