@@ -129,7 +129,7 @@ def optional() -> Iterator[Finding]:
     }
     for name, (commands, purpose) in tools.items():
         found = next(filter(None, map(shutil.which, commands)), None)
-        yield Finding(name, "ok", f"{found or 'not here'}; only {purpose} needs it")
+        yield Finding(name, "ok", f"{found or 'not here'}; only for {purpose}")
 
 
 def setting(variable: str, value: str) -> str:
