@@ -20,7 +20,7 @@ class Figures:
     notes: what the world itself says.
     runtime: what the world runs on; leave it empty when its row is wanted for the line.
     model: one step of the world, in milliseconds.
-    input: from a key to the picture that shows its effect; shown as median / p95 / p99.
+    input: from a key to the display of its effect; shown as median / p95 / p99.
     """
 
     rate_fps: float | None = None
@@ -38,7 +38,7 @@ def rows(figures: Figures) -> tuple[Cells, ...]:
     first: Cells = (
         ("steps/s", _number(figures.rate_fps)),
         ("model ms", _number(figures.model.median_ms if figures.model else None)),
-        ("input to display ms", _spread(figures.input)),
+        ("input ms", _spread(figures.input)),
     )
     second: Cells = (
         ("action", figures.action or "-"),

@@ -29,6 +29,7 @@ from engine.settings import SettingsFile
 from engine.worker import Job, Worker
 
 ANSWER_S = 0.02  # longest wait for events while the world steps
+LONGEST_HELD_MS = 10.0  # at most so long does a picture wait for a step that is due
 IDLE_S = 0.5  # longest wait while nothing moves
 
 
@@ -126,7 +127,7 @@ class Loop:
             if self._job is None:
                 self._start_what_is_due()
             self._display.expire()
-            if self._display.stale:
+            if self._display.stale and not self._due_before_drawn():
                 self._display.present(self._course.game)
             for event in self._window.poll(self._patience_s()):
                 self._commands.handle(event)
@@ -143,7 +144,7 @@ class Loop:
     def _patience_s(self) -> float:
         """How long nothing will need doing, if no event comes."""
         game = self._course.game
-        if self._display.stale:
+        if self._display.stale and not self._due_before_drawn():
             return 0.0
         if self._job is not None:
             patience = ANSWER_S
@@ -152,6 +153,14 @@ class Loop:
         else:
             patience = IDLE_S
         return min(patience, self._display.wait_s())
+
+    def _due_before_drawn(self) -> bool:
+        """A step is due so soon that drawing now would make it late."""
+        game = self._course.game
+        if self._job is not None or game is None or not game.ticking:
+            return False
+        wait_s, drawn = game.pacer.wait_s(self._clock()), self._display.timings.recent("present")
+        return drawn is not None and wait_s * 1e3 < min(drawn.median_ms, LONGEST_HELD_MS)
 
     # What is due
 

@@ -48,7 +48,25 @@ def test_input_to_display_runs_from_the_key_to_the_picture_of_its_step(tmp_path:
     expected_ms = pytest.approx(500 * TICK_S + 20, abs=0.01)
     figures = dict.fromkeys(("median_ms", "p95_ms", "p99_ms"), expected_ms)
     assert latency == {**figures, "count": 1}
-    assert dict(game.window.pictures[-1].hud[0])["input to display ms"] == "53 / 53 / 53"
+    assert dict(game.window.pictures[-1].hud[0])["input ms"] == "53 / 53 / 53"
+
+
+def test_drawing_never_makes_a_step_late(tmp_path: Path) -> None:
+    """Drawing takes 5 ms here; what changes just before a step is due is drawn while it is made."""
+    clock = VirtualClock()
+
+    class Slow(NullWindow):
+        def present(self, picture: Picture) -> None:
+            clock.advance(0.005)
+            super().present(picture)
+
+    pressed = [KeyDown("f1", (tick + 0.97) * TICK_S) for tick in range(5, 60)]
+    window = Slow([*pressed, CloseAsked(65 * TICK_S)], clock)
+    worker = PromptWorker(window.wake)
+    timings = play(lambda report: ToyWorld(), window, folder=tmp_path, clock=clock, worker=worker)
+    assert timings.summary()["jitter"]["p99_ms"] == pytest.approx(0, abs=1e-6)
+    shown = [bool(picture.help) for picture in window.pictures]
+    assert sum(one != other for one, other in pairwise(shown)) == len(pressed), "all are answered"
 
 
 def test_a_machine_too_slow_plays_in_slow_motion_and_says_so(tmp_path: Path) -> None:
