@@ -127,7 +127,9 @@ class Recording:
         """Lock the folder, rescue what a crash left, and check that it holds this game."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            names = {path.name for path in self.folder.iterdir()} - {LOCK}
+            # Films of what was played may lie beside its episodes, also beside one that a crash
+            # left without a step.
+            names = {path.name for path in self.folder.iterdir() if path.suffix != ".mp4"} - {LOCK}
         except OSError as error:
             raise UserError(f"cannot write to {self.folder}: {error.strerror or error}") from error
         ours = numbered(self.folder, "h5") | numbered(self.folder, "journal")

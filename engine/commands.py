@@ -13,6 +13,7 @@ from engine.course import Course
 from engine.display import Display
 from engine.game import Game
 from engine.history import Moment
+from engine.observer import Recorder
 from engine.saves import file_stem
 from engine.screen import (
     CloseAsked,
@@ -37,11 +38,17 @@ class Commands:
     """
 
     def __init__(
-        self, session: Session, window: Window, display: Display, course: Course, folder: Path
+        self,
+        session: Session,
+        window: Window,
+        display: Display,
+        course: Course,
+        folder: Path,
+        recorder: Recorder | None,
     ) -> None:
         self.leaving = False
         self._session, self._window, self._display = session, window, display
-        self._course, self._folder = course, folder
+        self._course, self._folder, self._recorder = course, folder, recorder
         # Asked for by the player, each once, done before the next step.
         self._asked: dict[Command, Callable[[], Job]] = {}
         self._slot = 1  # that moments are saved to and loaded from
@@ -95,6 +102,9 @@ class Commands:
                 name, by = moved
                 self._turned.append(partial(self._session.adjust, name, by))
                 self._display.say(f"{name} ...")  # some take a while
+            return
+        if isinstance(event, KeyDown) and event.key in game.spare_keys:
+            self._obey(game.spare_keys[event.key], game)
             return
         if isinstance(event, KeyDown) and event.key in game.switches:
             self._turned.append(partial(self._session.switch, event.key))
@@ -151,14 +161,17 @@ class Commands:
                 save = partial(session.save, self._slot, game.moment)
                 self._asked[command] = lambda: Job(save, self._display.say)
             case Command.LOAD:
+                slot = self._slot
                 self._asked[command] = lambda: Job(
-                    partial(session.load, self._slot, game.moment), course.jumped, forgiving=True
+                    partial(session.load, slot, game.moment), course.jumped, forgiving=True
                 )
             case Command.SLOT_BEFORE | Command.SLOT_AFTER:
                 by = 1 if command is Command.SLOT_AFTER else -1
                 self._slot = (self._slot - 1 + by) % SLOTS + 1
                 show = partial(session.show_slots, self._slot, game.moment)
                 self._asked[Command.SLOT_AFTER] = lambda: Job(show, self._slots_shown)
+            case Command.RECORD if self._recorder is not None:
+                self._display.say(self._recorder.toggle())
             case Command.SCREENSHOT:
                 write = partial(write_png, self._screenshot_path(), self._window.capture())
                 self._asked[command] = lambda: Job(write, self._pictured, forgiving=True)

@@ -24,6 +24,7 @@ class Command(Enum):
     SLOT_BEFORE = auto()
     SLOT_AFTER = auto()
     LOAD = auto()
+    RECORD = auto()
     SCREENSHOT = auto()
     HUD = auto()
     FULLSCREEN = auto()
@@ -43,6 +44,7 @@ COMMANDS: tuple[tuple[str, Command, str, str], ...] = (
     ("f5", Command.SAVE, "F5", "save this moment in the chosen slot"),
     ("f6", Command.SLOT_BEFORE, "F6", "choose the save slot before"),
     ("f7", Command.SLOT_AFTER, "F7", "choose the next save slot"),
+    ("f8", Command.RECORD, "F8", "record an episode and a film, or stop"),
     ("f9", Command.LOAD, "F9", "play on from the chosen slot"),
     ("f12", Command.SCREENSHOT, "F12", "screenshot"),
     ("h", Command.HUD, "H", "figures on, off"),
@@ -60,6 +62,8 @@ PAD_COMMANDS: Mapping[str, Command] = {
     "pad left stick": Command.SETTINGS,
     "pad guide": Command.LEAVE,
 }
+# Keys of the player too, in games that have no use for them.
+SPARE_KEYS: Mapping[str, Command] = {"r": Command.RECORD}
 COMMAND_OF_KEY: Mapping[str, Command] = {
     **{key: command for key, command, _, _ in COMMANDS},
     **PAD_COMMANDS,
@@ -73,7 +77,9 @@ def help_rows(
     same of pads."""
     looking = (("Mouse", "look around, once clicked"),) if mouse else ()
     turned = tuple((switch.written, switch.meaning) for switch in switches)
-    own = tuple((words, meaning) for _, _, words, meaning in COMMANDS)
+    bound = {key for keys_of_one in keys.values() for key in keys_of_one}
+    spare = {command: f"{written(k)}, " for k, command in SPARE_KEYS.items() if k not in bound}
+    own = tuple((spare.get(command, "") + words, about) for _, command, words, about in COMMANDS)
     tilted = (("Right stick", "look around"),) if mouse else ()
     meanings = {command: meaning for _, command, _, meaning in COMMANDS}
     of_pads = tuple((written(key), meanings[command]) for key, command in PAD_COMMANDS.items())

@@ -46,6 +46,8 @@ class Course:
         self.game = Game(
             self._session.world, moment, self._window, self._settings.now, self._sensitivity
         )
+        for observer in self._observers:
+            observer.opened(self._session.world)
         self._began(self.game)
 
     def set_up(self) -> bool:

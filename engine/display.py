@@ -9,6 +9,7 @@ from engine.contracts import Frame
 from engine.controls import help_rows
 from engine.game import Game, Mode
 from engine.glide import Glide
+from engine.observer import Recorder
 from engine.pacing import Clock, Timings
 from engine.screen import Picture, Thumbnail, Window
 
@@ -23,13 +24,20 @@ class Display:
     show_hud, show_help: whether figures and the list of keys are shown.
     timings:   milliseconds of all stages; those of "present" and "input to display" from here.
     title:     what is being loaded, until there is a game.
+    recorder:  has a status to show.
     interpolate: whether to show motion between two frames, at the rate of the display.
     """
 
     def __init__(
-        self, window: Window, clock: Clock, title: str, *, interpolate: bool = False
+        self,
+        window: Window,
+        clock: Clock,
+        title: str,
+        *,
+        interpolate: bool = False,
+        recorder: Recorder | None = None,
     ) -> None:
-        self._window, self._clock = window, clock
+        self._window, self._clock, self._recorder = window, clock, recorder
         self.timings = Timings()
         self.stale = True
         self.show_hud, self.show_help = True, False
@@ -93,7 +101,15 @@ class Display:
             keys = help_rows({}) if self.show_help else ()
             picture = Picture(line=self._loading, help=keys)
         else:
-            mode = Mode(self.show_hud, self.show_help, self._notice, self._row, self._interpolate)
+            status = "" if self._recorder is None else self._recorder.status
+            mode = Mode(
+                self.show_hud,
+                self.show_help,
+                self._notice,
+                status,
+                self._row,
+                self._interpolate,
+            )
             picture = game.picture(mode, self.timings)
             picture = replace(picture, frame=self._between(game.moment.frame, started))
         self._window.present(picture)

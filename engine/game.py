@@ -16,7 +16,7 @@ from engine.contracts import (
     switches_of,
     thumbnails_of,
 )
-from engine.controls import COMMAND_OF_KEY, Controls, help_rows
+from engine.controls import COMMAND_OF_KEY, SPARE_KEYS, Controls, help_rows
 from engine.governor import Governor
 from engine.history import History, Moment
 from engine.motion import Motion
@@ -37,6 +37,7 @@ class Mode:
     """How the player is looking at the game.
 
     notice: a line that goes before all others, such as "saved"; empty for none.
+    status: what goes on beside the game, such as a recording; it goes before any line.
     row:    pictures of the starting points, right after one was gone to.
     interpolating: there are pictures between those that the world made.
     """
@@ -44,6 +45,7 @@ class Mode:
     show_hud: bool = True
     show_help: bool = False
     notice: str = ""
+    status: str = ""
     row: tuple[Thumbnail, ...] = ()
     interpolating: bool = False
 
@@ -56,6 +58,7 @@ class Game:
     last_action: what led to it, if a step did.
     layout:      the keys that it comes with; controls has those that the player set.
     switches:    what the world lets its player change, by key.
+    spare_keys:  commands of the player on keys that the game has no use for.
     panel:       where its knobs are moved.
     thumbnails:  pictures of its starting points; empty for none.
     governor:    who chooses the denoising steps; None leaves that to the player.
@@ -95,6 +98,7 @@ class Game:
         self.switches: dict[str, Switch] = {
             s.key: s for s in switches_of(self.world) if s.key not in taken
         }
+        self.spare_keys = {k: command for k, command in SPARE_KEYS.items() if k not in taken}
 
     @property
     def moment(self) -> Moment:
@@ -134,7 +138,8 @@ class Game:
 
     def picture(self, mode: Mode, timings: Timings) -> Picture:
         """What the window should show now."""
-        world, moment, line = self.world, self.moment, self._line(mode)
+        world, moment = self.world, self.moment
+        line = "   ".join(part for part in (mode.status, self._line(mode)) if part)
         notes = moment.notes + (AUTO if self.governor else ())
         notes += INTERPOLATED if mode.interpolating else ()
         figures = hud.Figures(

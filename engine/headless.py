@@ -132,6 +132,8 @@ def run(
         )
         if log is not None:
             log.open(world)
+        for observer in observers:
+            observer.opened(world)
         played = rollout(world, player, steps, seed, start, timings, log, observers)
         report = _report(played, world, wanted, steps, timings, {"seed": seed, "start": start})
     finally:
@@ -163,6 +165,8 @@ def run_replay(
     try:
         moment = session.open(lambda line: None)
         open_s = time.perf_counter() - opening
+        for observer in observers:
+            observer.opened(session.world)
         played = replayed(session, moment, timings, observers)
         about = {"seed": session.seed, "start": session.start}
         report = _report(played, session.world, wanted, replay.steps, timings, about)

@@ -20,7 +20,7 @@ from engine.display import Display
 from engine.game import Game
 from engine.governor import Governor
 from engine.history import Moment
-from engine.observer import Observer
+from engine.observer import Observer, Recorder
 from engine.pacing import Clock, Timings
 from engine.replay_file import Replay, ReplayWriter
 from engine.screen import Window
@@ -46,6 +46,7 @@ def play(
     auto: bool = False,
     interpolate: bool = False,
     observers: Sequence[Observer] = (),
+    recorder: Recorder | None = None,
     replay: Replay | None = None,
     log: ReplayWriter | None = None,
     folder: Path | None = None,
@@ -64,6 +65,7 @@ def play(
     settings:   keys and sensitivity as the player set them; the user's file if None.
     auto:       choose the denoising steps so that the machine holds the world's natural rate.
     interpolate: show motion between two frames; the newer one is whole up to a period later.
+    recorder:   an observer too, that the player lets record and stop.
     replay:     a session to show again before the player plays on; it says where to begin.
     log:        where the session is written to be played again.
     folder:     for saved moments and screenshots; the user's data folder if None.
@@ -83,10 +85,11 @@ def play(
         replay=replay,
         log=log,
     )
-    display = Display(window, clock, title, interpolate=interpolate)
+    display = Display(window, clock, title, interpolate=interpolate, recorder=recorder)
+    observers = observers if recorder is None else (*observers, recorder)
     settings = settings or SettingsFile()
     course = Course(session, window, display, settings, sensitivity, observers, clock)
-    commands = Commands(session, window, display, course, folder)
+    commands = Commands(session, window, display, course, folder, recorder)
     loop = Loop(session, window, worker, display, course, commands, steps, auto, clock)
     try:
         loop.run()

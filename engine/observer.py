@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.contracts import ActionVector, Frame, Step
+from engine.contracts import ActionVector, Frame, Step, World
 
 
 class Observer:
@@ -10,6 +10,9 @@ class Observer:
 
     An exception raised here ends the game and reaches the caller of `engine.loop.play`.
     """
+
+    def opened(self, world: World) -> None:
+        """The world is there; its first game begins next."""
 
     def began(self, frame: Frame, seed: int, start: int) -> None:
         """A game begins: the world was reset with `seed` and `start`, and shows `frame`."""
@@ -19,3 +22,18 @@ class Observer:
 
     def jumped(self, frame: Frame) -> None:
         """The player rewound, loaded or turned a switch: `frame` does not follow from the last."""
+
+
+class Recorder(Observer):
+    """An observer that records while the player wants it to.
+
+    status: what is going on, for the line of the window; empty while there is nothing to say.
+    """
+
+    @property
+    def status(self) -> str:
+        raise NotImplementedError
+
+    def toggle(self) -> str:
+        """Begin to record, or stop; a line that says so."""
+        raise NotImplementedError

@@ -14,6 +14,7 @@ import numpy as np
 from base.errors import UserError
 from base.files import replacing, write_bytes
 from engine.contracts import Frame
+from engine.overlay import keys_strip
 
 SIDE_PX = 512  # small frames are enlarged to about this, or players would blur them
 
@@ -54,36 +55,49 @@ def enlarge(frame: Frame, scale: int) -> Frame:
 
 
 class VideoWriter:
-    """Frames of one size, (H, W, 3), into an H.264 MP4 that browsers play."""
+    """Frames of one size, (H, W, 3), into an H.264 MP4 that browsers play.
 
-    def __init__(self, container: Any, rate_fps: float) -> None:
-        self._container = container
+    live: encode quickly, hold nothing back, and let a picture a second stand for itself.
+    """
+
+    def __init__(self, container: Any, rate_fps: float, live: bool = False) -> None:
+        self._container, self._live = container, live
         self._rate = Fraction(rate_fps).limit_denominator(1000)
         self._stream: Any = None
         self._shape: tuple[int, ...] = ()
         self._scale = 1
 
-    def add(self, frame: Frame) -> None:
-        """Append one frame, shown for one step of the world; UserError if its size is another."""
+    def add(self, frame: Frame, pressed: Sequence[str] | None = None) -> None:
+        """Append one frame, shown for one step of the world; UserError if its size is another.
+
+        pressed: what to show in a strip under it; None for no strip, and for all frames alike.
+        """
         import av
 
         if self._stream is None:
-            self._open_stream(frame)
+            self._open_stream(frame, strip=pressed is not None)
         if frame.shape != self._shape:
             raise UserError("a film keeps the size of its first frame, and this one has another")
         picture = enlarge(frame, self._scale)
+        if pressed is not None:
+            picture = np.concatenate([picture, keys_strip(picture.shape[1], pressed)])
         # H.264 with 4:2:0 colour wants even sides.
         picture = np.pad(picture, ((0, picture.shape[0] % 2), (0, picture.shape[1] % 2), (0, 0)))
         video_frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
         self._container.mux(self._stream.encode(video_frame))
 
-    def _open_stream(self, frame: Frame) -> None:
+    def _open_stream(self, frame: Frame, strip: bool) -> None:
         self._shape, self._scale = frame.shape, _enlargement(frame, SIDE_PX)
         height, width = (side * self._scale for side in frame.shape[:2])
+        height += len(keys_strip(width, ())) if strip else 0
         self._stream = self._container.add_stream("libx264", rate=self._rate)
         self._stream.width, self._stream.height = width + width % 2, height + height % 2
         self._stream.pix_fmt = "yuv420p"
         self._stream.options = {"crf": "18", "preset": "veryfast"}
+        if self._live:
+            self._stream.codec_context.gop_size = max(1, round(self._rate))
+            self._stream.codec_context.thread_count = 1  # the rest is the world's
+            self._stream.options = {"crf": "18", "preset": "superfast", "tune": "zerolatency"}
 
     def finish(self) -> None:
         """Write what the encoder still holds."""
