@@ -132,7 +132,8 @@ def choose_in_menu(flags: Flags) -> int:
     def play(found: Found, lent: Window) -> None:
         play_in_window(flags, settings, found, lent)
 
-    menu.run(Worlds(play, settings, verified=not flags.unverified), window, shown=warm_up)
+    worlds = Worlds(play, settings, verified=not flags.unverified)
+    menu.run(worlds, window, settings, shown=warm_up)
     return 0
 
 
@@ -174,6 +175,7 @@ def play_in_window(flags: Flags, settings: SettingsFile, found: Found, window: W
         start=flags.start,
         steps=flags.steps,
         sensitivity=flags.sensitivity,
+        settings=settings,
         auto=flags.target == "auto",
         interpolate=flags.interpolate,
         folder=flags.folder,

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from base.errors import UserError
+from engine.bindings import all_layouts
+from engine.controls import COMMAND_OF_KEY, Command
 from engine.cursor import LEAVE, Asked, Cursor
 from engine.downloads import Download, Downloads
 from engine.lent_window import LentWindow
@@ -24,12 +26,15 @@ from engine.screen import (
     Pointed,
     Window,
 )
+from engine.settings import SettingsFile
+from engine.settings_screen import show_settings
 
 TITLE = "Dreamcart"
 IDLE_S = 0.5  # longest wait while nothing moves
 PROGRESS_S = 0.1  # between two looks at a download that is under way
 LONGEST_SEARCH = 40
 HINT = "Enter plays - type to search - F1 lists the keys"
+ROWS = (Row("Settings", "F10"),)
 HELP = (
     ("Arrows", "to another world"),
     ("Enter", "play it, or download it first"),
@@ -38,6 +43,7 @@ HELP = (
     ("Delete", "stop a download"),
     ("Mouse", "a click chooses, the wheel scrolls"),
     ("Gamepad", "its cross moves, A chooses, B goes back"),
+    ("F10", "set keys and the mouse"),
     ("F11", "full screen"),
     ("F1", "this list"),
     ("Esc", "end the search, leave"),
@@ -47,12 +53,14 @@ HELP = (
 def run(
     library: Library,
     window: Window,
+    settings: SettingsFile,
     *,
     shown: Callable[[], None] = lambda: None,
     clock: Clock = time.perf_counter,
 ) -> None:
     """Show the menu in a window, and the worlds that are chosen, until the player leaves it.
 
+    settings: what the page of settings changes.
     shown: called once, when there is something to look at.
     clock: the window's clock.
     """
@@ -64,6 +72,9 @@ def run(
         while not menu.leaving:
             if menu.chosen:
                 menu.play()
+            if menu.setting:
+                menu.setting, menu.stale = False, True
+                menu.leaving |= show_settings(window, settings, all_layouts(), clock)
             for event in window.poll(menu.patience_s(clock())):
                 menu.handle(event)
             menu.follow(clock())
@@ -87,6 +98,7 @@ class Menu:
     """What the menu shows, and what events do to it. `run` is the way to show one.
 
     leaving: the player wants to be out of here. chosen: the name of the world to play next.
+    setting: the player wants the page of settings.
     stale:   something changed since the last picture.
     """
 
@@ -97,7 +109,7 @@ class Menu:
         self._cursor = Cursor()
         self._question: Question | None = None
         self._errors: dict[str, str] = {}  # world -> why it could not be played
-        self.leaving, self.chosen, self.stale = False, "", True
+        self.leaving, self.chosen, self.setting, self.stale = False, "", False, True
 
     # What is to be seen
 
@@ -106,9 +118,9 @@ class Menu:
         self.stale = False
         self._cursor.settle(self._grid(), self._window.size)
         line, entry = HINT, self._marked
-        if entry is None:
+        if not self._found:
             line = f"no world is called '{self._search}' - Esc ends the search"
-        elif error := self._error(entry):
+        elif entry is not None and (error := self._error(entry)):
             line = error
         page, keys = self._page(), HELP if self._help else ()
         self._window.present(Picture(page=page, line=line, help=keys))
@@ -134,7 +146,7 @@ class Menu:
     def _grid(self) -> Page:
         tiles = tuple(map(self._tile, self._found))
         marked, top = self._cursor.item, self._cursor.top
-        return Page(TITLE, tiles, marked=marked, top=top, search=self._search)
+        return Page(TITLE, tiles, ROWS, marked=marked, top=top, search=self._search)
 
     def _tile(self, entry: Entry) -> Tile:
         download = self._downloads.of(entry.name)
@@ -183,10 +195,12 @@ class Menu:
         match event:
             case CloseAsked():
                 self.leaving = True
-            case KeyDown(key="f1"):
+            case KeyDown(key=key) if COMMAND_OF_KEY.get(key) is Command.HELP:
                 self._help = not self._help
-            case KeyDown(key="f11"):
+            case KeyDown(key=key) if COMMAND_OF_KEY.get(key) is Command.FULLSCREEN:
                 self._window.toggle_fullscreen()
+            case KeyDown(key=key) if COMMAND_OF_KEY.get(key) is Command.SETTINGS:
+                self.setting = True
             case KeyDown(key=key) if self._help and key in LEAVE:
                 self._help = False
             case _ if self._question is not None:
@@ -231,7 +245,8 @@ class Menu:
     def _choose(self) -> None:
         """Play what is marked, or ask what is to become of it."""
         entry = self._marked
-        if entry is None:
+        if entry is None:  # the row under the tiles
+            self.setting = True
             return
         name, download = entry.name, self._downloads.of(entry.name)
         if download is not None and not download.error:

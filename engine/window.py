@@ -155,7 +155,7 @@ class DesktopWindow:
             pygame.event.post(pygame.Event(self._wake))
 
     def present(self, picture: Picture) -> None:
-        if picture.page is not None:
+        if picture.page is not None and picture.page.tiles is not None:
             self._fit(PAGE_SHAPE)
         elif picture.frame is not None:
             self._fit(picture.frame.shape[:2])
@@ -189,7 +189,11 @@ class DesktopWindow:
             return
         self._frame_shape = shape
         if self._window.size == self._size and not self._fullscreen:
-            self._window.size = self._size = _fitting_size(shape)
+            before, (left, top) = self._size, self._window.position
+            self._window.size = self._size = width, height = _fitting_size(shape)
+            # Its middle stays where it is, or what is wider than before would leave the screen.
+            at = left + (before[0] - width) // 2, top + (before[1] - height) // 2
+            self._window.position = max(0, at[0]), max(0, at[1])
 
     def _playfield(self, surface: pygame.Surface, frame: Frame, area: pygame.Rect) -> None:
         height, width = frame.shape[:2]

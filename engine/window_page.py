@@ -110,7 +110,7 @@ class _Painter:
         middle = box.top + layout.gap_px + line * 3 // 4
         self._words(dialog.title, text * 5 // 4, PLAIN, left, middle, width)
         middle += line * 5 // 4
-        foot = min(choice.top for choice in layout.choices.values())
+        foot = min((choice.top for choice in layout.choices.values()), default=box.bottom)
         for said in dialog.lines:
             for words in self._wrapped(said, text, width, dialog_lines(said, width / text)):
                 if middle + line // 2 <= foot:  # the choices matter more in the smallest windows
