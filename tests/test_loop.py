@@ -60,7 +60,8 @@ def test_drawing_never_makes_a_step_late(tmp_path: Path) -> None:
             clock.advance(0.005)
             super().present(picture)
 
-    pressed = [KeyDown("f1", (tick + 0.97) * TICK_S) for tick in range(5, 60)]
+    # The first step is due after one picture, the keys are pressed 2 ms before later ones.
+    pressed = [KeyDown("f1", tick * TICK_S + 0.003) for tick in range(5, 60)]
     window = Slow([*pressed, CloseAsked(65 * TICK_S)], clock)
     worker = PromptWorker(window.wake)
     timings = play(lambda report: ToyWorld(), window, folder=tmp_path, clock=clock, worker=worker)
