@@ -11,7 +11,7 @@ from engine.controls import COMMAND_OF_KEY, COMMANDS, Command
 from engine.cursor import WAYS, Asked, Cursor
 from engine.pacing import Clock
 from engine.page import Dialog, Page, Row
-from engine.screen import CloseAsked, Event, KeyDown, Picture, Window
+from engine.screen import CloseAsked, Event, KeyDown, Picture, Pointed, Window
 from engine.settings import Settings, SettingsFile
 
 SENSITIVITIES = (0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0)
@@ -57,7 +57,7 @@ class SettingsScreen:
         """The list, with a question over it if there is one."""
         now = self._file.now
         rows = (
-            Row("Mouse and right stick", _sensitivity(now.sensitivity)),
+            Row("Sensitivity of mouse and right stick", _sensitivity(now.sensitivity)),
             *(self._row(layout, button) for layout, button in self._buttons),
             Row("All as it came"),
         )
@@ -138,6 +138,8 @@ class SettingsScreen:
                 self._wish = None
         elif isinstance(event, KeyDown):
             self._hear(event.key, wish)
+        elif isinstance(event, Pointed) and event.pressed:  # the one thing that can be chosen
+            self._wish = None
 
     def _hear(self, key: str, wish: Wish) -> None:
         command = COMMAND_OF_KEY.get(key)
@@ -201,12 +203,13 @@ def _sensitivity(value: float) -> str:
 
 
 def _dialog(wish: Wish) -> Dialog:
+    leave = Row("Leave all as it is", "Esc")
     if wish.key:
         title = f"{written(wish.key)} is '{wish.other}' already"
         lines = (f"take it away from there, for '{wish.button}'?",)
-        return Dialog(title, lines, (Row("Take it", "Enter"), Row("Leave all as it is", "Esc")))
-    lines = ("of the keyboard or a pad - Esc leaves all as it is",)
-    return Dialog(f"Press a key for '{wish.button}'", (wish.refused or " ", *lines), ())
+        return Dialog(title, lines, (Row("Take it", "Enter"), leave))
+    lines = (wish.refused or "of the keyboard or a pad",)
+    return Dialog(f"Press a key for '{wish.button}'", lines, (leave,))
 
 
 def _without(keys: tuple[str, ...], taken: set[str]) -> tuple[str, ...]:

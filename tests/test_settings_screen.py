@@ -13,11 +13,13 @@ from engine.page_layout import lay_out
 from engine.screen import CloseAsked, Event, KeyDown, KeyUp, MouseMoved, Picture, Pointed
 from engine.settings import Settings, SettingsFile
 from engine.settings_screen import SettingsScreen, show_settings
+from engine.window import DesktopWindow
 from tests.scripted_game import Game, down, hold, play_script, tap
 from tests.toy_world import ACTIONS, MouseToy, ToyWorld
 
 SIZE = (800, 600)
 ARCADE = layout_of(ACTIONS)
+SENSITIVITY = "Sensitivity of mouse and right stick"
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def go_to(screen: SettingsScreen, label: str) -> None:
 
 def test_its_rows_are_the_sensitivity_each_button_and_a_way_back(screen: SettingsScreen) -> None:
     assert values(screen) == {
-        "Mouse and right stick": "< 1 >",
+        SENSITIVITY: "< 1 >",
         "left": "A, Left, Pad left, Stick left",
         "right": "D, Right, Pad right, Stick right",
         "fire": "Space, Pad A",
@@ -115,6 +117,11 @@ def test_escape_while_a_key_is_waited_for_changes_nothing(
     go_to(screen, "fire")
     press(screen, "return", "escape")
     assert screen.page.dialog is None and not screen.closed and file.now == Settings()
+    press(screen, "return")
+    screen.handle(Pointed(0), SIZE)
+    assert screen.page.dialog is not None
+    screen.handle(Pointed(0, pressed=True), SIZE)
+    assert screen.page.dialog is None and not screen.closed and file.now == Settings()
 
 
 def test_a_button_gets_its_own_keys_back_from_whoever_has_them(
@@ -143,11 +150,11 @@ def test_sensitivity_goes_in_steps_up_to_its_ends(
     screen: SettingsScreen, file: SettingsFile
 ) -> None:
     press(screen, "right", "right", "left", "pad right")
-    assert values(screen)["Mouse and right stick"] == "< 2 >"
+    assert values(screen)[SENSITIVITY] == "< 2 >"
     press(screen, *["left"] * 40)
-    assert values(screen)["Mouse and right stick"] == "  0.1 >"
+    assert values(screen)[SENSITIVITY] == "  0.1 >"
     press(screen, *["stick right"] * 40)
-    assert values(screen)["Mouse and right stick"] == "< 10  "
+    assert values(screen)[SENSITIVITY] == "< 10  "
     press(screen, "delete")
     assert file.now == Settings()
     file.change(sensitivity=1.2)  # from a file that was written by hand
@@ -241,3 +248,20 @@ def test_it_can_be_shown_without_a_game(tmp_path: Path) -> None:
     assert file.now.sensitivity == 1.5 and window.fullscreen
     last = window.pictures[-1].page
     assert last is not None and last.marked > 5  # a key that is held goes on
+
+
+def test_every_state_can_be_drawn(file: SettingsFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    window = DesktopWindow("settings")
+    screen = SettingsScreen(file, all_layouts())
+
+    def drawn() -> bytes:
+        window.present(Picture(page=screen.page, line=screen.line))
+        return window.capture().tobytes()
+
+    seen = {drawn()}
+    for key in ("right", "down", "return", "p", "a", "return", "return", "k", "end"):
+        press(screen, key)
+        seen.add(drawn())
+    window.close()
+    assert len(seen) == 10
