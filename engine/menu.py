@@ -73,8 +73,8 @@ def run(
             if menu.chosen:
                 menu.play()
             if menu.setting:
-                menu.setting, menu.stale = False, True
                 menu.leaving |= show_settings(window, settings, all_layouts(), clock)
+                menu.come_back()
             for event in window.poll(menu.patience_s(clock())):
                 menu.handle(event)
             menu.follow(clock())
@@ -116,7 +116,6 @@ class Menu:
     def present(self) -> None:
         """Draw what there is to see."""
         self.stale = False
-        self._cursor.settle(self._grid(), self._window.size)
         line, entry = HINT, self._marked
         if not self._found:
             line = f"no world is called '{self._search}' - Esc ends the search"
@@ -174,7 +173,7 @@ class Menu:
         """Do what time brings: a key that is still held, downloads that get on."""
         self.stale |= self._cursor.repeat(now, self._grid(), self._window.size)
         if self._downloads.any_ended():
-            self._refresh()
+            self.come_back()
         self.stale |= self._downloads.busy
 
     def play(self) -> None:
@@ -187,7 +186,7 @@ class Menu:
         except UserError as error:
             self._errors[name] = str(error)
         self.leaving = lent.close_asked
-        self._refresh()
+        self.come_back()
 
     def handle(self, event: Event) -> None:
         """Do what an event asks for."""
@@ -262,13 +261,15 @@ class Menu:
         dialog = Dialog(title, lines, (Row(yes, "Enter"), Row("Go back", "Esc")))
         self._question = Question(dialog, then)
 
-    def _refresh(self) -> None:
+    def come_back(self) -> None:
         """Look again at which worlds there are; the mark stays on its own."""
+        self.setting = False
         marked = self._marked
         self._entries = self._library.entries()
         names = [entry.name for entry in self._found]
         if marked is not None and marked.name in names:
             self._cursor.item = names.index(marked.name)
+        self._cursor.settle(self._grid(), self._window.size)
         self.stale = True
 
 
