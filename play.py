@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,9 +19,12 @@ from base.files import write_text
 from engine import headless, loop, menu
 from engine.action_file import MOST_STEPS
 from engine.contracts import Report, World
+from engine.observer import Recorder
+from engine.replay_file import Replay, ReplayWriter, read_replay
 from engine.screen import Window
 from engine.settings import SettingsFile
 from engine.window import NoDisplayError, open_window
+from tools.replays import as_asked, asked, world_of
 from tools.shelf import Found, Wishes, find, open_world
 from tools.speeds import keep_speed
 
@@ -57,10 +62,23 @@ class Flags:
     video: Path | None = None
     """With --headless: write an MP4 to this file."""
 
+    record: Path | None = None
+    """Record from the first frame on: episodes for tools.train and a film, into this folder. In the
+    window F8 does it at any time, into your data folder unless this is given."""
+    overlay: bool = False
+    """Show what was pressed in a strip under the film that is recorded."""
+    save_replay: Path | None = None
+    """Write what is done to this file, to see it again with --replay."""
+    replay: Path | None = None
+    """Show a session from such a file, frame by frame, and then play on. It names its world."""
+
     device: str | None = None
     """Where the model runs: cpu, cuda, ...; chosen for this machine unless given."""
     precision: str | None = None
     """Arithmetic of the model: float32, bfloat16, ...; chosen for this machine unless given."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Whether the model goes through torch.compile: on takes a minute at every start and needs a
+    C++ compiler; auto tries it on CUDA only."""
     preset: str | None = None
     """How a frame is made, in worlds that have presets: CS:GO has fast and quality."""
     sampler_steps: int | None = None
@@ -85,6 +103,10 @@ class Flags:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise UserError(f"--seed must not be negative, and {self.seed} is")
+        if self.replay and self.actions:
+            raise UserError("--replay has actions of its own; leave --actions out")
+        if self.replay and self.replay == self.save_replay:
+            raise UserError("--replay and --save-replay name the same file")
         if not 0 < self.sensitivity < 1000:
             raise UserError(f"--sensitivity must be more than 0, not {self.sensitivity}")
         if self.steps is not None and not 1 <= self.steps <= MOST_STEPS:
@@ -95,22 +117,34 @@ def main(flags: Flags) -> int:
     """Turn flags into a cartridge, the cartridge into a world, and play it."""
     if not flags.headless and (flags.actions or flags.frames or flags.video):
         raise UserError("--actions, --frames and --video need --headless")
-    if not flags.cartridge and not flags.headless:
-        return choose_in_menu(flags)
-    found = find(flags.cartridge or SHIPPED, yes=flags.yes, verified=not flags.unverified)
+    wishes = Wishes(flags.device, flags.precision, flags.preset, flags.sampler_steps, flags.compile)
+    replay, name = None, flags.cartridge
+    if flags.replay is not None:
+        replay = read_replay(flags.replay)
+        name, wishes = name or world_of(replay), as_asked(replay, wishes)
+    if not name and not flags.headless:
+        if flags.save_replay is not None:
+            raise UserError("--save-replay is for one world; name it: play.py WORLD --save-replay")
+        return choose_in_menu(flags, wishes)
+    name = name or SHIPPED
+    found = find(name, yes=flags.yes, verified=not flags.unverified)
+    log = None
+    if flags.save_replay is not None:
+        log = ReplayWriter(flags.save_replay, name, asked(wishes))
     if flags.headless:
-        return play_headless(flags, opener(flags, found))
+        return play_headless(flags, opener(wishes, found), replay, log)
     try:
         window = open_window(f"{found.title} - Dreamcart")
     except NoDisplayError as error:
-        return make_film(flags, opener(flags, found), error)
-    play_in_window(flags, SettingsFile(), found, window)
+        if replay is not None or log is not None or flags.record is not None:
+            raise UserError(f"there is no display ({error}); add --headless") from error
+        return make_film(flags, opener(wishes, found), error)
+    play_in_window(flags, wishes, SettingsFile(), found, window, replay, log)
     return 0
 
 
-def opener(flags: Flags, found: Found) -> Open:
-    """What loads a world that was found, as the flags wish."""
-    wishes = Wishes(flags.device, flags.precision, flags.preset, flags.sampler_steps)
+def opener(wishes: Wishes, found: Found) -> Open:
+    """What loads a world that was found, as was wished."""
 
     def open_found(report: Report = lambda line: None) -> World:
         return open_world(found, wishes, report)
@@ -118,19 +152,19 @@ def opener(flags: Flags, found: Found) -> Open:
     return open_found
 
 
-def choose_in_menu(flags: Flags) -> int:
+def choose_in_menu(flags: Flags, wishes: Wishes) -> int:
     """Show all worlds and play those that are chosen; without a display make the film."""
     try:
         window = open_window(menu.TITLE)
     except NoDisplayError as error:
-        return make_film(flags, opener(flags, find(SHIPPED)), error)
+        return make_film(flags, opener(wishes, find(SHIPPED)), error)
     # Imported late: what is played by its name needs none of it.
     from tools.worlds import Worlds
 
     settings = SettingsFile()
 
     def play(found: Found, lent: Window) -> None:
-        play_in_window(flags, settings, found, lent)
+        play_in_window(flags, wishes, settings, found, lent)
 
     worlds = Worlds(play, settings, verified=not flags.unverified)
     menu.run(worlds, window, settings, shown=warm_up)
@@ -148,43 +182,88 @@ def warm_up() -> None:
     threading.Thread(target=load, name="warm up").start()
 
 
-def play_headless(flags: Flags, open_found: Callable[[], World]) -> int:
-    """Play without a window; print the figures of the report."""
+def play_headless(
+    flags: Flags,
+    open_found: Callable[[], World],
+    replay: Replay | None,
+    log: ReplayWriter | None,
+) -> int:
+    """Play without a window, or go through a replay; print the figures of the report."""
     wanted = headless.Wanted(frames=flags.frames, video=flags.video, report=flags.report)
-    report = headless.run(
-        open_found,
-        wanted,
-        steps=HEADLESS_STEPS if flags.steps is None else flags.steps,
-        actions=flags.actions,
-        seed=flags.seed,
-        start=flags.start,
-    )
+    with ExitStack() as stack:
+        observers = []
+        if flags.record is not None:
+            player = "scripted" if replay is None else "human"
+            observers = [stack.enter_context(recording(flags, player))]
+        if replay is not None:
+            if log is not None or flags.steps is not None:
+                raise UserError("--headless goes through a whole --replay, and saves no other")
+            report = headless.run_replay(open_found, wanted, replay, observers)
+        else:
+            report = headless.run(
+                open_found,
+                wanted,
+                steps=HEADLESS_STEPS if flags.steps is None else flags.steps,
+                actions=flags.actions,
+                seed=flags.seed,
+                start=flags.start,
+                log=log,
+                observers=observers,
+            )
     print(json.dumps(report))
     return 0
 
 
-def play_in_window(flags: Flags, settings: SettingsFile, found: Found, window: Window) -> None:
+def play_in_window(
+    flags: Flags,
+    wishes: Wishes,
+    settings: SettingsFile,
+    found: Found,
+    window: Window,
+    replay: Replay | None = None,
+    log: ReplayWriter | None = None,
+) -> None:
     """Play in a window, which is closed at the end; what the menu has it tells of from then on."""
     if found.name:
         settings.played(found.name)
-    timings = loop.play(
-        opener(flags, found),
-        window,
-        title=found.title,
-        seed=flags.seed,
-        start=flags.start,
-        steps=flags.steps,
-        sensitivity=flags.sensitivity,
-        settings=settings,
-        auto=flags.target == "auto",
-        interpolate=flags.interpolate,
-        folder=flags.folder,
-    )
+    with recording(flags) as recorder:
+        timings = loop.play(
+            opener(wishes, found),
+            window,
+            title=found.title,
+            seed=flags.seed,
+            start=flags.start,
+            steps=flags.steps,
+            sensitivity=flags.sensitivity,
+            settings=settings,
+            auto=flags.target == "auto",
+            interpolate=flags.interpolate,
+            recorder=recorder,
+            replay=replay,
+            log=log,
+            folder=flags.folder,
+        )
     if found.name:
         keep_speed(found.name, timings)
     if flags.report is not None:
         report = {"cartridge": found.title, "seed": flags.seed, "stages": timings.summary()}
         write_text(flags.report, json.dumps(report, indent=2) + "\n")
+
+
+@contextlib.contextmanager
+def recording(flags: Flags, player: str = "human") -> Iterator[Recorder]:
+    """A recorder as the flags wish; what it has not written yet is written at the end."""
+    # Imported late: the library that keeps recordings takes a while.
+    from tools.live_recording import LiveRecording
+
+    running = flags.record is not None
+    recorder = LiveRecording(flags.record, overlay=flags.overlay, player=player, running=running)
+    try:
+        yield recorder
+    finally:
+        problem = recorder.close()
+        if problem:
+            print(problem, file=sys.stderr)
 
 
 def make_film(flags: Flags, open_found: Callable[[], World], why: NoDisplayError) -> int:

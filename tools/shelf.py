@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from base.cartridges import CARD, HUB_PREFIX, find_cartridge, shipped_names
 from base.errors import UserError, unknown
@@ -13,6 +14,7 @@ from engine.contracts import Report, World
 
 if TYPE_CHECKING:
     from models.cartridge import Checked
+    from models.dream import DiffusionWorld
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,14 @@ class Found:
 class Wishes:
     """How a world is to be run; None leaves it to the world and this machine.
 
-    device, precision: as for models.runtime. preset, steps: as for models.walks.
+    device, precision, compiled: as for models.runtime. preset, steps: as for models.walks.
     """
 
     device: str | None = None
     precision: str | None = None
     preset: str | None = None
     steps: int | None = None
+    compiled: Literal["auto", "on", "off"] = "auto"
 
 
 def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
@@ -98,7 +101,9 @@ def open_world(found: Found, wishes: Wishes, report: Report = lambda line: None)
         precision=wishes.precision,
         preset=wishes.preset,
         steps=wishes.steps,
+        compiled=wishes.compiled,
     )
+    explain(dream, wishes)
     if not dream.game:
         return dream
     from engine.worlds.atari import AtariWorld
@@ -107,6 +112,18 @@ def open_world(found: Found, wishes: Wishes, report: Report = lambda line: None)
     report("starting the emulator")
     opening = [dream.actions.idle()] * (dream.context - 1)
     return PairWorld(dream, AtariWorld(dream.game), dream.enter, opening, dream.agent)
+
+
+def explain(dream: DiffusionWorld, wishes: Wishes) -> None:
+    """Say what a world runs on, and if that leaves a GPU idle that nobody asked to leave."""
+    from models.gpus import unused_gpu
+
+    print(f"runs on {dream.runtime}", file=sys.stderr)
+    idle = None
+    if wishes.device is None and dream.making["device"] == "cpu":
+        idle = unused_gpu()
+    if idle:
+        print(idle, file=sys.stderr)
 
 
 def _checked(path: Path) -> Checked:
