@@ -80,8 +80,11 @@ class Follower:
         return f": {compared.frames} compared frames are as recorded"
 
     def _differs(self) -> str:
+        known = self._changed
         why = ", ".join(
-            f"{what} was {then}, is {now}" for what, (then, now) in self._changed.items()
+            "other weights" if what == "weights" else f"{what} was {then}, is {now}"
+            for what, (then, now) in known.items()
+            if what not in ("device", "precision") or "runtime" not in known
         )
         return f"the frames differ from the recorded ones ({why or 'another machine?'})"
 

@@ -1,6 +1,6 @@
 """Replays on disk: what a player did, as lines of JSON that are only ever appended to.
 
-The first line is the header: format, version, the cartridge and how its frames were made. Each
+The first line is the header: format, version, the cartridge, and how its frames were made. Each
 other line is an event and `frame`, the CRC-32 of the frame that it led to:
 
     {"began": [SEED, START], "frame": 2774...}     a game began
@@ -82,12 +82,14 @@ class Replay:
     """A recorded session.
 
     cartridge: what was asked for when it was played, such as "breakout".
+    asked:     how it was asked to be run, by the names of tools.shelf.Wishes.
     world:     the world's own name.
     making:    how its frames were made, as `engine.contracts.making_of` says.
     events:    each with the checksum of the frame that it led to; the first is a `Began`.
     """
 
     cartridge: str
+    asked: Mapping[str, str]
     world: str
     making: Mapping[str, str]
     events: tuple[tuple[Event, int], ...]
@@ -110,8 +112,8 @@ class ReplayWriter:
     written stays a whole replay.
     """
 
-    def __init__(self, path: Path, cartridge: str) -> None:
-        self._path, self._cartridge = path, cartridge
+    def __init__(self, path: Path, cartridge: str, asked: Mapping[str, str] | None = None) -> None:
+        self._path, self._cartridge, self._asked = path, cartridge, dict(asked or {})
         self._descriptor = -1
         self._describe: Callable[[ActionVector], str] = str
         self._world = ""
@@ -126,6 +128,7 @@ class ReplayWriter:
             "format": FORMAT,
             "version": VERSION,
             "cartridge": self._cartridge,
+            "asked": self._asked,
             "world": world.name,
             "making": dict(making_of(world)),
         }
@@ -206,14 +209,14 @@ def read_replay(path: Path) -> Replay:
             raise UserError("it is not a replay")
         if header.get("version") != VERSION:
             raise UserError(f"its version is not {VERSION}, the one that this program plays")
-        making = _typed(header.get("making"), dict)
         events = tuple(_event(_parsed(line)) for line in lines[1:])
         if not events or not isinstance(events[0][0], Began):
             raise UserError("it does not begin with a game")
         return Replay(
             cartridge=_typed(header.get("cartridge"), str),
             world=_typed(header.get("world"), str),
-            making={_typed(key, str): _typed(value, str) for key, value in making.items()},
+            asked=_texts(header.get("asked")),
+            making=_texts(header.get("making")),
             events=events,
         )
     except UserError as error:
@@ -244,6 +247,10 @@ def _event(line: Mapping[str, Any]) -> tuple[Event, int]:
             except (binascii.Error, ValueError) as error:
                 raise UserError("it is damaged: a moment in it is no base64") from error
     raise UserError("it is damaged: one of its lines is no event")
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return {_typed(k, str): _typed(v, str) for k, v in _typed(value, dict).items()}
 
 
 def _whole(value: Any, limit: int) -> int:

@@ -103,7 +103,7 @@ class Walks:
             "steps": str(self.standard),
             "device": runner.choice.device,
             "precision": runner.choice.precision,
-            "engine": runner.choice.engine,
+            "runtime": runner.choice.describe(),
         }
         # Weights that are kept in half of float32 cannot be worked with in another precision.
         self.precisions = (runner.choice.precision,) if large else PRECISIONS

@@ -14,8 +14,10 @@ import tyro
 
 import play
 from base.errors import UserError
+from datasets.store import Store
 from engine.null_window import NullWindow
-from engine.screen import CloseAsked
+from engine.screen import CloseAsked, Event, KeyDown
+from engine.settings import SettingsFile
 from engine.window import NoDisplayError, open_window, why_no_display
 from tests.toy_world import ToyWorld
 
@@ -26,7 +28,8 @@ def cartridge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     opened: list[tuple[Path, dict[str, Any]]] = []
 
     class Dream(ToyWorld):
-        game = ""
+        game, runtime = "", "a toy"
+        making = {"device": "toy"}  # noqa: RUF012
 
     def open_world(path: Path, **choices: Any) -> Dream:
         opened.append((path, choices))
@@ -62,7 +65,10 @@ def test_headless_writes_what_was_asked_for(
     assert json.loads(report.read_text())["steps"] == 6
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["steps"] == 6
     assert sys.modules["models.dream"].opened == [
-        (cartridge, {"device": None, "precision": None, "preset": None, "steps": None})
+        (
+            cartridge,
+            {"device": None, "precision": None, "preset": None, "steps": None, "compiled": "auto"},
+        )
     ]
 
 
@@ -106,6 +112,43 @@ def test_interpolation_and_automatic_steps_are_asked_for_by_flags(
     assert window.pictures[-1].line == "this world has no denoising steps to choose from"
 
 
+def test_without_a_world_the_menu_opens_and_comes_back_after_each(
+    cartridge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`cartridge` has put a toy in the place of the dream."""
+
+    class Person(NullWindow):
+        """Plays the first world, leaves it by Esc once it runs, then leaves the menu by Esc."""
+
+        def poll(self, timeout_s: float) -> list[Event]:
+            pages = [picture.page is not None for picture in self.pictures]
+            if not any(picture.frame is not None for picture in self.pictures):
+                return [KeyDown("return")] if pages[-1] else super().poll(min(timeout_s, 0.01))
+            return [KeyDown("escape")]
+
+    window = Person([CloseAsked(1e12)])
+    monkeypatch.setattr(play, "open_window", lambda title: window)
+    monkeypatch.setattr(play, "warm_up", lambda: None)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    run("--folder", tmp_path)
+    pages = [picture.page is not None for picture in window.pictures]
+    assert pages[0] and not all(pages) and pages[-1] and window.closed
+    assert "breakout" in SettingsFile().now.last_played
+    assert [path.name for path, _ in sys.modules["models.dream"].opened] == ["breakout"]
+
+
+@pytest.mark.parametrize("arguments", [("--headless", "--steps", 2), ("--out",)])
+def test_without_a_world_and_a_window_breakout_is_played(
+    cartridge: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[object, ...],
+) -> None:
+    monkeypatch.setattr(ToyWorld, "rate_fps", 1.0)
+    run(*arguments, *([] if arguments[0] == "--headless" else [tmp_path]))
+    assert [path.name for path, _ in sys.modules["models.dream"].opened] == ["breakout"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -114,6 +157,10 @@ def test_interpolation_and_automatic_steps_are_asked_for_by_flags(
         ("--sensitivity", 0),
         ("--frames", "a.npz"),
         ("--headless", "--actions", "missing.txt"),
+        ("--headless", "--replay", "missing.replay"),
+        ("--replay", "a", "--actions", "b", "--headless"),
+        ("--replay", "a", "--save-replay", "a"),
+        ("--save-replay", "a"),  # there is no display to play in
     ],
 )
 def test_mistakes_are_one_line(cartridge: Path, arguments: tuple[object, ...]) -> None:
@@ -142,3 +189,66 @@ def test_a_display_that_does_not_answer_is_no_display(monkeypatch: pytest.Monkey
     monkeypatch.setenv("DISPLAY", ":9999")
     with pytest.raises(NoDisplayError):
         open_window("nowhere")
+
+
+def test_a_run_is_replayed_from_its_file_alone_and_recorded(
+    cartridge: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    saved, frames, again = (tmp_path / name for name in ("a.replay", "a.npz", "b.npz"))
+    run(cartridge, "--headless", "--steps", 40, "--seed", 3, "--start", 2, "--sampler-steps", 2,
+        "--save-replay", saved, "--frames", frames)  # fmt: skip
+    with pytest.raises(UserError, match="name it too"):  # a file must not choose a folder
+        run("--headless", "--replay", saved)
+    arguments = ["--headless", "--replay", saved, "--frames", again, "--record", tmp_path / "new"]
+    run(cartridge, *arguments)
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert report["replay"] == {"compared": 4, "differing": 0}
+    assert report["steps"] == 40
+    with np.load(frames) as first, np.load(again) as second:
+        assert np.array_equal(first["frames"], second["frames"])
+    assert [choices["steps"] for _, choices in sys.modules["models.dream"].opened] == [2, 2]
+    assert Store(tmp_path / "new").length(0) == 40
+
+    shipped = tmp_path / "shipped.replay"  # one that was asked for by its name
+    header, rest = saved.read_text().split("\n", 1)
+    changed = json.loads(header) | {"cartridge": "toy"}
+    shipped.write_text(json.dumps(changed) + "\n" + rest)
+    monkeypatch.chdir(tmp_path)
+    run("--headless", "--replay", shipped)
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert report["replay"]["differing"] == 0
+
+
+def test_a_replay_is_shown_in_the_window_and_the_player_plays_on(
+    cartridge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = tmp_path / "a.replay"
+    run(cartridge, "--headless", "--steps", 20, "--save-replay", saved)
+    monkeypatch.setattr(ToyWorld, "rate_fps", 300.0)
+    window = NullWindow([CloseAsked(1e12)])
+    monkeypatch.setattr(play, "open_window", lambda title: window)
+    run(cartridge, "--replay", saved, "--steps", 25, "--folder", tmp_path)
+    lines = [picture.line for picture in window.pictures]
+    assert "a replay - Enter or Backspace takes over" in lines
+    assert lines[-1] == "the replay is over: 3 compared frames are as recorded - you play"
+
+
+@pytest.mark.parametrize(
+    ("asked", "complaint"),
+    [
+        ({"engine": "warp"}, "played with engine warp"),
+        ({"steps": "many"}, "played with steps many"),
+    ],
+)
+def test_a_replay_that_asks_for_what_is_not_known_is_refused(
+    cartridge: Path, tmp_path: Path, asked: dict[str, str], complaint: str
+) -> None:
+    saved = tmp_path / "a.replay"
+    run(cartridge, "--headless", "--steps", 2, "--save-replay", saved)
+    header, rest = saved.read_text().split("\n", 1)
+    saved.write_text(json.dumps(json.loads(header) | {"asked": asked}) + "\n" + rest)
+    with pytest.raises(UserError, match=complaint):
+        run(cartridge, "--headless", "--replay", saved)

@@ -319,6 +319,7 @@ def test_lines_of_any_shape_give_a_replay_or_one_line(place: Path, lines: list[d
     [
         ({"format": "something"}, "not a replay"),
         ({"version": 2}, "version is not 1"),
+        ({"asked": None}, "damaged"),
         ({"making": []}, "damaged"),
         ({"making": {"a": 1}}, "damaged"),
         ({"world": None}, "damaged"),
