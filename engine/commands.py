@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from engine.contracts import knobs_of
+from engine.contracts import Knob, knobs_of
 from engine.controls import COMMAND_OF_KEY, Command
 from engine.course import Course
 from engine.display import Display
@@ -68,7 +68,18 @@ class Commands:
         if game.motion.rewound:
             return self._course.follow()
         turn = partial(self._turned.pop(0), game.moment)
-        return Job(turn, self._course.switched, forgiving=True)
+        return Job(turn, partial(self._turned_by_hand, game, game.denoising), forgiving=True)
+
+    def _turned_by_hand(
+        self, game: Game, denoising: Knob | None, result: tuple[str, Moment]
+    ) -> None:
+        """The player changed something: whoever chose the denoising steps before does so no more.
+
+        denoising: how they stood.
+        """
+        self._course.switched(result)
+        if game.denoising != denoising:
+            game.governor = None
 
     def handle(self, event: Event) -> None:
         """Do what an event asks for, or note it until it can be done."""

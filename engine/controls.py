@@ -49,7 +49,7 @@ COMMANDS: tuple[tuple[str, Command, str, str], ...] = (
     ("f12", Command.SCREENSHOT, "F12", "screenshot"),
     ("h", Command.HUD, "H", "figures on, off"),
     ("f11", Command.FULLSCREEN, "F11", "full screen"),
-    ("f4", Command.PANEL, "F4", "adjust how the world is made, with the arrow keys"),
+    ("f4", Command.PANEL, "F4", "adjust the world, by arrow keys"),
     ("f10", Command.SETTINGS, "F10", "set keys and the mouse"),
     ("f1", Command.HELP, "F1", "this list"),
     ("escape", Command.LEAVE, "Esc", "leave"),

@@ -11,7 +11,7 @@ import numpy as np
 from engine.contracts import DENOISING_STEPS, ActionVector, Frame, Knob, Snapshot, Step, Switched
 from engine.loop import play
 from engine.null_window import NullWindow, VirtualClock
-from engine.screen import CloseAsked, Event, Picture
+from engine.screen import CloseAsked, Event, KeyDown, Picture
 from tests.scripted_game import TICK_S, Diary, PromptWorker, dream, hold, same
 from tests.toy_world import ToyWorld
 
@@ -116,3 +116,11 @@ def test_a_world_without_denoising_steps_says_so(tmp_path: Path) -> None:
     play(lambda report: ToyWorld(), window, auto=True, folder=tmp_path, clock=clock, worker=worker)
     lines = [picture.line for picture in window.pictures]
     assert "this world has no denoising steps to choose from" in lines
+
+
+def test_steps_that_the_player_chose_by_hand_stay(tmp_path: Path) -> None:
+    events = [KeyDown("f4", 4.0), KeyDown("left", 5.0)]
+    world, pictures, _ = play_loaded(lambda now: 0.001, tmp_path, 20.0, events=events)
+    assert world.counts[-100:] == [max(world.counts) - 1] * 100  # left alone it would rise again
+    assert ("target", "auto") in [cell for row in pictures[40].hud for cell in row]
+    assert ("target", "auto") not in [cell for row in pictures[-1].hud for cell in row]

@@ -154,6 +154,49 @@ def test_fewer_sampler_steps_can_be_asked_for(tiny: Path) -> None:
             open_world(check(tiny), steps=steps)
 
 
+def test_its_knobs_are_the_ways_a_frame_is_made(tiny: Path) -> None:
+    world = open_world(check(tiny))
+    assert [knob.name for knob in world.knobs] == [
+        "denoising steps", "context noise", "precision", "seed",
+    ]  # fmt: skip
+    moment, idle = world.snapshot(), ACTIONS.one_hot(0)
+    plain = world.step(idle).frame
+    for name, by, notice in (
+        ("denoising steps", -1, "1 denoising step"),
+        ("context noise", 6, "context noise 0.2"),
+        ("seed", 5, "seed 5"),
+    ):
+        world.restore(moment)
+        np.testing.assert_array_equal(world.step(idle).frame, plain)  # the knob went back as well
+        world.restore(moment)
+        assert world.turn(name, by).notice == notice
+        assert (world.step(idle).frame != plain).any(), name
+    with pytest.raises(UserError, match=r"takes 0 to 0\.2 context noise"):
+        world.turn("context noise", -1)
+
+
+def test_another_precision_runs_from_the_next_frame_on_and_makes_the_same_frames(
+    tiny: Path,
+) -> None:
+    world, idle = open_world(check(tiny), precision="float32"), ACTIONS.one_hot(0)
+    moment = world.snapshot()
+    plain = world.step(idle).frame.astype(int)
+    world.restore(moment)
+    assert world.turn("precision", 1).notice == "computed in bfloat16"
+    assert "bfloat16" in world.runtime
+    assert (np.abs(world.step(idle).frame - plain) <= 4).mean() > 0.95
+    world.restore(moment)
+    assert "float32" in world.runtime
+
+
+def test_a_moment_from_before_there_were_knobs(tiny: Path) -> None:
+    world, idle = open_world(check(tiny)), ACTIONS.one_hot(0)
+    moment = world.snapshot()
+    expected = world.step(idle).frame
+    world.restore({**moment, "clock": moment["clock"][:6]})
+    np.testing.assert_array_equal(world.step(idle).frame, expected)
+
+
 def test_a_device_that_is_not_known(tiny: Path) -> None:
     with pytest.raises(UserError, match="unknown device 'cpux'; did you mean 'cpu'"):
         open_world(check(tiny), device="cpux")
