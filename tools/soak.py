@@ -24,6 +24,7 @@ from engine.null_window import NullWindow
 from engine.observer import Observer
 from engine.pacing import Clock, Timings, spread
 from engine.screen import CloseAsked, Event, KeyDown, KeyUp, Picture, Window
+from engine.settings import SettingsFile
 from engine.window import NoDisplayError, open_window
 from engine.worker import Worker
 from tools.shelf import Wishes, find, open_world
@@ -100,6 +101,7 @@ def soak(
             hands,
             title=bench.world,
             seed=bench.seed,
+            settings=SettingsFile(Path(folder) / "settings.json"),  # keys as they come
             observers=[hands.watcher],
             folder=Path(folder),
             clock=clock,
