@@ -58,7 +58,7 @@ class Slots:
             picture, label = self._picture(slot), f"{slot}"
             about = f"slot {slot}: F9 plays on from here, F5 saves over it"
             if picture is None:
-                label, about = f"{slot} empty", _empty(slot)
+                about = _empty(slot)
             elif isinstance(picture, UserError):
                 label, about = f"{slot} damaged", f"slot {slot}: {picture}"
             if slot == chosen:

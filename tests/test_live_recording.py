@@ -63,9 +63,9 @@ def test_what_is_played_between_two_keys_is_an_episode_and_a_film(tmp_path: Path
     events = [*tap("f8", 9.5), *hold("d", 15, 20), *tap("f8", 39.5)]
     lines = play_recording(recorder, tmp_path, events, 110)
     assert recorder.close() == ""
-    assert f"● REC 0:00   recording to {tmp_path / 'new'}" in lines
+    assert f"• REC 0:00   recording to {tmp_path / 'new'}" in lines
     assert f"recorded in {tmp_path / 'new'}" in lines
-    assert any(line.startswith("● REC 0:01") for line in lines)
+    assert any(line.startswith("• REC 0:01") for line in lines)
     assert lines[-1] == ""  # nothing is shown when nothing is recorded
 
     store = Store(tmp_path / "new")

@@ -56,7 +56,7 @@ class LiveRecording(Recorder):
         if not self._running or self._world is None:
             return self._problem
         seconds = int(self._steps / self._world.rate_fps)
-        return f"● REC {seconds // 60}:{seconds % 60:02}"
+        return f"• REC {seconds // 60}:{seconds % 60:02}"
 
     def toggle(self) -> str:
         if self._running:
