@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from base.errors import UserError
 
-NAME = ".lock"
+NAME = "run.lock"  # stays in the folder, held or not
 
 
 @contextmanager
