@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +24,24 @@ TICK_S = 1 / 15
 
 
 class PromptWorker(Worker):
-    """Every job is done when `submit` returns, so that a script's outcome is always the same."""
+    """Every job is done when `submit` returns, so that a script's outcome is always the same.
+
+    And who waits was woken: a thread that did so a little later would let virtual time pass.
+    """
+
+    def __init__(self, on_done: Callable[[], None]) -> None:
+        self._woken = threading.Event()
+
+        def wake() -> None:
+            on_done()
+            self._woken.set()
+
+        super().__init__(wake)
 
     def submit(self, work: Callable[[], Any]) -> None:
+        self._woken.clear()
         super().submit(work)
-        self._done.wait()
+        self._woken.wait()
 
 
 @dataclass
