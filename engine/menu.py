@@ -33,7 +33,7 @@ TITLE = "Dreamcart"
 IDLE_S = 0.5  # longest wait while nothing moves
 PROGRESS_S = 0.1  # between two looks at a download that is under way
 LONGEST_SEARCH = 40
-HINT = "Enter plays - type to search - F1 lists the keys"
+HINT = "type to search - F1 lists the keys"
 ROWS = (Row("Settings", "F10"),)
 HELP = (
     ("Arrows", "to another world"),
@@ -117,6 +117,8 @@ class Menu:
         """Draw what there is to see."""
         self.stale = False
         line, entry = HINT, self._marked
+        if entry is not None:
+            line = f"Enter {'plays' if entry.here else 'downloads'} - {HINT}"
         if not self._found:
             line = f"no world is called '{self._search}' - Esc ends the search"
         elif entry is not None and (error := self._error(entry)):
