@@ -156,6 +156,22 @@ def test_the_choice_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert len(measured) == 1, "and is made whole again"
 
 
+def test_a_kept_choice_that_no_longer_works_is_measured_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It used to keep the world from opening, as long as the decision was remembered."""
+
+    def refuse(*_: object) -> Runner:
+        raise RuntimeError("no such instruction")
+
+    of = manifest()
+    monkeypatch.setattr(runtime, "frame_ms", lambda runner, _: float(runner.choice == PLAIN))
+    fast = candidates("cpu")[0]
+    assert choose(make_step(of), example(of), "w", "cpu", cache=tmp_path)[1].choice == fast
+    monkeypatch.setattr(runtime, "OpenVinoRunner", refuse)
+    assert choose(make_step(of), example(of), "w", "cpu", cache=tmp_path)[1].choice == PLAIN
+
+
 def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     of = manifest()

@@ -1,4 +1,4 @@
-"""Measure speed: python -m tools.bench play|record|soak ... --json."""
+"""Measure speed: python -m tools.bench play|record|soak|runtime ... --json."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from base.errors import UserError, run_main
 from models.cartridge import load
 from models.runtime import Choice, TorchRunner, frame_ms
 from models.walks import Walks
+from tools.bench_runtime import RuntimeBench, bench_runtime
+from tools.bench_runtime import table as runtime_table
 from tools.record import RecordConfig, record
 from tools.soak import SoakBench, bench_soak
 
@@ -82,12 +84,16 @@ Bench = (
     Annotated[PlayBench, tyro.conf.subcommand("play")]
     | Annotated[RecordBench, tyro.conf.subcommand("record")]
     | Annotated[SoakBench, tyro.conf.subcommand("soak")]
+    | Annotated[RuntimeBench, tyro.conf.subcommand("runtime")]
 )
 
 
 def main() -> None:
     """Parse the command line, measure, print."""
-    bench: PlayBench | RecordBench | SoakBench = tyro.cli(Bench, prog="python -m tools.bench")
+    bench: PlayBench | RecordBench | SoakBench | RuntimeBench = tyro.cli(
+        Bench, prog="python -m tools.bench"
+    )
+    shown = table
     match bench:
         case PlayBench():
             figures = bench_play(bench)
@@ -95,7 +101,9 @@ def main() -> None:
             figures = bench_record(bench)
         case SoakBench():
             figures = bench_soak(bench)
-    print(json.dumps(figures) if bench.json else table(figures))
+        case RuntimeBench():
+            figures, shown = bench_runtime(bench), runtime_table
+    print(json.dumps(figures) if bench.json else shown(figures))
 
 
 def bench_play(bench: PlayBench) -> dict[str, object]:
