@@ -14,7 +14,7 @@ from engine.contracts import CsgoActions
 from engine.players import Autopilot
 from engine.worlds.atari import AtariWorld
 from engine.worlds.pair import PairWorld
-from models import diamond, runtime, walks
+from models import diamond, runtime_choice, walks
 from models.actor_critic import ActorCritic
 from models.agent import Agent
 from models.cartridge import Cartridge, check, load, lower
@@ -82,7 +82,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     def choose(step: PlayStep, example: Inputs, *_: object, **__: object) -> Runner:
         return prepare(step, PLAIN, example)
 
-    monkeypatch.setattr(runtime, "cpu_threads", lambda: 1)
+    monkeypatch.setattr(runtime_choice, "cpu_threads", lambda: 1)
     monkeypatch.setattr(walks, "choose", choose)
 
 
@@ -108,7 +108,7 @@ def levels(frame: torch.Tensor) -> np.ndarray:
 
 def test_pong_beside_its_emulator_is_a_world(pong_path: Path) -> None:
     def build() -> PairWorld:
-        world = open_world(Found("Pong", lambda report: check(pong_path)), Wishes(steps=1))
+        world = open_world(Found("pong", "Pong", lambda report: check(pong_path)), Wishes(steps=1))
         assert isinstance(world, PairWorld)
         assert [switch.key for switch in world.switches] == ["tab", "f2", "m", "[", "]"]
         assert "CPU threads" in world.runtime
@@ -119,7 +119,7 @@ def test_pong_beside_its_emulator_is_a_world(pong_path: Path) -> None:
 
 def test_the_dream_goes_on_where_the_emulator_is(pong_path: Path) -> None:
     lines: list[str] = []
-    found = Found("Pong", lambda report: check(pong_path))
+    found = Found("pong", "Pong", lambda report: check(pong_path))
     world = open_world(found, Wishes(steps=1), lines.append)
     assert lines == ["reading the weights", "starting the emulator"]
     real = AtariWorld("pong")
