@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import functools
+import sys
 
-import openvino
+# OpenVINO tells its makers that it is used, from a fork of this process. Nobody was asked; and the
+# fork, which has our signal handlers, outlives its end where the network does not answer, so that
+# ours never comes.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino  # noqa: E402
 
 
 @functools.cache

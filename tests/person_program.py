@@ -78,7 +78,8 @@ def put_toy_in_place() -> None:
 def act_as_pad() -> None:
     """Put what a pad's buttons do, from the input, where SDL puts it."""
     number = {name: button for button, name in BUTTONS.items()}
-    for line in sys.stdin:
+    # Not sys.stdin: who forks, as a telemetry does, would wait for it for ever.
+    for line in open(0, closefd=False):  # noqa: SIM115
         _, name, way = line.split()
         kind = pygame.CONTROLLERBUTTONDOWN if way == "down" else pygame.CONTROLLERBUTTONUP
         pygame.event.post(pygame.Event(kind, instance_id=0, button=number[name]))
