@@ -89,7 +89,12 @@ def prepare(step: nn.Module, choice: Choice, example: Inputs, identity: str = ""
         if choice.engine == "openvino":
             kept = _kept_graph(identity, choice, example) if identity else None
             return OpenVinoRunner(step, choice, example, kept)
-        return GraphRunner(step, choice, example) if choice.graph else TorchRunner(step, choice)
+        if choice.graph:
+            return GraphRunner(step, choice, example)
+        runner = TorchRunner(step, choice)
+        if choice.compiled:
+            runner.run(example)  # compiles, and says here if it cannot
+        return runner
     except (ImportError, RuntimeError, NotImplementedError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise UserError(f"cannot run the world with {choice.describe()}: {reason}") from error

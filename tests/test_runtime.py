@@ -291,6 +291,29 @@ def test_on_the_cpu_compiling_is_only_for_those_who_ask(monkeypatch: pytest.Monk
         candidates("cpu", compiled="onn")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not runtime_choice.can_compile("cpu"), reason="needs a C++ compiler")
+def test_compiled_frames_are_plain_frames() -> None:
+    of = manifest()
+    plain = prepare(make_step(of), PLAIN, example(of))
+    compiled = prepare(make_step(of), Choice("torch", "cpu", "bfloat16", True), example(of))
+    for seed in (1, 2):
+        (expected, _), (frame, _) = plain.run(example(of, seed)), compiled.run(example(of, seed))
+        assert (np.abs(frame.astype(int) - expected) <= 2).mean() >= 0.99
+
+
+def test_what_cannot_be_compiled_is_said_before_play(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the first frame would fail, when the world is open already."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no Python.h")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", fail)
+    of = manifest()
+    with pytest.raises(UserError, match=r"compiled: no Python\.h"):
+        prepare(make_step(of), Choice("torch", "cpu", "float32", True), example(of))
+
+
 def test_a_kept_graph_opens_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiling anew at every start took most of the time that a world takes to open."""
     of, compiled = manifest(), []
