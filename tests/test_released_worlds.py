@@ -22,7 +22,7 @@ from models.dream import LOTS, DiffusionWorld, noise_of
 from models.frame_step import PlayStep, enlarged_context
 from models.openvino_core import core
 from models.reward_end import REWARDS
-from models.runtime import Choice, Inputs, Runner, prepare
+from models.runtime import Choice, Decision, Inputs, Runner, prepare
 from models.walks import MOST_STEPS, Walks
 from tests.released_files import pong, shooter, write_cartridge
 from tests.tiny_cartridge import write_tiny_cartridge
@@ -79,8 +79,10 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """One thread, since two that wait for each other are slow where other programs are at work;
     and plain arithmetic without measuring, unless a test asks for another."""
 
-    def choose(step: PlayStep, example: Inputs, *_: object, **__: object) -> Runner:
-        return prepare(step, PLAIN, example)
+    def choose(
+        step: PlayStep, example: Inputs, *_: object, **__: object
+    ) -> tuple[Runner, Decision]:
+        return prepare(step, PLAIN, example), Decision(PLAIN)
 
     monkeypatch.setattr(runtime_choice, "cpu_threads", lambda: 1)
     monkeypatch.setattr(walks, "choose", choose)
@@ -240,7 +242,9 @@ def test_weights_kept_in_bfloat16_make_the_same_frames(
     expected = entered(pong_dream).step(GAME_ACTIONS.idle()).frame
     large = shooting(csgo).step(CsgoActions().idle()).frame
     monkeypatch.setattr(
-        walks, "choose", lambda step, example, *_, **__: prepare(step, low, example)
+        walks,
+        "choose",
+        lambda step, example, *_, **__: (prepare(step, low, example), Decision(low)),
     )
     world = entered(load(pong_path, torch.bfloat16))
     assert world.snapshot()["h"].dtype == np.float32
