@@ -202,8 +202,10 @@ class DiffusionWorld:
         elif name == PRECISION:
             way, notice = replace(way, precision=value), f"computed in {value}"
         else:
-            left = self._steps < len(self._starts["following"][self._start])
-            self._replaying = value == PLAYERS[True] and left
+            recorded = value == PLAYERS[True]
+            if recorded and self._steps >= len(self._starts["following"][self._start]):
+                raise UserError("the recording is over; restart to see it again")
+            self._replaying = recorded
             notice = "a recorded player - M takes over" if self._replaying else "you play"
         self._walk = self._walks.walk(*astuple(way))
         return Switched(notice, self._picture(), notes=self._notes())

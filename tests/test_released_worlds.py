@@ -331,7 +331,8 @@ def test_m_replays_what_was_recorded_and_hands_over(small: Cartridge) -> None:
     step = world.step(mine)
     assert step.action is None and ("playing", "you") in step.notes
     np.testing.assert_array_equal(world.snapshot()["actions"][-2], mine)
-    assert world.switch("m").notice == "you play"  # there is no more of it
+    with pytest.raises(UserError, match="the recording is over; restart to see it again"):
+        world.switch("m")
 
     world.reset(seed=0, start=1)
     world.switch("m")
