@@ -48,9 +48,9 @@ class PackedConv2d(nn.Module):
         x = x.to(self._dtype)
         if self._plain is not None:  # the best order depends on the shape
             weight = self._plain.to(self._dtype).to_mkldnn()
-            self._packed = torch._C._nn.mkldnn_reorder_conv2d_weight(
-                weight, *self._how, list(x.shape)  # type: ignore[call-arg]
-            )
+            shape = list(x.shape)
+            pack = torch._C._nn.mkldnn_reorder_conv2d_weight
+            self._packed = pack(weight, *self._how, shape)  # type: ignore[call-arg]
             self._plain = None
         # What torch.compile calls for a convolution; unlike torch.mkldnn_convolution it leaves
         # channels last.
