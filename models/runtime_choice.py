@@ -75,7 +75,7 @@ def candidates(
 ) -> list[Choice]:
     """The ways to run worth measuring here, all on one device, the plain one last.
 
-    large:    of a network that should not be in memory in float32.
+    large:    of a network that should not be in memory in float32, nor twice.
     compiled: whether to try torch.compile. "auto" tries it where a frame is worth the minute that
               compiling takes, on CUDA, if a compiler is there; "on" leaves nothing else but the
               plain way, which frames are held to.
@@ -139,25 +139,27 @@ def _cuda(precision: str | None, large: bool, compiled: Compile) -> list[Choice]
     if compiled != "on":
         ways += [Choice("torch", "cuda", half, graph=True)] if graphs else []
         ways += [Choice("torch", "cuda", half)]
-    return _with_plain(ways, half if large else precision or "float32")
+    return _with_plain(ways, "cuda", half if large else precision or "float32")
 
 
 def _mps(precision: str | None, large: bool, compiled: Compile) -> list[Choice]:
     half = precision or "float16"  # bfloat16 is missing on the older ones
     ways = [Choice("torch", "mps", half, compiled=compiled == "on")]
-    return _with_plain(ways, half if large else precision or "float32")
+    return _with_plain(ways, "mps", half if large else precision or "float32")
 
 
 def _cpu(precision: str | None, large: bool, compiled: Compile) -> list[Choice]:
     quick = precision or _quick_cpu_precision()
-    openvino, compiling = Choice("openvino", "cpu", quick), Choice("torch", "cpu", quick, True)
-    ways = [compiling if compiled == "on" else openvino]
-    return _with_plain(ways, quick if large else precision or "float32")
+    if compiled == "on":
+        ways = [Choice("torch", "cpu", quick, compiled=True)]
+    else:  # OpenVINO makes its own copy of all weights
+        ways = [] if large else [Choice("openvino", "cpu", quick)]
+    return _with_plain(ways, "cpu", quick if large else precision or "float32")
 
 
-def _with_plain(ways: list[Choice], precision: str) -> list[Choice]:
-    """The ways, and at their end the plain one on their device."""
-    plain = Choice("torch", ways[0].device, precision)
+def _with_plain(ways: list[Choice], device: str, precision: str) -> list[Choice]:
+    """The ways on a device, and at their end the plain one there."""
+    plain = Choice("torch", device, precision)
     return [*(way for way in ways if way != plain), plain]
 
 

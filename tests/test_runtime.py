@@ -269,6 +269,13 @@ def test_on_cuda_the_whole_frame_is_a_graph(monkeypatch: pytest.MonkeyPatch) -> 
     assert candidates()[0].precision == "float16"
 
 
+def test_large_weights_are_in_memory_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO, which copies them all, was once tried with them."""
+    monkeypatch.setattr(runtime_choice, "_quick_cpu_precision", lambda: "bfloat16")
+    assert candidates("cpu", large=True) == [Choice("torch", "cpu", "bfloat16")]
+    assert candidates("cpu", large=True, precision="float32") == [Choice("torch", "cpu", "float32")]
+
+
 @pytest.mark.usefixtures("cuda")
 def test_amd_and_apple_go_without_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.version, "hip", "7.2")
