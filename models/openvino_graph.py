@@ -15,10 +15,12 @@ from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
-import openvino as ov
 import torch
-from openvino import opset15 as ops
 from torch import Tensor, nn
+
+from models.openvino_core import openvino as ov
+
+ops = ov.opset15
 
 Node = Any  # an openvino.Node or Output; the binding is generated and untyped
 TYPES = {torch.float32: np.float32, torch.uint8: np.uint8, torch.int64: np.int64}
