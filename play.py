@@ -24,6 +24,7 @@ from engine.replay_file import Replay, ReplayWriter, read_replay
 from engine.screen import Window
 from engine.settings import SettingsFile
 from engine.window import NoDisplayError, open_window
+from tools.live_recording import LiveRecording
 from tools.replays import as_asked, asked, world_of
 from tools.shelf import Found, Wishes, find, open_world
 from tools.speeds import keep_speed
@@ -253,9 +254,6 @@ def play_in_window(
 @contextlib.contextmanager
 def recording(flags: Flags, player: str = "human") -> Iterator[Recorder]:
     """A recorder as the flags wish; what it has not written yet is written at the end."""
-    # Imported late: the library that keeps recordings takes a while.
-    from tools.live_recording import LiveRecording
-
     running = flags.record is not None
     recorder = LiveRecording(flags.record, overlay=flags.overlay, player=player, running=running)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from engine.display import Display
 from engine.game import Game
 from engine.history import Moment
 from engine.observer import Recorder
-from engine.saves import file_stem
+from engine.saves import file_stem, stamp
 from engine.screen import (
     CloseAsked,
     Event,
@@ -199,8 +198,7 @@ class Commands:
         self._display.show_row(row)
 
     def _screenshot_path(self) -> Path:
-        stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
-        return self._folder / f"{file_stem(self._session.world.name)}-{stamp}.png"
+        return self._folder / f"{file_stem(self._session.world.name)}-{stamp()}.png"
 
     def _pictured(self, path: Path) -> None:
         self._display.say(f"screenshot: {path}")

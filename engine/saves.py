@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,6 +35,11 @@ def save_path(folder: Path, world: str, slot: int = 1) -> Path:
 def file_stem(world: str) -> str:
     """A world's name as the start of a file name on any platform."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", world).strip("-") or "world"
+
+
+def stamp() -> str:
+    """The time as part of a file name: later ones sort behind."""
+    return datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
 
 
 def write_moment(path: Path, world: str, moment: Moment) -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from base.errors import UserError
 from base.folders import data_folder
-from datasets.episode import EpisodeFile, EpisodeInfo
-from datasets.folder import numbered
-from datasets.recording import Recording
 from engine.contracts import ActionVector, Frame, Step, World, making_of
 from engine.live_film import LiveFilm
 from engine.observer import Recorder
 from engine.overlay import pressed
-from engine.saves import file_stem
+from engine.saves import file_stem, stamp
+
+if TYPE_CHECKING:  # what keeps recordings takes a while to import: not before one is begun
+    from datasets.recording import Recording
 
 
 class LiveRecording(Recorder):
@@ -138,15 +138,18 @@ class LiveRecording(Recorder):
             self._let_go()
 
     def _open(self, frame: Frame) -> None:
+        from datasets.recording import Recording
+
         assert self._world is not None
         if self._recording is None:
             self._recording = Recording(self._place, self._world.name)
         _check_size(self._place, frame)
-        stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
-        self._film = LiveFilm(self._place / f"{stamp}.mp4", self._world.rate_fps)
+        self._film = LiveFilm(self._place / f"{stamp()}.mp4", self._world.rate_fps)
         self._begin_episode(frame)
 
     def _begin_episode(self, frame: Frame) -> None:
+        from datasets.episode import EpisodeInfo
+
         world, recording = self._world, self._recording
         assert world is not None and recording is not None
         self._mixture = {}
@@ -179,6 +182,9 @@ class LiveRecording(Recorder):
 
 def _check_size(folder: Path, frame: Frame) -> None:
     """UserError if the folder's episodes show frames of another size."""
+    from datasets.episode import EpisodeFile
+    from datasets.folder import numbered
+
     for path in numbered(folder, "h5").values():
         try:
             height, width, _ = EpisodeFile(path).frame_shape
