@@ -12,6 +12,13 @@ from engine.settings import Settings
 
 Keys = Mapping[str, tuple[str, ...]]  # logical button -> names of the keys bound to it
 
+# The keys that point somewhere on a page or a panel, whatever game they belong to otherwise.
+DIRECTIONS: Mapping[str, str] = {
+    f"{device}{way}": way
+    for device in ("", "pad ", "stick ")
+    for way in ("up", "down", "left", "right")
+}
+
 ARCADE_PAD: Keys = {
     **{way: (f"pad {way}", f"stick {way}") for way in ("up", "down", "left", "right")},
     "fire": ("pad a",),

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
+from engine.bindings import DIRECTIONS
 from engine.page import Page
 from engine.page_layout import Layout, lay_out
 from engine.screen import Event, FocusLost, KeyDown, KeyUp, Pointed, Scrolled, Uncovered
 
 FIRST_S, AGAIN_S = 0.4, 0.08  # a key that is held moves the mark again after these
-WAYS = {
-    **{f"{device}{way}": way for way in ("up", "down", "left", "right") for device in
-       ("", "pad ", "stick ")},
-    **{way: way for way in ("page up", "page down", "home", "end")},
-}  # fmt: skip
+WAYS = {**DIRECTIONS, **{way: way for way in ("page up", "page down", "home", "end")}}
 CHOOSE, LEAVE = ("return", "enter", "pad a", "pad start"), ("escape", "pad b")
 
 

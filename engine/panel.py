@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from engine.bindings import DIRECTIONS
 from engine.contracts import Knob
 from engine.screen import Event, KeyDown
 
-WAYS = {
-    f"{device}{way}": way
-    for device in ("", "pad ", "stick ")
-    for way in ("up", "down", "left", "right")
-}
-
 
 class Panel:
-    """Rows of knobs, one of them chosen. While it is shown the keys of WAYS are its own.
+    """Rows of knobs, one of them chosen. While it is shown the keys of DIRECTIONS are its
+    own.
 
     shown: whether it is.
     """
@@ -41,13 +37,13 @@ class Panel:
 
     def takes(self, event: Event) -> bool:
         """Whether an event is meant for the panel, not for the game."""
-        return self.shown and isinstance(event, KeyDown) and event.key in WAYS
+        return self.shown and isinstance(event, KeyDown) and event.key in DIRECTIONS
 
     def handle(self, event: Event) -> tuple[str, int] | None:
         """Choose another knob, or say which is to be moved and how far."""
         if not (self.takes(event) and isinstance(event, KeyDown) and self._knobs):
             return None
-        match WAYS[event.key]:
+        match DIRECTIONS[event.key]:
             case "up" | "down" as way:
                 by = 1 if way == "down" else -1
                 self._chosen = max(0, min(self._chosen + by, len(self._knobs) - 1))

@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.bindings import Layout, device_of, written
+from engine.bindings import DIRECTIONS, Layout, device_of, written
 from engine.controls import COMMAND_OF_KEY, COMMANDS, Command
-from engine.cursor import WAYS, Asked, Cursor
+from engine.cursor import Asked, Cursor
 from engine.pacing import Clock
 from engine.page import Dialog, Page, Row
 from engine.screen import CloseAsked, Event, KeyDown, Picture, Pointed, Window
@@ -92,9 +92,9 @@ class SettingsScreen:
             self._listen(event, self._wish, size)
         elif isinstance(event, KeyDown) and COMMAND_OF_KEY.get(event.key) is Command.SETTINGS:
             self.closed = True
-        elif isinstance(event, KeyDown) and WAYS.get(event.key) in ("left", "right"):
+        elif isinstance(event, KeyDown) and DIRECTIONS.get(event.key) in ("left", "right"):
             if self._cursor.item == 0:
-                self._turn(1 if WAYS[event.key] == "right" else -1)
+                self._turn(1 if DIRECTIONS[event.key] == "right" else -1)
         elif isinstance(event, KeyDown) and event.key in RESET:
             self._reset(self._cursor.item)
         else:
