@@ -18,6 +18,7 @@ from engine.csgo_actions import CsgoActions
 
 __all__ = [
     "DENOISING_STEPS",
+    "PLAYING",
     "Action",
     "ActionSpace",
     "ActionVector",
@@ -45,7 +46,7 @@ __all__ = [
 Frame = NDArray[np.uint8]  # (H, W, 3) RGB
 Snapshot = Mapping[str, NDArray[Any]]  # plain arrays only, so it can be written without pickle
 Notes = tuple[tuple[str, str], ...]  # (label, value) cells for the display of figures
-DENOISING_STEPS = "denoising steps"  # name of the knob of worlds that have it
+DENOISING_STEPS, PLAYING = "denoising steps", "playing"  # names of knobs, of worlds that have them
 Report = Callable[[str], None]  # told, in a line, how far loading a world has come
 
 

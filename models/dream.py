@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from base.errors import UserError
 from engine.contracts import (
     DENOISING_STEPS,
+    PLAYING,
     ActionVector,
     Frame,
     Knob,
@@ -33,7 +34,7 @@ FEWER = Switch("[", "[", "fewer denoising steps")
 MORE = Switch("]", "]", "more denoising steps")
 INSET = Switch("f3", "F3", "the small frame that was dreamed, in a corner")
 REPLAY = Switch("m", "M", "a recorded player or you at the controls")
-CONTEXT_NOISE, PRECISION, PLAYING, SEED = "context noise", "precision", "playing", "seed"
+CONTEXT_NOISE, PRECISION, SEED = "context noise", "precision", "seed"
 PLAYERS = ("you", "recording")
 OLD_CLOCK = 6  # numbers of a moment's clock before there were knobs
 NOISE_UNIT = 1e-6  # of context noise, in snapshots

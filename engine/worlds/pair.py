@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from base.errors import UserError
 from engine.contracts import (
+    PLAYING,
     ActionVector,
     AdjustableWorld,
     Frame,
@@ -38,7 +39,7 @@ GAP_PX, GAP_LEVEL = 2, 96  # between two frames side by side
 SHOW = Switch("tab", "Tab", "dream or emulator")
 BESIDE = Switch("f2", "F2", "both side by side")
 PILOT = Switch("m", "M", "agent or you at the controls")
-PLAYING, PLAYERS = "playing", ("you", "agent")
+PLAYERS = ("you", "agent")
 
 
 class PairWorld:
