@@ -7,7 +7,8 @@ from pathlib import Path
 from base.errors import UserError, unknown
 
 SHIPPED = Path(__file__).resolve().parent.parent / "cartridges"
-CARD = "cartridge.json"
+CARD, PREVIEW = "cartridge.json", "preview.png"
+LARGEST_CARD_BYTES = 1 << 20
 HUB_PREFIX = "hf:"  # before the OWNER/NAME of a cartridge in a repository on the Hub
 
 

@@ -34,7 +34,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from base import plain
-from base.cartridges import CARD
+from base.cartridges import CARD, LARGEST_CARD_BYTES, PREVIEW
 from base.errors import UserError
 from base.files import sha256
 from models.actor_critic import ActorCritic, ActorCriticConfig
@@ -47,9 +47,7 @@ FORMAT = "dreamcart cartridge"
 VERSION = 1
 NETWORKS = ("denoiser", "reward_end", "upsampler", "actor_critic")  # as the manifest calls them
 STARTS = "starts.safetensors"
-PREVIEW = "preview.png"
 README = "README.md"
-LARGEST_CARD_BYTES = 1 << 20
 U8, F32 = np.dtype(np.uint8), np.dtype(np.float32)
 STORED = (torch.float32, torch.bfloat16, torch.float16)
 

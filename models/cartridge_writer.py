@@ -14,12 +14,11 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from base.cartridges import CARD
+from base.cartridges import CARD, PREVIEW
 from base.errors import UserError
 from base.files import sha256, sync_folder
 from models.cartridge import (
     FORMAT,
-    PREVIEW,
     README,
     STARTS,
     VERSION,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from base.cartridges import CARD
+from base.cartridges import CARD, LARGEST_CARD_BYTES
 from base.errors import UserError
 from base.files import write_text
 from models.catalogue import REPO_NAME, HubFile, World, in_words
@@ -142,7 +142,7 @@ def fetch_repo(repo: str, ask: Ask, watch: Watch = lambda done, whole: None) -> 
     ask, watch and errors are those of `fetch`; also refused are repositories without a cartridge,
     and files that are larger than any cartridge's.
     """
-    from models.cartridge import LARGEST_CARD_BYTES, read_card  # loads torch
+    from models.cartridge import read_card  # loads torch
 
     if not REPO_NAME.fullmatch(repo):
         raise UserError(f"'{repo}' is no repository on the Hub; those are called owner/name")

@@ -12,13 +12,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from base.cartridges import CARD
+from base.cartridges import CARD, LARGEST_CARD_BYTES, PREVIEW
 from engine.contracts import Frame
 
-LARGEST_CARD_BYTES, LARGEST_PICTURE_BYTES = 1 << 20, 16 << 20
+LARGEST_PICTURE_BYTES = 16 << 20
 LARGEST_SIDE_PX = 4096
 SHOWN_WIDTH_PX = 640  # of a picture, at most
-PREVIEW = "preview.png"
 PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 
