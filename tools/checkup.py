@@ -122,8 +122,10 @@ def folders(places: list[Place]) -> Iterator[Finding]:
 
 def optional() -> Iterator[Finding]:
     """What only some things need: never a fault."""
+    from models.runtime_choice import COMPILERS  # loads torch, which the checks before may miss
+
     tools = {
-        "compiler": (("c++", "g++", "clang++", "cl"), "--compile"),
+        "compiler": (COMPILERS, "--compile"),
         "xvfb": (("Xvfb",), "the tests of the window"),
         "xdotool": (("xdotool",), "the tests of the window"),
     }

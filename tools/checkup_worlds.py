@@ -15,10 +15,10 @@ from models.dream import open_world
 from models.gpus import Machine, idle_gpu
 from models.runtime import cpu_threads
 from tools.checkup import REINSTALL, Finding, reinstall
+from tools.speeds import keeps_up
 
 TIMED_STEPS = 5
 FETCH = f"git checkout -- {SHIPPED.name}"  # brings back what ships with the program
-LATE = 1.05  # times as long as a step may take, which still looks like full speed
 
 
 def gpu(machine: Machine) -> Finding:
@@ -82,6 +82,6 @@ def speed(name: str, checked: Checked) -> Finding:
     world.close()
     ms, whole_ms = statistics.median(spent_ms), 1e3 / world.rate_fps
     text = f"{ms:.1f} ms a frame, of {whole_ms:.1f} ms at full speed; {world.runtime}"
-    if ms <= LATE * whole_ms:
+    if keeps_up(ms, world.rate_fps):
         return Finding(title, "ok", text)
     return Finding(title, "warning", f"slow motion: {text}", "end other programs, or use a GPU")

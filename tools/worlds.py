@@ -17,9 +17,8 @@ from models import hub, hub_file
 from models.catalogue import REPO_NAME, World, in_words, read_catalogue
 from tools.labels import Label, read_label, read_preview
 from tools.shelf import Found, find
-from tools.speeds import kept_speeds
+from tools.speeds import keeps_up, kept_speeds
 
-KEEPS_UP = 1.05  # steps that take so much longer than the natural rate still keep up
 NOT_MEASURED = "not measured yet"
 
 Play = Callable[[Found, Window], None]
@@ -68,7 +67,7 @@ def speed_in_words(ms: float | None, rate_fps: float | None) -> str:
     """How fast a world runs whose steps take so long, against its natural rate."""
     if ms is None or rate_fps is None:
         return NOT_MEASURED
-    pace = "full speed" if ms <= KEEPS_UP * 1000 / rate_fps else "slow motion"
+    pace = "full speed" if keeps_up(ms, rate_fps) else "slow motion"
     return f"{pace}, {ms:.3g} ms a frame"
 
 
