@@ -10,12 +10,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from models import diamond
 from models.actor_critic import ActorCritic
@@ -24,18 +22,11 @@ from models.denoiser import Denoiser
 from models.diamond_weights import AtariNetworks, CsgoNetworks, to_checkpoint
 from models.hub_file import snapshot_folder
 from models.reward_model import RewardModel
+from tests.released_files import SPAWN_SHAPES
+from tools.bench_runtime import awake
 
 ROOT = Path(__file__).resolve().parent.parent
 PONG_ACTIONS = 6
-SPAWNED = {
-    "low_res.npy": (4, 3, 30, 56),
-    "full_res.npy": (4, 3, 150, 280),
-    "act.npy": (4, 51),
-    "next_act.npy": (200, 51),
-}
-
-Network = TypeVar("Network", bound=nn.Module)
-
 pytestmark = pytest.mark.slow
 
 
@@ -55,9 +46,9 @@ def lay_out(world: World) -> Path:
     for file in world.files:
         path = folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.name in SPAWNED:
+        if path.name in SPAWN_SHAPES:
             most = 2 if "act" in path.name else 256
-            np.save(path, rng.integers(0, most, SPAWNED[path.name], dtype=np.uint8))
+            np.save(path, rng.integers(0, most, SPAWN_SHAPES[path.name], dtype=np.uint8))
         elif path.suffix != ".pt":
             path.write_text("{}")
     torch.save(to_checkpoint(networks(world)), folder / world.checkpoint.path)
@@ -76,14 +67,6 @@ def networks(world: World) -> AtariNetworks | CsgoNetworks:
         awake(RewardModel(diamond.atari_reward_model(PONG_ACTIONS))),
         awake(ActorCritic(diamond.atari_actor_critic(PONG_ACTIONS))),
     )
-
-
-def awake(network: Network) -> Network:
-    with torch.no_grad():
-        for weight in network.parameters():
-            if weight.ndim > 1 and not weight.any():
-                weight.normal_(std=0.5 / weight[0].numel() ** 0.5)
-    return network
 
 
 def play(name: str, folder: Path) -> dict[str, object]:
