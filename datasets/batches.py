@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Generator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ class Batch:
              `frames[:, t]` is an episode's last frame no action was taken, and all four are 0.
     valid:   bool (B, T), False where `frames[:, t]` lies before the episode's start: there stands
              a copy of its first frame, and the other four are 0.
+    weight:  float32 (B,), how often each is recorded, relative to how often it is drawn: by this
+             it counts for what is to be told as often as it really happens.
     """
 
     frames: Tensor
@@ -33,6 +35,7 @@ class Batch:
     ended: Tensor
     life_lost: Tensor
     valid: Tensor
+    weight: Tensor
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on a device; the frames stay uint8."""
@@ -67,6 +70,7 @@ def collate(segments: list[Segment]) -> Batch:
         ended=stack("ended"),
         life_lost=stack("life_lost"),
         valid=torch.from_numpy(np.stack([s.valid for s in segments])),
+        weight=torch.tensor([s.weight for s in segments]),
     )
 
 
@@ -86,6 +90,12 @@ class Batches:
         self.seed = seed
         self.share_events = share_events
         self._eventful = segments.eventful() if share_events else []
+        # How much more often than evenly each window is drawn.
+        self._odds = np.ones(len(segments), np.float32)
+        if self._eventful:
+            self._odds *= 1 - share_events
+            for kind in self._eventful:
+                self._odds[kind] += share_events / len(self._eventful) * len(segments) / len(kind)
 
     def __getitem__(self, index: int) -> Batch:
         """Batch number `index`, from 0."""
@@ -95,8 +105,10 @@ class Batches:
     def _draw(self, rng: np.random.Generator) -> Segment:
         if self._eventful and rng.random() < self.share_events:
             kind = self._eventful[int(rng.integers(len(self._eventful)))]
-            return self.segments[int(rng.choice(kind))]
-        return self.segments.sample(rng)
+            index = int(rng.choice(kind))
+        else:
+            index = int(rng.integers(len(self.segments)))
+        return replace(self.segments[index], weight=1 / float(self._odds[index]))
 
 
 def prefetch(batches: Batches, start: int, ahead: int = 4) -> Generator[Batch, None, None]:

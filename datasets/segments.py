@@ -19,10 +19,12 @@ class Segment:
     window: as `Store.read` gives it, T frames long.
     valid:  bool (T,), False for what stands before the episode's first frame: copies of that
             frame with no action (all zero), no reward and no end.
+    weight: how often the window is recorded, relative to how often it is drawn.
     """
 
     window: Window
     valid: NDArray[np.bool_]
+    weight: float = 1.0
 
 
 class Segments:

@@ -64,15 +64,23 @@ class RewardEnd(nn.Module):
         logits = self.out(x.flatten(1)).float()
         return logits[:, :3], logits[:, 3], logits[:, 4]
 
-    def loss(self, frames: Tensor, reward: Tensor, life_lost: Tensor, ended: Tensor) -> Tensor:
-        """Sum of the three cross-entropies, each averaged over B.
+    def loss(
+        self,
+        frames: Tensor,
+        reward: Tensor,
+        life_lost: Tensor,
+        ended: Tensor,
+        weight: Tensor | None = None,
+    ) -> Tensor:
+        """Sum of the three cross-entropies, averaged over B.
 
         frames (B, frames, C, H, W) as in `forward`; reward (B,), of which only the sign counts;
-        life_lost and ended (B,) bool.
+        life_lost and ended (B,) bool; weight (B,), how much each example counts (None: 1).
         """
         reward_logits, life_logit, end_logit = self(frames)
-        return (
-            F.cross_entropy(reward_logits, reward.sign().long() + 1)
-            + F.binary_cross_entropy_with_logits(life_logit, life_lost.float())
-            + F.binary_cross_entropy_with_logits(end_logit, ended.float())
+        losses = (
+            F.cross_entropy(reward_logits, reward.sign().long() + 1, reduction="none")
+            + F.binary_cross_entropy_with_logits(life_logit, life_lost.float(), reduction="none")
+            + F.binary_cross_entropy_with_logits(end_logit, ended.float(), reduction="none")
         )
+        return (losses if weight is None else losses * weight).mean()

@@ -156,6 +156,16 @@ def test_events_are_drawn_as_often_as_asked_and_rare_ones_as_often_as_others(
     assert ended > 2 * plain.ended[:, -2].float().mean().item()
 
 
+def test_by_their_weight_events_are_as_frequent_as_they_were_recorded(store: Store) -> None:
+    segments = Segments(store, range(len(store)), 4)
+    batch = Batches(segments, 3000, seed=0, share_events=0.5)[0]
+    recorded = np.mean([segments[i].window.ended[-2] for i in range(len(segments))])
+    weighed = (batch.ended[:, -2] * batch.weight).mean().item()
+    assert weighed == pytest.approx(recorded, rel=0.1)
+    assert batch.weight.mean().item() == pytest.approx(1, rel=0.1)
+    assert Batches(segments, 5, seed=0)[0].weight.tolist() == [1] * 5
+
+
 def test_a_batch_is_its_windows_with_colours_first(store: Store) -> None:
     segments = Segments(store, [0, 2], 6, 3)
     batch = Batches(segments, 4, seed=9)[2]

@@ -29,12 +29,13 @@ def test_the_loss_is_the_sum_of_three_cross_entropies(monkeypatch: pytest.Monkey
         torch.tensor([-1.0, 0.5]),
     )
     monkeypatch.setattr(head, "forward", lambda _: logits)
-    loss = head.loss(
+    given = (
         torch.zeros(2, 2, 3, 8, 8),
         torch.tensor([-7.0, 0.0]),  # by sign: the first class, then the second
         torch.tensor([True, False]),
         torch.tensor([False, False]),
     )
+    loss = head.loss(*given)
 
     def surprise(*probabilities: float) -> float:
         return -sum(map(math.log, probabilities)) / len(probabilities)
@@ -48,6 +49,9 @@ def test_the_loss_is_the_sum_of_three_cross_entropies(monkeypatch: pytest.Monkey
         + surprise(sigmoid(1), sigmoid(-0.5))
     )
     assert loss.item() == pytest.approx(expected, rel=1e-5)
+    first, second = (head.loss(*given, weight=torch.tensor(w)) for w in ([1.0, 0.0], [0.0, 1.0]))
+    assert (first + second).item() == pytest.approx(expected, rel=1e-5)
+    assert first.item() != pytest.approx(second.item(), rel=0.1)
 
 
 def test_it_learns_to_tell_what_just_happened() -> None:

@@ -61,7 +61,8 @@ def recording(count: int = 3) -> Batch:
     frames = levels[:, :, None, None, None].expand(-1, -1, 3, SIDE, SIDE).to(torch.uint8)
     actions = torch.eye(4)[pressed]
     none = torch.zeros(count, CONTEXT + STEPS)
-    return Batch(frames, actions, none, none.bool(), none.bool(), ~none.bool())
+    valid = torch.ones_like(none, dtype=torch.bool)
+    return Batch(frames, actions, none, none.bool(), none.bool(), valid, torch.ones(count))
 
 
 def denoiser(flaw: int = 0) -> Any:

@@ -33,7 +33,7 @@ def streams(
 
 def dream_perfectly(walking: Streams, update: int) -> Batch:
     batch = walking.batch(update)
-    walking.advance(batch.frames[:, -1], batch.frames)
+    walking.advance(batch.frames[:, -1], batch.frames, walking.learnable(batch.frames))
     return batch
 
 
@@ -54,7 +54,7 @@ def test_a_perfect_dream_is_the_recording_step_by_step(segments: Segments) -> No
             if age >= 0:
                 assert walking.places[row].tolist() == places[row].tolist()
                 walked += 1
-        walking.advance(batch.frames[:, -1], batch.frames)
+        walking.advance(batch.frames[:, -1], batch.frames, walking.learnable(batch.frames))
         places, ages = walking.places.clone(), walking.ages.clone()
     assert walked > 100
 
@@ -91,7 +91,7 @@ def test_a_dream_that_lost_the_recording_is_started_over_and_others_keep_their_o
     true = batch.frames[:, -1]
     nearly = true.int().add(1).clamp(0, 255).to(torch.uint8)
     dreamed = torch.stack((nearly[0], 255 - true[1], nearly[2]))
-    walking.advance(dreamed, batch.frames)
+    walking.advance(dreamed, batch.frames, walking.learnable(batch.frames))
     assert walking.ages.tolist() == [1, -1, 1]
     following = walking.batch(1)
     assert torch.equal(walking.context[0, -1], nearly[0])
@@ -108,7 +108,7 @@ def test_a_dream_that_endures_goes_on_without_what_it_lost(segments: Segments) -
     assert walking.learnable(frames).all()
     dreamed = frames[:, -1].clone()
     dreamed[:, :, 4, 3] = 255  # a dot too many, in each of them
-    walking.advance(dreamed, frames)
+    walking.advance(dreamed, frames, walking.learnable(frames))
     assert walking.ages.tolist() == [1, 1, -1]
     assert walking.lost[-3:].tolist() == [[0, 5]] * 3
 
@@ -116,11 +116,11 @@ def test_a_dream_that_endures_goes_on_without_what_it_lost(segments: Segments) -
     assert not learnable[:2, 0, :10, :9].any()
     assert learnable[:2, 0, 11:].all() and learnable[:2, 0, :, 10:].all()
     # What is lost already is not lost once more, and comes back when it does.
-    walking.advance(dreamed, frames)
+    walking.advance(dreamed, frames, walking.learnable(frames))
     assert walking.ages.tolist()[:2] == [2, 2]
     assert (walking.lost[:-3] < 0).all()
     for _ in range(CONTEXT):
-        walking.advance(frames[:, -1], frames)
+        walking.advance(frames[:, -1], frames, walking.learnable(frames))
     assert walking.learnable(frames).all()
 
 
@@ -128,7 +128,7 @@ def test_a_dream_of_something_else_altogether_is_over(segments: Segments) -> Non
     walking = streams(segments, count=2, enduring=2)
     batch = walking.batch(0)
     walking.places[:] = torch.tensor([0, 5])
-    walking.advance(255 - batch.frames[:, -1], batch.frames)
+    walking.advance(255 - batch.frames[:, -1], batch.frames, walking.learnable(batch.frames))
     assert walking.ages.tolist() == [-1, -1]
 
 
@@ -149,7 +149,7 @@ def test_faint_noise_all_over_is_forgiven_and_a_vanished_dot_is_not(
     recorded[2, -1, :, 4, 4] += 55  # a quarter as much
     walking.batch(0)
     walking.places[:] = torch.tensor([0, 5])
-    walking.advance(dreamed.clamp(0, 255).to(torch.uint8), recorded)
+    walking.advance(dreamed.clamp(0, 255).to(torch.uint8), recorded, walking.learnable(recorded))
     assert walking.ages.tolist() == [1, -1, 1]
 
 
@@ -162,7 +162,7 @@ def test_dreams_start_shortly_before_places_where_one_was_lost(segments: Segment
     walking.places[:] = torch.tensor([0, 11])
     dreamed = batch.frames[:, -1].clone()
     dreamed[3] = 255 - dreamed[3]
-    walking.advance(dreamed, batch.frames)
+    walking.advance(dreamed, batch.frames, walking.learnable(batch.frames))
     assert walking.lost[-1].tolist() == [0, 11] and (walking.lost[:-1] < 0).all()
 
     rehearsed = walking.rehearse(0, fresh, 0.5)
@@ -192,7 +192,7 @@ def test_saved_and_loaded_they_go_on_exactly(segments: Segments) -> None:
     for update in range(4):
         batch = walking.batch(update)
         dreamed = batch.frames[:, -1].roll(update, dims=3)  # some are lost, others are not
-        walking.advance(dreamed, batch.frames)
+        walking.advance(dreamed, batch.frames, walking.learnable(batch.frames))
     torch.save(walking.state_dict(), file)
     restored = streams(segments, most_steps=6)
     restored.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))

@@ -98,13 +98,14 @@ class Streams:
         """
         return ~_reach(self._astray(recorded))
 
-    def advance(self, dreamed: Tensor, recorded: Tensor) -> None:
+    def advance(self, dreamed: Tensor, recorded: Tensor, learnable: Tensor) -> None:
         """Take the dreamed frames (S, C, H, W) uint8 into the contexts and move on a step.
 
-        recorded: (S, T + 1, C, H, W) uint8, the windows that `batch` gave. Dreams that are lost,
-        old enough or at their episode's end are to be started anew.
+        recorded: (S, T + 1, C, H, W) uint8, the windows that `batch` gave, and what `learnable`
+        said of them. Dreams that are lost, old enough or at their episode's end are to be started
+        anew.
         """
-        before = self._astray(recorded).flatten(1).any(dim=1)
+        before = ~learnable.flatten(1).all(dim=1)
         now = _astray(dreamed, recorded[:, -1])
         lost = now.flatten(1).any(dim=1)
         hopeless = _reach(now).float().mean(dim=(1, 2, 3)) > HOPELESS

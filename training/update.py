@@ -138,7 +138,8 @@ class Learner:
         if streams is not None:
             own = to_float(streams.context.to(self.device))
             context = torch.cat((own, context[count:]))
-            learnt[:count] = streams.learnable(walked.frames).to(self.device)
+            learnable = streams.learnable(walked.frames)
+            learnt[:count] = learnable.to(self.device)
         noise = [self._randn(target.shape, generator) for _ in config.sigmas]
         shown = context + config.context_noise * self._randn(context.shape, generator)
         sigma = draw_sigmas(config, count, len(frames), generator).to(self.device)
@@ -154,8 +155,13 @@ class Learner:
                 learnt=learnt,
             )
             head_frames = frames[:, -self.head.config.frames :]
+            # Weighed, or a head shown many ends would call an end where there is none.
             head_loss = self.head.loss(
-                head_frames, batch.rewards[:, -2], batch.life_lost[:, -2], batch.ended[:, -2]
+                head_frames,
+                batch.rewards[:, -2],
+                batch.life_lost[:, -2],
+                batch.ended[:, -2],
+                batch.weight,
             )
             if streams is not None:
                 dreamed = self._finish(
@@ -165,7 +171,7 @@ class Learner:
                     batch.actions[:count, :-1],
                 )
         if streams is not None:
-            streams.advance(to_uint8(dreamed).cpu(), walked.frames)
+            streams.advance(to_uint8(dreamed).cpu(), walked.frames, learnable)
         return losses, head_loss, count
 
     @torch.no_grad()
