@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine.contracts import Frame
-from engine.downloads import Watch
+from engine.errands import Watch
 from engine.screen import Window
 
 
@@ -39,7 +39,7 @@ class Library(Protocol):
         ...
 
     def download(self, name: str, watch: Watch) -> None:
-        """Bring a world; see `engine.downloads.Downloads`."""
+        """Bring a world; see `engine.errands.Errands`."""
         ...
 
     def play(self, name: str, window: Window) -> None:

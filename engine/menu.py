@@ -11,7 +11,7 @@ from base.errors import UserError
 from engine.bindings import all_layouts
 from engine.controls import COMMAND_OF_KEY, Command
 from engine.cursor import LEAVE, Asked, Cursor
-from engine.downloads import Download, Downloads
+from engine.errands import Errand, Errands
 from engine.lent_window import LentWindow
 from engine.library import Entry, Library
 from engine.pacing import Clock
@@ -64,7 +64,7 @@ def run(
     shown: called once, when there is something to look at.
     clock: the window's clock.
     """
-    downloads = Downloads(library.download)
+    downloads = Errands(library.download)
     menu = Menu(library, downloads, window)
     try:
         menu.present()
@@ -102,7 +102,7 @@ class Menu:
     stale:   something changed since the last picture.
     """
 
-    def __init__(self, library: Library, downloads: Downloads, window: Window) -> None:
+    def __init__(self, library: Library, downloads: Errands, window: Window) -> None:
         self._library, self._downloads, self._window = library, downloads, window
         self._entries = library.entries()
         self._search, self._help = "", False
@@ -275,7 +275,7 @@ class Menu:
         self.stale = True
 
 
-def _progress(download: Download, size: str) -> tuple[str, str]:
+def _progress(download: Errand, size: str) -> tuple[str, str]:
     """A download in words."""
     if download.stopping:
         return "stopping ...", "what arrived is kept"

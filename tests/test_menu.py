@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from base.errors import UserError
-from engine.downloads import Watch
+from engine.errands import Watch
 from engine.library import Entry
 from engine.menu import run
 from engine.null_window import NullWindow, VirtualClock

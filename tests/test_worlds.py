@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from base.cartridges import CARD
 from base.errors import UserError
 from base.folders import cache_folder
-from engine.downloads import StoppedError
+from engine.errands import StoppedError
 from engine.library import Entry
 from engine.null_window import NullWindow
 from engine.pacing import Timings

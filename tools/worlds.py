@@ -6,15 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from base import hub_file
 from base.cartridges import CARD, HUB_PREFIX, SHIPPED, shipped_names
 from base.errors import UserError
 from base.folders import cache_folder
-from engine.downloads import Watch
+from base.hub import REVISION
+from base.hub_file import REPO_NAME
+from base.sizes import in_words
+from engine.errands import Watch
 from engine.library import Entry
 from engine.screen import Window
 from engine.settings import SettingsFile
-from models import hub, hub_file
-from models.catalogue import REPO_NAME, World, in_words, read_catalogue
+from models import hub
+from models.catalogue import World, read_catalogue
 from tools.labels import Label, read_label, read_preview
 from tools.shelf import Found, find
 from tools.speeds import keeps_up, kept_speeds
@@ -123,7 +127,7 @@ def _fetched_repos() -> Iterator[tuple[str, Path]]:
             revision = ref.read_text("utf-8").strip()
         except (OSError, ValueError):
             continue
-        if not (REPO_NAME.fullmatch(repo) and hub.REVISION.fullmatch(revision)):
+        if not (REPO_NAME.fullmatch(repo) and REVISION.fullmatch(revision)):
             continue
         folder = hub_file.snapshot_folder(repo, revision)
         if read_label(folder) is not None:

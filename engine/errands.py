@@ -1,33 +1,37 @@
-"""Downloads beside everything else: one at a time on a thread, the others in a queue."""
+"""Errands, such as downloads, beside everything else: one at a time on a thread, others queued."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from base.errors import UserError
 
-LAST_S = 2.0  # how long closing waits for a download to notice
+LAST_S = 2.0  # how long closing waits for an errand to notice
 
-Watch = Callable[[int, int], None]  # told the bytes there are, and the bytes there will be
+# Told how much there is, and how much there will be; 0 and 0 while that is not known.
+Watch = Callable[[int, int], None]
 
 
 class StoppedError(UserError):
-    """The person stopped the download."""
+    """The person stopped the errand."""
 
 
 @dataclass(frozen=True)
-class Download:
-    """How far a download has come.
+class Errand:
+    """How far an errand has come.
 
     share:   from 0 to 1; None before anything is known.
+    left_s:  how many seconds it takes yet at the pace it had so far; None before that is known.
     waiting: it has not begun. stopping: it will end as soon as it notices.
     error:   why it failed, in a line; then it is over.
     """
 
     share: float | None = None
+    left_s: float | None = None
     waiting: bool = False
     stopping: bool = False
     error: str = ""
@@ -38,17 +42,21 @@ class Download:
         return not self.error
 
 
-class Downloads:
-    """Brings things by their names. Its methods may be called on any thread.
+class Errands:
+    """Runs errands of one kind, by the names of what they are about. Any thread may call it.
 
-    bring: downloads what has a name, and tells the `Watch` how far it is; a UserError says what
+    run:   runs the errand of a name, and tells the `Watch` how far it is; a UserError says what
            went wrong. What the watch raises it passes on. Called on a thread of its own.
+    clock: seconds from any origin.
     """
 
-    def __init__(self, bring: Callable[[str, Watch], None]) -> None:
-        self._bring = bring
+    def __init__(
+        self, run: Callable[[str, Watch], None], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._run, self._clock = run, clock
         self._lock = threading.Lock()
-        self._known: dict[str, Download] = {}  # in the order they were asked for
+        self._known: dict[str, Errand] = {}  # in the order they were asked for
+        self._from = (0, 0.0)  # where the one under way was first seen: how far, and when
         self._ended = False
         self._bug: Exception | None = None
         self._thread: threading.Thread | None = None
@@ -57,7 +65,7 @@ class Downloads:
     def busy(self) -> bool:
         """Whether any is under way or waits."""
         with self._lock:
-            return any(download.active for download in self._known.values())
+            return any(errand.active for errand in self._known.values())
 
     def any_ended(self) -> bool:
         """Whether any has ended since this was asked last. Raises what was no UserError."""
@@ -68,26 +76,26 @@ class Downloads:
             raise bug
         return ended
 
-    def of(self, name: str) -> Download | None:
-        """The download of a name that is under way, waits or has failed."""
+    def of(self, name: str) -> Errand | None:
+        """The errand of a name that is under way, waits or has failed."""
         with self._lock:
             return self._known.get(name)
 
     def start(self, name: str) -> None:
-        """Bring what has a name, after what is being brought."""
+        """Run the errand of a name, after those that were asked for before."""
         with self._lock:
             known = self._known.get(name)
             if known is not None and known.active:
                 return
             self._known.pop(name, None)
-            self._known[name] = Download(waiting=True)
+            self._known[name] = Errand(waiting=True)
             if self._thread is None:
-                # A daemon: the program can end at any time, and what arrived is kept.
-                self._thread = threading.Thread(target=self._run, name="downloads", daemon=True)
+                # A daemon: the program can end at any time, and what is done is kept.
+                self._thread = threading.Thread(target=self._go, name="errands", daemon=True)
                 self._thread.start()
 
     def stop(self, name: str) -> None:
-        """Let go of a download; one that waits is forgotten, one that failed as well."""
+        """Let go of an errand; one that waits is forgotten, one that failed as well."""
         with self._lock:
             known = self._known.get(name)
             if known is None:
@@ -95,22 +103,22 @@ class Downloads:
             if known.waiting or not known.active:
                 del self._known[name]
             else:
-                self._known[name] = Download(known.share, stopping=True)
+                self._known[name] = Errand(known.share, stopping=True)
 
-    def close(self) -> None:
-        """Stop everything, and wait a little for that."""
+    def close(self, last_s: float = LAST_S) -> None:
+        """Stop everything, and wait for that, but not longer than `last_s`."""
         with self._lock:
             names, thread = list(self._known), self._thread
         for name in names:
             self.stop(name)
         if thread is not None:
-            thread.join(LAST_S)
+            thread.join(last_s)
 
-    def _run(self) -> None:
+    def _go(self) -> None:
         while (name := self._next()) is not None:
             error, bug = "", None
             try:
-                self._bring(name, partial(self._watched, name))
+                self._run(name, partial(self._watched, name))
             except StoppedError:
                 pass
             except UserError as caught:
@@ -120,20 +128,28 @@ class Downloads:
             with self._lock:
                 del self._known[name]
                 if error:
-                    self._known[name] = Download(error=error)
+                    self._known[name] = Errand(error=error)
                 self._ended, self._bug = True, bug or self._bug
 
     def _next(self) -> str | None:
         with self._lock:
-            name = next((n for n, download in self._known.items() if download.waiting), None)
+            name = next((n for n, errand in self._known.items() if errand.waiting), None)
             if name is None:
                 self._thread = None
             else:
-                self._known[name] = Download()
+                self._known[name] = Errand()
             return name
 
     def _watched(self, name: str, done: int, whole: int) -> None:
+        now = self._clock()
         with self._lock:
             if self._known[name].stopping:
-                raise StoppedError("stopped; what arrived is kept")
-            self._known[name] = Download(min(1.0, max(0.0, done / max(1, whole))))
+                raise StoppedError("stopped; what is done is kept")
+            if whole <= 0:
+                self._known[name] = Errand()
+                return
+            if self._known[name].share is None:
+                self._from = done, now
+            begun, since = self._from
+            left_s = (whole - done) * (now - since) / (done - begun) if done > begun else None
+            self._known[name] = Errand(min(1.0, max(0.0, done / whole)), left_s)
