@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.actions import ARCADE_KEYS
-from engine.contracts import ActionSpace, CsgoActions
+from engine.contracts import ActionSpace, CsgoActions, HeldActions
 from engine.screen import MOUSE_BUTTONS
 from engine.settings import Settings
 
@@ -63,6 +63,8 @@ def layout_of(actions: ActionSpace) -> Layout:
     """The layout of an action space. Games of named actions share one: left is left in all."""
     if isinstance(actions, CsgoActions):
         return Layout("shooter", "Counter-Strike", _joined(actions.keys, SHOOTER_PAD), mouse=True)
+    if isinstance(actions, HeldActions):  # its profile bound pads as well
+        return Layout(f"game {actions.game}", actions.game, actions.keys, actions.mouse)
     return Layout("arcade", "Arcade games", _joined(actions.keys, ARCADE_PAD))
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from base.errors import UserError
 from engine.actions import Action, ActionSpace, ActionVector, DiscreteActions, discrete_from_json
 from engine.csgo_actions import CsgoActions
+from engine.held_actions import HeldActions, held_from_json
 
 __all__ = [
     "DENOISING_STEPS",
@@ -26,6 +27,7 @@ __all__ = [
     "CsgoActions",
     "DiscreteActions",
     "Frame",
+    "HeldActions",
     "Knob",
     "Notes",
     "PicturedWorld",
@@ -57,7 +59,9 @@ def actions_from_json(data: Any) -> ActionSpace:
         return discrete_from_json(data)
     if kind == "csgo":
         return CsgoActions()
-    raise UserError("the action space is not of a kind this version knows (discrete, csgo)")
+    if kind == "held":
+        return held_from_json(data)
+    raise UserError("the action space is not of a kind this version knows (discrete, csgo, held)")
 
 
 @dataclass(frozen=True)
