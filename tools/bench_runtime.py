@@ -25,6 +25,7 @@ from models.runtime import NEAR_LEVELS, Choice, Inputs, Runner, candidates, prep
 from models.walks import Walks
 from tools.roofline import Work, conv_rate, copy_rate, count
 
+FRAMES_A_ROUND = 3
 ACTIONS = 6  # of the Atari world: Pong's and Breakout's are about as many
 FLOORS = {  # how many times as fast as eager float32 the best way has to be
     ("atari", "cpu"): 4.5,
@@ -57,7 +58,7 @@ class RuntimeBench:
     """atari and csgo: DIAMOND's networks in full size with random weights, three steps and the fast
     preset; else a cartridge."""
     frames: int = 5
-    """Rounds: frames of every way."""
+    """Rounds: three frames of every way, and one to warm up."""
     device: str | None = None
     """cpu, cuda or mps; the quickest here unless given."""
     compile: Literal["auto", "on", "off"] = "auto"
@@ -136,13 +137,19 @@ def ways_here(bench: RuntimeBench) -> list[Choice]:
 def in_rounds(
     runners: Mapping[Choice, Runner], example: Inputs, rounds: int
 ) -> dict[Choice, list[float]]:
-    """Milliseconds of a frame by each runner in each round: a slow moment is slow for all."""
+    """Milliseconds of a frame by each runner in each round: a slow moment is slow for all.
+
+    In play one way runs alone, with its weights in the caches and no other way's threads still
+    spinning, so in each round a runner makes a frame that is not counted first.
+    """
     times: dict[Choice, list[float]] = {choice: [] for choice in runners}
     for _ in range(rounds):
         for choice, runner in runners.items():
-            started = time.perf_counter()
             runner.run(example)
-            times[choice].append((time.perf_counter() - started) * 1e3)
+            for _ in range(FRAMES_A_ROUND):
+                started = time.perf_counter()
+                runner.run(example)
+                times[choice].append((time.perf_counter() - started) * 1e3)
     return times
 
 
