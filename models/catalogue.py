@@ -11,39 +11,12 @@ from typing import Any
 
 from base import plain
 from base.errors import UserError, unknown
+from base.hub import HubFile
+from base.hub_file import REPO_NAME
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
 
-REPO_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
-_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 _REVISION = re.compile(r"[0-9a-f]{40}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True)
-class HubFile:
-    """A file of a repository on the Hub, and what is known of it here.
-
-    path:        inside the repository; never leads out of it.
-    bytes:       its size, or 0 where only the Hub knows.
-    about_bytes: its size more or less, where `bytes` is 0.
-    sha256:      in hex, or "" where the hash that the Hub lists has to do.
-
-    Raises ValueError for what no file can have.
-    """
-
-    path: str
-    bytes: int = 0
-    about_bytes: int = 0
-    sha256: str = ""
-
-    def __post_init__(self) -> None:
-        if not _PATH.fullmatch(self.path):
-            raise ValueError(f"a file at '{self.path}'")
-        if (self.bytes > 0) == (self.about_bytes > 0) or min(self.bytes, self.about_bytes) < 0:
-            raise ValueError(f"{self.path} needs either bytes or about_bytes")
-        if self.sha256 and not _SHA256.fullmatch(self.sha256):
-            raise ValueError(f"{self.path} with the SHA-256 '{self.sha256}'")
 
 
 @dataclass(frozen=True)
@@ -95,14 +68,6 @@ class World:
 def size(files: Iterable[HubFile]) -> int:
     """The size of some files in bytes, as far as it is known here."""
     return sum(file.bytes or file.about_bytes for file in files)
-
-
-def in_words(size: int) -> str:
-    """A size in bytes for people: 819 B, 51.7 MB, 1.53 GB."""
-    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if size >= 0.9995 * unit:
-            return f"{size / unit:.3g} {name}"
-    return f"{size} B"
 
 
 def read_catalogue(path: Path = CATALOGUE) -> tuple[World, ...]:

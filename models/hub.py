@@ -7,68 +7,27 @@ downloaded count here too; a world that is there needs no network and asks nothi
 
 from __future__ import annotations
 
-import re
-import shutil
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from base.cartridges import CARD, LARGEST_CARD_BYTES
 from base.errors import UserError
 from base.files import write_text
-from models.catalogue import REPO_NAME, HubFile, World, in_words
-from models.hub_errors import UnreachableError, explained
-from models.hub_file import (
-    DamagedError,
-    Remote,
-    cache_folder,
-    check,
-    receive,
-    repo_folder,
-    snapshot_folder,
+from base.hub import (
+    DIGEST,
+    NEWEST,
+    Ask,
+    HubFile,
+    Offer,
+    Watch,
+    bring,
+    check_name,
+    listing,
+    remote,
 )
-
-if TYPE_CHECKING:
-    from huggingface_hub.hf_api import RepoSibling
-
-NEWEST = "main"
-LARGEST_FILE_BYTES = 16 << 30  # far beyond what plays in real time
-SPARE_BYTES = 64 << 20  # left free on the disk
-REVISION = re.compile("[0-9a-f]{40}")
-DIGEST = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
-
-
-class CancelledError(UserError):
-    """The person does not want the download: answered no, or stopped it."""
-
-
-@dataclass(frozen=True)
-class Offer:
-    """A download that waits for a yes.
-
-    title, licence: of the world. files: those that are not in the cache.
-    """
-
-    title: str
-    repo: str
-    revision: str
-    licence: str
-    files: tuple[Remote, ...]
-
-    @property
-    def bytes(self) -> int:
-        """The size of its files."""
-        return sum(file.bytes for file in self.files)
-
-    @property
-    def held(self) -> int:
-        """How much of that an earlier, unfinished download left in the cache."""
-        return sum(min(file.held, file.bytes) for file in self.files)
-
-
-Ask = Callable[[Offer], bool]
-Watch = Callable[[int, int], None]
+from base.hub_errors import UnreachableError
+from base.hub_file import DamagedError, check, receive, repo_folder, snapshot_folder
+from models.catalogue import World
 
 
 def cached(world: World) -> Path | None:
@@ -103,11 +62,9 @@ def fetch_all(
     wanted = {file.path: file for world in worlds for file in world.files}
     missing = [file for path, file in wanted.items() if not (folder / path).is_file()]
     if missing:
-        revision, listing = _list(first.repo, first.revision)
-        remotes = tuple(_remote(first.repo, revision, file, listing) for file in missing)
-        _bring(
-            Offer(title or first.title, first.repo, revision, first.licence, remotes), ask, watch
-        )
+        revision, files = listing(first.repo, first.revision)
+        remotes = tuple(remote(first.repo, revision, file, files) for file in missing)
+        bring(Offer(title or first.title, first.repo, revision, first.licence, remotes), ask, watch)
     return folder
 
 
@@ -144,21 +101,20 @@ def fetch_repo(repo: str, ask: Ask, watch: Watch = lambda done, whole: None) -> 
     """
     from models.cartridge import read_card  # loads torch
 
-    if not REPO_NAME.fullmatch(repo):
-        raise UserError(f"'{repo}' is no repository on the Hub; those are called owner/name")
+    check_name(repo)
     newest = repo_folder(repo) / "refs" / NEWEST
     try:
-        revision, listing = _list(repo, NEWEST)
+        revision, files = listing(repo, NEWEST)
     except UnreachableError:
         folder = _last_fetched(repo, newest)
         if folder is None:
             raise
         return folder
     folder = snapshot_folder(repo, revision)
-    if CARD not in listing:
+    if CARD not in files:
         raise UserError(f"{repo} holds no cartridge: it has no {CARD}")
     if not (folder / CARD).is_file():
-        card = _remote(repo, revision, HubFile(CARD, about_bytes=LARGEST_CARD_BYTES), listing)
+        card = remote(repo, revision, HubFile(CARD, about_bytes=LARGEST_CARD_BYTES), files)
         receive(card, lambda done: None)  # small, and says what the question needs
     manifest, entries = read_card(folder)
     try:
@@ -169,8 +125,8 @@ def fetch_repo(repo: str, ask: Ask, watch: Watch = lambda done, whole: None) -> 
         raise UserError(f"{repo} holds no cartridge that could be: {error}") from error
     missing = [file for file in wanted if not (folder / file.path).is_file()]
     if missing:
-        remotes = tuple(_remote(repo, revision, file, listing) for file in missing)
-        _bring(Offer(manifest.title, repo, revision, manifest.licence, remotes), ask, watch)
+        remotes = tuple(remote(repo, revision, file, files) for file in missing)
+        bring(Offer(manifest.title, repo, revision, manifest.licence, remotes), ask, watch)
     write_text(newest, revision)
     return folder
 
@@ -185,76 +141,6 @@ def _last_fetched(repo: str, newest: Path) -> Path | None:
     except (OSError, ValueError, UserError):
         return None
     return folder if all((folder / name).is_file() for name in entries) else None
-
-
-def _list(repo: str, revision: str) -> tuple[str, dict[str, RepoSibling]]:
-    """A revision in full, and what the Hub lists of its files by path."""
-    from huggingface_hub import HfApi, constants
-
-    with explained(repo):
-        try:
-            info = HfApi(library_name="dreamcart").model_info(
-                repo, revision=revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UnreachableError(
-                f"what answers at {constants.ENDPOINT} is not the Hub; check HF_ENDPOINT, and "
-                "whether this network asks for a login"
-            ) from error
-    if not REVISION.fullmatch(info.sha or ""):
-        raise UserError(f"the Hub at {constants.ENDPOINT} names no revision of {repo}")
-    return str(info.sha), {file.rfilename: file for file in info.siblings or []}
-
-
-def _remote(repo: str, revision: str, file: HubFile, listing: Mapping[str, RepoSibling]) -> Remote:
-    """A file as the Hub lists it. UserError if it lists none, or another than it should be."""
-    listed = listing.get(file.path)
-    if listed is None:
-        raise UserError(f"{file.path} is missing in {repo} on the Hub, at revision {revision[:8]}")
-    size, digest = (listed.lfs or listed).size, listed.lfs.sha256 if listed.lfs else listed.blob_id
-    if type(size) is not int or size < 0 or not DIGEST.fullmatch(str(digest)):
-        raise UserError(f"the Hub lists no size or no hash of {file.path} in {repo}")
-    if file.bytes and size != file.bytes:
-        raise UserError(
-            f"the Hub lists {file.path} of {repo} with {size} bytes, and it should have "
-            f"{file.bytes}"
-        )
-    if size > min(LARGEST_FILE_BYTES, 2 * (file.about_bytes or file.bytes)):
-        raise UserError(f"{file.path} of {repo} is too large: {in_words(size)}")
-    if file.sha256 and len(str(digest)) == 64 and digest != file.sha256:
-        raise UserError(
-            f"the Hub lists {file.path} of {repo} with the SHA-256 {digest}, and it should have "
-            f"{file.sha256}"
-        )
-    return Remote(repo, revision, file.path, size, str(digest), file.sha256)
-
-
-def _bring(offer: Offer, ask: Ask, watch: Watch) -> None:
-    """Download what was offered, after a yes."""
-    _make_room(offer)
-    if not ask(offer):
-        raise CancelledError(f"{offer.title} was not downloaded")
-    done = 0
-    for file in offer.files:
-        receive(file, _from(done, offer.bytes, watch))
-        done += file.bytes
-
-
-def _from(before: int, whole: int, watch: Watch) -> Callable[[int], None]:
-    """What watches one file of a download, after `before` of its `whole` bytes."""
-    return lambda held: watch(before + held, whole)
-
-
-def _make_room(offer: Offer) -> None:
-    """UserError if the disk of the cache has no room for a download."""
-    cache = cache_folder()
-    place = next(folder for folder in (cache, *cache.absolute().parents) if folder.exists())
-    free, needed = shutil.disk_usage(place).free, offer.bytes - offer.held + SPARE_BYTES
-    if free < needed:
-        raise UserError(
-            f"{offer.title} needs {in_words(needed)} at {cache}, and {in_words(free)} are free; "
-            "make room, or set HF_HOME to a folder elsewhere"
-        )
 
 
 def _listed(path: Path) -> str:

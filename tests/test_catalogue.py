@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from base.cartridges import shipped_names
 from base.errors import UserError
+from base.hub import HubFile
 from engine.worlds.atari_games import GAMES
-from models.catalogue import CATALOGUE, HubFile, atari, find_world, read_catalogue
+from models.catalogue import CATALOGUE, atari, find_world, read_catalogue
 
 WORLDS = read_catalogue()
 LEAST = """

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from base.errors import UserError
+from base.hub import CancelledError
 from models.catalogue import read_catalogue
-from models.hub import CancelledError
 from tests.catalogues import REVISION, about, catalogue_of, known, world
 from tests.hub_server import Faults, HubServer, Repo, serving, use
 from tests.tiny_cartridge import write_tiny_cartridge
@@ -35,7 +35,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from base.errors import run_main
-from models import hub_file
+from base import hub_file
 from models.catalogue import read_catalogue
 from tools.download import DownloadConfig, download
 hub_file.PAUSES_S = (0.0,)

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import torch
 
+from base.hub_file import snapshot_folder
 from models import diamond
 from models.actor_critic import ActorCritic
 from models.catalogue import World, find_world, read_catalogue
 from models.denoiser import Denoiser
 from models.diamond_weights import AtariNetworks, CsgoNetworks, to_checkpoint
-from models.hub_file import snapshot_folder
 from models.reward_model import RewardModel
 from tests.released_files import SPAWN_SHAPES
 from tools.bench_runtime import awake
@@ -36,7 +36,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
-    monkeypatch.setattr("models.hub_file.cache_folder", lambda: tmp_path / "hf" / "hub")
+    monkeypatch.setattr("base.hub_file.cache_folder", lambda: tmp_path / "hf" / "hub")
     return tmp_path
 
 

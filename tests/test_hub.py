@@ -13,12 +13,13 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
+from base import hub_file
 from base.errors import UserError
-from models import hub, hub_file
-from models.catalogue import HubFile, World
-from models.hub import Ask, CancelledError, Offer, cached, fetch, fetch_all, verify
-from models.hub_errors import UnreachableError
-from models.hub_file import DamagedError
+from base.hub import SPARE_BYTES, Ask, CancelledError, HubFile, Offer
+from base.hub_errors import UnreachableError
+from base.hub_file import DamagedError
+from models.catalogue import World
+from models.hub import cached, fetch, fetch_all, verify
 from tests.hub_server import Faults, HubServer, Repo, git_sha1, serving, sha256, use
 
 REPO, REVISION = "some/diamond", "ab" * 20
@@ -304,8 +305,8 @@ def test_no_network_is_one_line(server: HubServer, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_full_disk_is_known_before(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    full = type("Usage", (), {"free": hub.SPARE_BYTES})
-    monkeypatch.setattr("models.hub.shutil.disk_usage", lambda place: full)
+    full = type("Usage", (), {"free": SPARE_BYTES})
+    monkeypatch.setattr("base.hub.shutil.disk_usage", lambda place: full)
     with pytest.raises(UserError, match=r"Pong needs 67.6 MB at .*hub, and 67.1 MB are free"):
         fetch(PONG, never)
     assert not library.exists()

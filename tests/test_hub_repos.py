@@ -14,9 +14,10 @@ from huggingface_hub import constants
 
 from base.cartridges import CARD
 from base.errors import UserError
+from base.hub import CancelledError, Offer
+from base.hub_errors import UnreachableError
 from models.cartridge import load, read_card
-from models.hub import CancelledError, Offer, fetch_repo
-from models.hub_errors import UnreachableError
+from models.hub import fetch_repo
 from models.hub_push import model_card, push
 from tests.hub_server import Faults, HubServer, Repo, serving, use
 from tests.tiny_cartridge import manifest, write_tiny_cartridge
@@ -138,7 +139,7 @@ def test_a_card_that_asks_for_the_impossible_is_refused(
 def test_absurd_sizes_are_refused_before_anything_comes(
     server: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.hub.LARGEST_FILE_BYTES", 10_000)
+    monkeypatch.setattr("base.hub.LARGEST_FILE_BYTES", 10_000)
     with pytest.raises(UserError, match="of me/tiny-dream is too large"):
         fetch_repo(REPO, never)
     assert len(server.ranges) == 1  # the card

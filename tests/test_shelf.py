@@ -16,10 +16,10 @@ from huggingface_hub import constants
 from base.cartridges import CARD
 from base.errors import UserError
 from base.files import sha256 as sha256_of
+from base.hub_file import DamagedError
 from models import cartridge, catalogue
 from models.cartridge import check, load
 from models.catalogue import read_catalogue
-from models.hub_file import DamagedError
 from tests.catalogues import REPO, REVISION, about, catalogue_of, known, world
 from tests.hub_server import digest, sha256
 from tests.released_files import ATARI_PT, ATARI_YAML, CSGO_PT, CSGO_YAML, write_spawn

@@ -98,8 +98,8 @@ def display() -> Iterable[Finding]:
 
 def folders() -> Iterable[Finding]:
     """As tools.checkup.folders, of those of this user."""
+    from base import hub_file
     from base.folders import cache_folder, config_folder, data_folder
-    from models import hub_file
 
     windows = sys.platform == "win32"
     names = {"cache": cache_folder, "data": data_folder, "config": config_folder}

@@ -13,9 +13,11 @@ from tqdm import tqdm
 
 from base.cartridges import HUB_PREFIX
 from base.errors import UserError, run_main, unknown
-from models.catalogue import World, atari, find_world, in_words, read_catalogue
-from models.hub import Ask, Offer, Watch, cached, fetch, fetch_all, fetch_repo
-from models.hub_file import cache_folder
+from base.hub import Ask, Offer, Watch
+from base.hub_file import cache_folder
+from base.sizes import in_words
+from models.catalogue import World, atari, find_world, read_catalogue
+from models.hub import cached, fetch, fetch_all, fetch_repo
 from tools.terminal import confirm
 
 LIST, ALL_ATARI = "list", "all-atari"

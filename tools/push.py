@@ -9,8 +9,8 @@ import tyro
 
 from base.cartridges import HUB_PREFIX, find_cartridge
 from base.errors import UserError, run_main
+from base.sizes import in_words
 from models.cartridge import read_card
-from models.catalogue import in_words
 from models.hub_push import push
 from tools.terminal import confirm
 

@@ -10,7 +10,7 @@ from base import hub_file
 from base.cartridges import CARD, HUB_PREFIX, SHIPPED, shipped_names
 from base.errors import UserError
 from base.folders import cache_folder
-from base.hub import REVISION
+from base.hub import NEWEST, REVISION
 from base.hub_file import REPO_NAME
 from base.sizes import in_words
 from engine.errands import Watch
@@ -121,7 +121,7 @@ def _converted(world: World) -> Path | None:
 
 def _fetched_repos() -> Iterator[tuple[str, Path]]:
     """Names and folders of the cartridges that were fetched from repositories on the Hub."""
-    for ref in sorted(hub_file.cache_folder().glob(f"models--*/refs/{hub.NEWEST}")):
+    for ref in sorted(hub_file.cache_folder().glob(f"models--*/refs/{NEWEST}")):
         repo = ref.parent.parent.name.removeprefix("models--").replace("--", "/", 1)
         try:
             revision = ref.read_text("utf-8").strip()

@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from base.errors import UserError
 from base.files import sha256
-from models.catalogue import in_words
-from models.hub_errors import UnreachableError, explained, short
+from base.hub_errors import UnreachableError, explained, short
+from base.sizes import in_words
+
+Kind = Literal["model", "dataset"]  # of a repository, as the Hub calls it
+REPO_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
 
 PAUSES_S = (1.0, 2.0, 4.0, 8.0)  # before the tries that follow one that brought nothing
 PASSING = (408, 429, 500, 502, 503, 504)  # answers that may be better the next time
@@ -36,7 +41,7 @@ class Remote:
 
     bytes:  its exact size.
     digest: what the cache calls its content: the SHA-256 of large files, git's SHA-1 of others.
-    sha256: known from elsewhere, or "".
+    sha256: known from elsewhere, or "". kind: of the repository.
     """
 
     repo: str
@@ -45,16 +50,17 @@ class Remote:
     bytes: int
     digest: str
     sha256: str = ""
+    kind: Kind = "model"
 
     @property
     def pointer(self) -> Path:
         """Where it is found once it is there."""
-        return snapshot_folder(self.repo, self.revision) / self.path
+        return snapshot_folder(self.repo, self.revision, self.kind) / self.path
 
     @property
     def blob(self) -> Path:
         """Where its content lies."""
-        return repo_folder(self.repo) / "blobs" / self.digest
+        return repo_folder(self.repo, self.kind) / "blobs" / self.digest
 
     @property
     def partial(self) -> Path:
@@ -74,14 +80,14 @@ def cache_folder() -> Path:
     return Path(constants.HF_HUB_CACHE)
 
 
-def repo_folder(repo: str) -> Path:
+def repo_folder(repo: str, kind: Kind = "model") -> Path:
     """Where the cache keeps a repository."""
-    return cache_folder() / f"models--{repo.replace('/', '--')}"
+    return cache_folder() / f"{kind}s--{repo.replace('/', '--')}"
 
 
-def snapshot_folder(repo: str, revision: str) -> Path:
+def snapshot_folder(repo: str, revision: str, kind: Kind = "model") -> Path:
     """Where the cache shows the files of a revision under their own names."""
-    return repo_folder(repo) / "snapshots" / revision
+    return repo_folder(repo, kind) / "snapshots" / revision
 
 
 def receive(remote: Remote, watch: Callable[[int], None]) -> None:
@@ -95,7 +101,8 @@ def receive(remote: Remote, watch: Callable[[int], None]) -> None:
     from huggingface_hub.utils import WeakFileLock
 
     blob, pointer = remote.blob, remote.pointer
-    lock = cache_folder() / ".locks" / repo_folder(remote.repo).name / f"{remote.digest}.lock"
+    name = repo_folder(remote.repo, remote.kind).name
+    lock = cache_folder() / ".locks" / name / f"{remote.digest}.lock"
     with explained(remote.repo):
         for folder in (lock.parent, blob.parent, pointer.parent):
             folder.mkdir(parents=True, exist_ok=True)
@@ -189,7 +196,11 @@ def _receive_some(remote: Remote, watch: Callable[[int], None]) -> None:
     from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
     url = hf_hub_url(
-        remote.repo, remote.path, revision=remote.revision, endpoint=constants.ENDPOINT
+        remote.repo,
+        remote.path,
+        repo_type=remote.kind,
+        revision=remote.revision,
+        endpoint=constants.ENDPOINT,
     )
     held = remote.held
     headers = build_hf_headers(library_name="dreamcart") | {
