@@ -21,6 +21,8 @@ from typing import Any
 import cv2
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -29,7 +31,7 @@ from models.cartridge import load
 from tests.recordings import record_toys
 from tests.tiny_training import TINY, flags_of, record_enough
 from tools import train as tool
-from training import checkpoint, run_config, speed, trainer
+from training import checkpoint, progress, run_config, speed, trainer
 from training.run_lock import alone_in
 from training.trainer import Run
 
@@ -150,6 +152,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(data: Path, tmp_path: Path) 
     assert process.wait() == -signal.SIGKILL, "it was done before it could be killed"
     at = checkpoint.load(killed)
     assert at is not None and moment <= at["update"] < 40
+    assert (told := progress.read(killed)) is not None and told[1] == 40 > told[0]
     (killed / ".checkpoint.half.pt").write_bytes(b"as when killed while writing one")
 
     resumed = run("--out", str(killed), "--resume")
@@ -164,6 +167,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(data: Path, tmp_path: Path) 
     # What both leave behind.
     for folder in (whole, killed):
         assert load(folder / "cartridge").manifest.metrics["updates"] == 40
+        assert progress.read(folder) == (40, 40)
         for strip in ("000015.png", "000030.png", "000040.png"):
             picture = cv2.imread(str(folder / "strips" / strip))
             assert picture is not None and picture.std() > 10
@@ -258,6 +262,29 @@ def test_flags_that_will_not_do_are_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+def test_json_is_of_a_dry_run(train: Train) -> None:
+    with pytest.raises(UserError, match="--json goes with --dry-run"):
+        train("--json")
+
+
+@given(
+    st.binary()
+    | st.recursive(
+        st.none() | st.integers() | st.floats() | st.text(),
+        lambda inner: (
+            st.lists(inner) | st.dictionaries(st.sampled_from(["done", "updates"]), inner)
+        ),
+    ).map(lambda data: json.dumps(data).encode())
+)
+def test_whatever_a_file_of_progress_holds_it_tells_sense_or_nothing(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    (folder / progress.NAME).write_bytes(data)
+    told = progress.read(folder)
+    assert told is None or 0 <= told[0] <= told[1] > 0
+
+
 def test_recordings_are_asked_for(train: Train) -> None:
     with pytest.raises(UserError, match="--data is needed"):
         train(on=None)
@@ -290,8 +317,10 @@ def test_episodes_of_another_size_and_damaged_ones_are_left_out_and_named(
 def test_a_dry_run_tells_what_would_be_and_writes_nothing(
     train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert train("--dry-run", "--updates", "1000") == 0
-    said = capsys.readouterr().out
+    assert train("--dry-run", "--json", "--updates", "1000") == 0
+    *lines, last = capsys.readouterr().out.splitlines(keepends=True)
+    said, figures = "".join(lines), json.loads(last)
+    assert figures["steps"] == figures["updates"] == 1000 and figures["seconds"] > 0
     assert re.search(r"updates +1000\n", said) and re.search(r"channels +\(8, 16\)\n", said)
     assert re.search(r"denoiser 0\.\d\d M parameters, reward and ending head 0\.\d\d M", said)
     assert "2 episodes with 1000 steps to train on, 1 episodes held out" in said

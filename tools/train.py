@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shlex
 import statistics
 import sys
@@ -52,6 +53,8 @@ class TrainCommand:
     --updates may change."""
     dry_run: bool = False
     """Say what would be done, with parameters, memory and time measured here; train nothing."""
+    json: bool = False
+    """With --dry-run: say it as JSON too, on the last line."""
     start_from: Path | None = None
     """A cartridge to begin with the weights of; by default training begins with random ones."""
     name: str = ""
@@ -93,6 +96,8 @@ def train(command: TrainCommand, said: str, saved: RunConfig | None = None) -> i
     said: the command line, for the cartridge's card. saved: of the run that goes on.
     Raises UserError for what cannot be done, before anything is written.
     """
+    if command.json and not command.dry_run:
+        raise UserError("--json goes with --dry-run")
     if command.data is None:
         raise UserError("--data is needed: a folder of recordings to train on")
     if saved is None and not command.dry_run and (command.out / run_config.NAME).exists():
@@ -144,7 +149,7 @@ def _go(run: Run, command: TrainCommand, saved: RunConfig | None, data: Data) ->
             raise UserError(f"the run made {run.done} updates already; --updates must be more")
         print(f"going on after update {run.done}")
     if command.dry_run:
-        _estimate(run, data)
+        _estimate(run, data, command.json)
         return 0
     remove_unfinished(command.out)
     run_config.save(command.out, run.config)
@@ -228,7 +233,7 @@ def _describe(config: RunConfig, data: Data, learner: Learner) -> None:
         print(f"left out: {reason}")
 
 
-def _estimate(run: Run, data: Data) -> None:
+def _estimate(run: Run, data: Data, as_json: bool) -> None:
     """Time a few real updates and print what the whole run would take."""
     learner = run.learner
     times = [
@@ -245,6 +250,8 @@ def _estimate(run: Run, data: Data) -> None:
     left = run.updates - run.done
     hours, minutes = divmod(round(seconds * left / 60), 60)
     print(f"{left} updates would take about {hours} h {minutes:02d} min here")
+    if as_json:
+        print(json.dumps({"steps": data.steps, "updates": left, "seconds": seconds * left}))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from models.reward_end import RewardEnd
 from training import checkpoint
 from training.config import TrainConfig
 from training.data import Data
+from training.progress import Progress
 from training.run_config import RunConfig
 from training.scores import Scores, score
 from training.speed import autocast, set_compiled
@@ -106,7 +107,7 @@ def _threads_silent_on_full_disks() -> Iterator[None]:
 
 
 class Run:
-    """One run in its folder: checkpoint.pt, tensorboard/ and strips/.
+    """One run in its folder: checkpoint.pt, progress.json, tensorboard/ and strips/.
 
     on_evaluation: called with the scores of each evaluation and the number of updates done.
     done: how many updates were made so far.
@@ -171,6 +172,8 @@ class Run:
     def _train(self, board: SummaryWriter, bar: tqdm, stopped: list[bool]) -> None:
         batches = prefetch(self.fresh, self.done)
         saved_at = time.monotonic()
+        progress = Progress(self.folder, self.updates)
+        progress.tell(self.done)
         try:
             while self.done < self.updates and not stopped:
                 losses = self.learner.update(self.done, next(batches))
@@ -180,10 +183,12 @@ class Run:
                 self._log(losses, board, bar, last)
                 if last or self.done % self.config.evaluate_every == 0:
                     self.evaluate(board, bar)
+                progress.tell(self.done)
                 if time.monotonic() - saved_at >= self.config.checkpoint_seconds:
                     self.save(board)
                     saved_at = time.monotonic()
             self.save(board)
+            progress.tell(self.done, last=True)
         finally:
             batches.close()
 

@@ -1,0 +1,42 @@
+"""How far a run has come, in a small file that others can read meanwhile: progress.json."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from base.files import write_text
+
+NAME = "progress.json"
+EVERY_S = 1.0
+
+
+class Progress:
+    """Keeps a run's file up to date. folder: the run's. updates: to be made in all."""
+
+    def __init__(self, folder: Path, updates: int) -> None:
+        self._path, self._updates = folder / NAME, updates
+        self._written_at = float("-inf")
+
+    def tell(self, done: int, *, last: bool = False) -> None:
+        """So many updates are made. Written now and then, and the `last` time for certain.
+
+        Raises UserError when the disk refuses.
+        """
+        now = time.monotonic()
+        if last or now - self._written_at >= EVERY_S:
+            self._written_at = now
+            write_text(self._path, json.dumps({"done": done, "updates": self._updates}) + "\n")
+
+
+def read(folder: Path) -> tuple[int, int] | None:
+    """Updates made and updates in all of the run in a folder; None if it does not tell."""
+    try:
+        data = json.loads((folder / NAME).read_text("utf-8"))
+        done, updates = data["done"], data["updates"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not (type(done) is type(updates) is int and 0 <= done <= updates > 0):
+        return None
+    return done, updates
