@@ -22,6 +22,7 @@ GUARDED = {
     "torch": ("models/", "datasets/batches.py", "training/", "tools/"),
     "pygame": ("engine/window.py", "engine/window_"),
     "ale_py": ("engine/worlds/atari.py",),
+    "vizdoom": ("engine/worlds/doom",),
     "openvino": ("models/", "tools/"),
 }
 
