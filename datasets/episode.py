@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +15,20 @@ from numpy.typing import NDArray
 
 from base.errors import UserError
 from base.files import write_bytes
+from datasets.packed import PackedSteps, Steps
+from datasets.stamp import (
+    MAGIC,
+    RAW_VERSION,
+    READS,
+    STAMP_BYTES,
+    VERSION,
+    check_stamp,
+    stamp,
+    stamped,
+)
 from engine.contracts import ActionSpace, actions_from_json
 
-VERSION = 1
 CHUNK = 8  # frames compressed together: a short window touches few bytes
-STAMP_BYTES = 512  # HDF5's user block: a check of everything after it
-MAGIC = "dreamcart episode"
 MAX_SIDE_PX = 4096
 MAX_ACTIONS = 4096
 
@@ -77,23 +83,6 @@ def info_from_json(data: Any) -> EpisodeInfo:
         raise UserError(f"the metadata is damaged ({error})") from error
 
 
-@dataclass(frozen=True)
-class Steps:
-    """The steps of an episode: row t leads from frame t to frame t + 1.
-
-    actions: float32 (T, A). rewards: float32 (T,). ended, truncated, life_lost: bool (T,).
-    """
-
-    actions: NDArray[np.float32]
-    rewards: NDArray[np.float32]
-    ended: NDArray[np.bool_]
-    truncated: NDArray[np.bool_]
-    life_lost: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.rewards)
-
-
 def write_episode(
     path: Path,
     info: EpisodeInfo,
@@ -110,14 +99,9 @@ def write_episode(
     count = len(steps) + 1
     if not len(steps) or len(chunks) != -(-count // CHUNK):
         raise ValueError(f"{len(chunks)} chunks do not hold {count} frames")
-    # Made in memory, where it fits easily: on a full disk HDF5's own writing ends in riddles.
     made = io.BytesIO()
-    # HDF5's layout since 1.10 needs half the bytes that the default, older one does.
-    with h5py.File(made, "w", libver=("v110", "v110"), userblock_size=STAMP_BYTES) as file:
-        file.attrs["format"] = MAGIC
-        file.attrs["version"] = VERSION
-        for key, value in info.to_json().items():
-            file.attrs[key] = json.dumps(value) if isinstance(value, dict) else value
+    with _new_file(made) as file:
+        _write_all_but_frames(file, VERSION, info, steps)
         frames = file.create_dataset(
             "frames",
             shape=(count, *frame_shape),
@@ -128,19 +112,52 @@ def write_episode(
         )
         for i, chunk in enumerate(chunks):
             frames.id.write_direct_chunk((i * CHUNK, 0, 0, 0), chunk)
-        file.create_dataset("actions", data=steps.actions, compression="gzip")
-        file.create_dataset("rewards", data=steps.rewards, compression="gzip")
-        for name in ("ended", "truncated", "life_lost"):
-            flags = getattr(steps, name).astype(np.uint8)
-            file.create_dataset(name, data=flags, compression="gzip")
     write_bytes(path, stamped(made.getvalue()))
+
+
+def write_raw_episode(
+    path: Path, info: EpisodeInfo, frames: NDArray[np.uint8], steps: Steps
+) -> None:
+    """Write an episode file whose frames are not compressed, atomically.
+
+    For large datasets that are read far more often than written: reading a window is one read of
+    its very bytes. frames: uint8 (T + 1, H, W, 3). Raises UserError when the file cannot be
+    written.
+    """
+    if not len(steps) or len(frames) != len(steps) + 1:
+        raise ValueError(f"{len(frames)} frames with {len(steps)} steps")
+    made = io.BytesIO()
+    with _new_file(made) as file:
+        _write_all_but_frames(file, RAW_VERSION, info, steps)
+        at = file.create_dataset("frames", data=frames).id.get_offset()
+    data = made.getbuffer()
+    data[:STAMP_BYTES] = stamp(data, (at, frames.nbytes))
+    write_bytes(path, data)
+
+
+def _new_file(made: io.BytesIO) -> h5py.File:
+    """An HDF5 file in memory, where it fits easily: on a full disk its writing ends in riddles."""
+    # HDF5's layout since 1.10 needs half the bytes that the default, older one does.
+    return h5py.File(made, "w", libver=("v110", "v110"), userblock_size=STAMP_BYTES)
+
+
+def _write_all_but_frames(file: Any, version: int, info: EpisodeInfo, steps: Steps) -> None:
+    file.attrs["format"] = MAGIC
+    file.attrs["version"] = version
+    for key, value in info.to_json().items():
+        file.attrs[key] = json.dumps(value) if isinstance(value, dict) else value
+    file.create_dataset("actions", data=steps.actions, compression="gzip")
+    file.create_dataset("rewards", data=steps.rewards, compression="gzip")
+    for name in ("ended", "truncated", "life_lost"):
+        flags = getattr(steps, name).astype(np.uint8)
+        file.create_dataset(name, data=flags, compression="gzip")
 
 
 class EpisodeFile:
     """An episode on disk: what is known of it, its steps, and any of its frames when asked for.
 
     info:        its metadata.
-    steps:       all of its steps; they are small.
+    packed:      all of its steps; they are small.
     frame_shape: (H, W, 3).
 
     Raises UserError, with the reason, for anything that is not a whole episode file.
@@ -149,7 +166,7 @@ class EpisodeFile:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self._file: Any = None  # opened by the first reading of frames
-        _check_stamp(self.path)
+        self._raw = check_stamp(self.path)  # where its frames lie, if they are not compressed
         try:
             with h5py.File(self.path, "r") as file:
                 self._read_all_but_frames(file)
@@ -159,13 +176,20 @@ class EpisodeFile:
 
     def __len__(self) -> int:
         """T, the number of steps; there are T + 1 frames."""
-        return len(self.steps)
+        return len(self.packed)
+
+    @property
+    def steps(self) -> Steps:
+        """All of its steps, as arrays of their own."""
+        return self.packed.rows(0, len(self))
 
     def read_frames(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Frames start to stop - 1, uint8 (stop - start, H, W, 3); 0 <= start < stop <= T + 1."""
         if not 0 <= start < stop <= len(self) + 1:
             raise IndexError(f"no frames {start} to {stop} in an episode of {len(self)} steps")
         try:
+            if self._raw:
+                return self._read_raw(self._raw[0], start, stop)
             if self._file is None:
                 self._file = h5py.File(self.path, "r")
                 self._frames = self._file["frames"]
@@ -181,10 +205,22 @@ class EpisodeFile:
             self._file.close()
             self._file = None
 
+    def _read_raw(self, first_byte: int, start: int, stop: int) -> NDArray[np.uint8]:
+        """Frames that are not compressed, read past the HDF5 library: it takes ten times as long.
+
+        The file is opened for each window, so that nothing is shared with a forked process.
+        """
+        frames = np.empty((stop - start, *self.frame_shape), np.uint8)
+        with open(self.path, "rb", buffering=0) as file:
+            file.seek(first_byte + start * (frames.nbytes // len(frames)))
+            if file.readinto(frames.reshape(-1)) != frames.nbytes:  # type: ignore[arg-type]
+                raise OSError("the file has become shorter")
+        return frames
+
     def _read_all_but_frames(self, file: Any) -> None:
         version = file.attrs["version"]
-        if version != VERSION:
-            raise UserError(f"its format version is {version}, this program reads {VERSION}")
+        if version != (RAW_VERSION if self._raw else VERSION):
+            raise UserError(f"its format version is {version}, {READS}")
         attributes = dict(file.attrs)
         for key in ("actions", "mixture", "emulator"):
             attributes[key] = json.loads(attributes[key])
@@ -197,14 +233,17 @@ class EpisodeFile:
             raise UserError(f"its frames are {kind} {shape}, not uint8 (T + 1, H, W, 3)")
         self.frame_shape: tuple[int, int, int] = (shape[1], shape[2], 3)
         check_sizes(self.frame_shape, self.info.actions.size)
+        if self._raw and self._raw != (file["frames"].id.get_offset(), int(np.prod(shape))):
+            raise UserError("its frames are not where its stamp says")
         count = shape[0] - 1
-        self.steps = Steps(
+        steps = Steps(
             actions=_array(file, "actions", np.float32, (count, self.info.actions.size)),
             rewards=_array(file, "rewards", np.float32, (count,)),
             ended=_array(file, "ended", np.uint8, (count,)).astype(bool),
             truncated=_array(file, "truncated", np.uint8, (count,)).astype(bool),
             life_lost=_array(file, "life_lost", np.uint8, (count,)).astype(bool),
         )
+        self.packed = PackedSteps(steps)
 
 
 def check_sizes(frame_shape: tuple[int, int, int], actions: int) -> None:
@@ -224,43 +263,6 @@ def _array(file: Any, name: str, kind: type, shape: tuple[int, ...]) -> NDArray[
     if not np.isfinite(array).all():
         raise UserError(f"its {name} are not all finite")
     return array
-
-
-def stamped(file: bytes) -> bytes:
-    """A file whose user block tells size and checksum of the rest."""
-    check = zlib.crc32(memoryview(file)[STAMP_BYTES:])
-    line = f"{MAGIC} {VERSION} bytes {len(file)} crc32 {check:08x}\n"
-    return line.encode().ljust(STAMP_BYTES, b" ") + file[STAMP_BYTES:]
-
-
-def _check_stamp(path: Path) -> None:
-    """UserError unless the file is exactly what `stamped` made.
-
-    Checked before HDF5 sees a byte, since its library does not promise to survive damaged files.
-    """
-    try:
-        with open(path, "rb") as file:
-            words = file.read(STAMP_BYTES).decode("latin-1").split()
-            size = os.fstat(file.fileno()).st_size
-            if words[:2] != MAGIC.split() or len(words) != 7:
-                raise UserError(f"{path} is not an episode file")
-            if words[2] != str(VERSION):
-                raise UserError(
-                    f"{path} has format version {words[2]}, this program reads {VERSION}"
-                )
-            if words[4] != str(size):
-                raise UserError(f"{path} is damaged: it has {size} bytes, not {words[4]}")
-            if words[6] != f"{_crc32(file):08x}":
-                raise UserError(f"{path} is damaged: its content does not match its checksum")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def _crc32(file: Any) -> int:
-    check = 0
-    while block := file.read(1 << 20):
-        check = zlib.crc32(block, check)
-    return check
 
 
 def _typed(value: Any, kind: Any) -> Any:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from base.errors import UserError
+from base.files import write_text
 from datasets.journal import finish_journal
 
 try:
@@ -17,6 +18,7 @@ except ImportError:  # Windows: two recorders in one folder go unnoticed there
     fcntl = None  # type: ignore[assignment]
 
 LOCK = ".recording"
+HELD_OUT = "held_out.txt"
 _NAME = re.compile(r"episode_(\d{6,9})\.(h5|journal)")
 
 
@@ -33,6 +35,31 @@ def numbered(folder: Path, suffix: str) -> dict[int, Path]:
         raise UserError(f"cannot open {folder}: {error.strerror or error}") from error
     matches = (match for name in names if (match := _NAME.fullmatch(name)))
     return {int(match[1]): folder / match[0] for match in matches if match[2] == suffix}
+
+
+def held_out_numbers(folder: Path) -> set[int] | None:
+    """The episodes that a folder's list keeps from training; None if it has no list.
+
+    A line each, and what follows a # counts for nothing. Raises UserError for anything else.
+    """
+    path = folder / HELD_OUT
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path}: {error}") from error
+    words = [line.split("#")[0].strip() for line in text.splitlines()]
+    wrong = next((w for w in words if w and not re.fullmatch(r"[0-9]{1,9}", w)), None)
+    if wrong is not None:
+        raise UserError(f"{path} lists '{wrong[:40]}', which is no number of an episode")
+    return {int(word) for word in words if word}
+
+
+def write_held_out(folder: Path, numbers: Iterable[int], why: str) -> None:
+    """Write a folder's list of held-out episodes, atomically; `why` heads it, in a line."""
+    lines = [f"# {why}", *map(str, sorted(numbers))]
+    write_text(folder / HELD_OUT, "\n".join(lines) + "\n")
 
 
 @contextmanager

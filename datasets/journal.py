@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from base.errors import UserError
-from datasets.episode import CHUNK, EpisodeInfo, Steps, check_sizes, info_from_json, write_episode
+from datasets.episode import CHUNK, EpisodeInfo, check_sizes, info_from_json, write_episode
+from datasets.packed import PackedSteps, Steps
 from engine.contracts import Frame
 
 VERSION = 1
@@ -104,13 +105,19 @@ class JournalFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.info, self.frame_shape, self._chunks, self.steps = read_journal(path)
-        if not len(self.steps):
+        self.info, self.frame_shape, self._chunks, steps = read_journal(path)
+        if not len(steps):
             raise UserError(f"{path} holds no whole step")
+        self.packed = PackedSteps(steps)
 
     def __len__(self) -> int:
         """T, the number of steps; there are T + 1 frames."""
-        return len(self.steps)
+        return len(self.packed)
+
+    @property
+    def steps(self) -> Steps:
+        """All of its steps, as arrays of their own."""
+        return self.packed.rows(0, len(self))
 
     def read_frames(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Frames start to stop - 1, uint8 (stop - start, H, W, 3); 0 <= start < stop <= T + 1."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from base.errors import UserError
-from datasets.episode import EpisodeFile, EpisodeInfo, Steps
-from datasets.folder import numbered, rescue
+from datasets.episode import EpisodeFile, EpisodeInfo
+from datasets.folder import held_out_numbers, numbered, rescue
 from datasets.journal import JournalFile
+from datasets.packed import Steps
 
 Episode = EpisodeFile | JournalFile
 
@@ -59,7 +60,6 @@ class Store:
         self.paths: list[Path] = []
         self.numbers: list[int] = []
         self._files: list[Episode] = []
-        self._rows: list[Steps] = []
         journals = numbered(self.folder, "journal")
         if not at_rest:
             self.skipped = {path: f"{path} is being recorded" for path in journals.values()}
@@ -98,23 +98,23 @@ class Store:
     def read(self, episode: int, start: int, stop: int) -> Window:
         """Frames start to stop - 1 and the steps from them; 0 <= start < stop <= T + 1."""
         frames = self._read_frames(episode, start, stop)
-        rows = self._rows[episode]
-        return Window(
-            frames,
-            rows.actions[start:stop].copy(),
-            rows.rewards[start:stop].copy(),
-            rows.ended[start:stop].copy(),
-            rows.life_lost[start:stop].copy(),
-        )
+        rows = self._files[episode].packed.rows(start, stop)
+        return Window(frames, rows.actions, rows.rewards, rows.ended, rows.life_lost)
 
     def split(self) -> tuple[list[int], list[int]]:
         """(training, held-out) episodes, by position.
 
-        Held out is every episode whose number ends in 1, so recording more moves none from one
-        side to the other. Where that holds out nothing or everything, it is the last one; of a
-        single episode there is nothing to hold out.
+        Held out is what the folder's list says (`held_out_numbers`), and without a list every
+        episode whose number ends in 1, so recording more moves none from one side to the other.
+        Where that holds out nothing or everything, it is the last one; of a single episode there
+        is nothing to hold out. Raises UserError for a list that cannot be read.
         """
-        held_out = [i for i, n in enumerate(self.numbers) if n % HELD_OUT_EVERY == 1]
+        listed = held_out_numbers(self.folder)
+        held_out = [
+            i
+            for i, n in enumerate(self.numbers)
+            if (n % HELD_OUT_EVERY == 1 if listed is None else n in listed)
+        ]
         if len(held_out) in (0, len(self)):
             held_out = [len(self) - 1] if len(self) > 1 else []
         kept = set(held_out)
@@ -136,7 +136,6 @@ class Store:
             self.skipped[path] = f"{path} differs from the first episode in its {difference}"
             return
         self._files.append(file)
-        self._rows.append(_with_blank_row(file.steps))
         self.paths.append(path)
         self.numbers.append(number)
 
@@ -163,16 +162,6 @@ class Store:
         if len(self._open_files) > MAX_OPEN:
             self._open_files.popitem(last=False)[1].close()
         return self._files[episode]
-
-
-def _with_blank_row(steps: Steps) -> Steps:
-    """Steps with a row more, all zero, for the last frame."""
-    padded = {
-        f.name: np.pad(a, [(0, 1)] + [(0, 0)] * (a.ndim - 1))
-        for f in fields(steps)
-        for a in (getattr(steps, f.name),)
-    }
-    return Steps(**padded)
 
 
 def _difference(first: Episode, other: Episode) -> str | None:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from base.errors import UserError
-from datasets.episode import CHUNK, STAMP_BYTES, EpisodeFile, stamped
+from datasets.episode import CHUNK, EpisodeFile, write_raw_episode
 from datasets.folder import numbered
 from datasets.journal import (
     LIFE_LOST,
@@ -27,6 +27,8 @@ from datasets.journal import (
     header_block,
     read_journal,
 )
+from datasets.packed import Steps
+from datasets.stamp import STAMP_BYTES, stamped
 from datasets.store import Store
 from tests.recordings import record_toys, toy_episode, toy_info
 
@@ -223,3 +225,75 @@ def test_the_journal_of_a_later_format_is_left_alone(tmp_path: Path) -> None:
         read_journal(path)
     record_toys(tmp_path, 3)
     assert path.exists() and Store(tmp_path).numbers == [1]
+
+
+def _write_raw(path: Path) -> tuple[np.ndarray, Steps]:
+    """An episode whose frames are not compressed, of `LENGTH` steps."""
+    first, steps = toy_episode(LENGTH, shape=(4, 4))
+    frames = np.stack([first, *(step.frame for _, step in steps)])
+    flags = np.zeros(LENGTH, bool)
+    rows = Steps(
+        np.stack([action for action, _ in steps]),
+        np.arange(LENGTH, dtype=np.float32),
+        flags,
+        np.arange(LENGTH) == LENGTH - 1,
+        np.arange(LENGTH) == 5,
+    )
+    write_raw_episode(path, toy_info(), frames, rows)
+    return frames, rows
+
+
+@functools.cache
+def _raw_episode() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        _write_raw(Path(folder) / "episode_000000.h5")
+        return (Path(folder) / "episode_000000.h5").read_bytes()
+
+
+def test_frames_that_are_not_compressed_read_like_any_others(tmp_path: Path) -> None:
+    frames, rows = _write_raw(tmp_path / "episode_000000.h5")
+    store = Store(tmp_path)
+    for start, stop in ((0, 1), (3, 9), (LENGTH - 2, LENGTH + 1), (0, LENGTH + 1)):
+        window = store.read(0, start, stop)
+        np.testing.assert_array_equal(window.frames, frames[start:stop])
+        blank = np.zeros((1, 4), np.float32)
+        expected = np.concatenate((rows.actions, blank))[start:stop]
+        np.testing.assert_array_equal(window.actions, expected)
+        assert window.life_lost.tolist() == [t == 5 for t in range(start, stop)]
+    np.testing.assert_array_equal(store.steps(0).rewards, rows.rewards)
+    with pytest.raises(IndexError):
+        store.read(0, 0, LENGTH + 2)
+    with h5py.File(store.paths[0]) as file:  # and any HDF5 program finds them
+        np.testing.assert_array_equal(file["frames"][()], frames)
+
+
+@given(st.integers(0, len(_raw_episode()) - 1), st.integers(1, 255))
+@settings(max_examples=100, deadline=None)
+def test_a_damaged_byte_is_noticed_unless_it_is_a_pixel(at: int, flip: int) -> None:
+    """Opening thousands of large files must not read every pixel; HDF5 never sees those bytes."""
+    damaged = bytearray(_raw_episode())
+    damaged[at] ^= flip
+    result = _open_bytes(bytes(damaged), "episode_000000.h5")
+    first, count = map(int, _raw_episode()[:STAMP_BYTES].split()[-2:])
+    if first <= at < first + count:
+        assert isinstance(result, Store)
+    elif isinstance(result, Store):  # only in the blanks between stamp and HDF5
+        assert at < STAMP_BYTES
+
+
+@given(st.integers(0, len(_raw_episode()) - 1))
+@settings(max_examples=50, deadline=None)
+def test_a_torn_file_of_uncompressed_frames_is_noticed(length: int) -> None:
+    assert isinstance(_open_bytes(_raw_episode()[:length], "episode_000000.h5"), UserError)
+
+
+def test_actions_that_are_not_0_or_1_come_back_as_they_were(tmp_path: Path) -> None:
+    first, steps = toy_episode(LENGTH, shape=(4, 4))
+    flags = np.zeros(LENGTH, bool)
+    actions = np.random.default_rng(3).normal(size=(LENGTH, 4)).astype(np.float32)
+    rows = Steps(actions, np.zeros(LENGTH, np.float32), flags, flags, flags)
+    frames = np.stack([first, *(step.frame for _, step in steps)])
+    write_raw_episode(tmp_path / "episode_000000.h5", toy_info(), frames, rows)
+    store = Store(tmp_path)
+    np.testing.assert_array_equal(store.steps(0).actions, actions)
+    np.testing.assert_array_equal(store.read(0, 2, 5).actions, actions[2:5])
