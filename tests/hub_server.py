@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from huggingface_hub import constants
 
-LARGE = (".pt", ".safetensors", ".npy", ".png")  # what the Hub keeps apart from git
+LARGE = (".pt", ".safetensors", ".npy", ".png", ".tar")  # what the Hub keeps apart from git
 
 
 @dataclass
@@ -165,9 +165,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self.headers.get("Authorization", ""),
             )
         )
-        if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/(\w[\w-]*)(?:/([^/]+))?)?", path):
+        if found := re.fullmatch(
+            r"/api/(?:models|datasets)/([^/]+/[^/]+)(?:/(\w[\w-]*)(?:/([^/]+))?)?", path
+        ):
             self._api(*found.groups())
-        elif found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+        elif found := re.fullmatch(r"/(?:datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self._resolve(*found.groups())
         elif found := re.fullmatch(r"/cdn/([^/]+/[^/]+)/(.+)", path):
             self._send_file(found[2], self._content(found[1], found[2]), {})
@@ -260,13 +262,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_file(self, path: str, data: bytes, headers: Mapping[str, str]) -> None:
         faults = self.server.faults
-        start = int((re.findall(r"bytes=(\d+)-", self.headers.get("Range", "")) or ["0"])[0])
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         status, part = 200, data
-        if "Range" in self.headers and not faults.deaf:
+        if asked and not faults.deaf:
+            start, last = int(asked[1]), min(int(asked[2] or len(data)), len(data) - 1)
             if start >= len(data):
                 return self._error(416)
-            status, part = 206, data[start:]
-            headers = {**headers, "Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
+            status, part = 206, data[start : last + 1]
+            headers = {**headers, "Content-Range": f"bytes {start}-{last}/{len(data)}"}
         stall = faults.stall.get(path) if self.command == "GET" else None
         end = stall
         if self.command == "GET" and path in faults.cut and faults.cuts > 0:
