@@ -19,11 +19,19 @@ MAY_IMPORT = {
 }
 # Libraries that would make a part heavy, or tie it to a window, and the files that may have them.
 GUARDED = {
-    "torch": ("models/", "datasets/batches.py", "training/", "tools/"),
+    "torch": (
+        "base/torch_file.py",
+        "models/",
+        "datasets/batches.py",
+        "datasets/diamond_episodes.py",
+        "training/",
+        "tools/",
+    ),
     "pygame": ("engine/window.py", "engine/window_"),
     "ale_py": ("engine/worlds/atari.py",),
     "vizdoom": ("engine/worlds/doom",),
     "openvino": ("models/", "tools/"),
+    "minari": ("datasets/minari.py",),
 }
 
 

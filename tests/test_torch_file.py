@@ -73,7 +73,7 @@ def test_a_file_that_tries_to_run_something_is_refused(tmp_path: Path, nested: b
     path, trace = tmp_path / "evil.pt", tmp_path / "trace"
     torch.save({**WEIGHTS, "c": Executes(trace)} if nested else Executes(trace), path)
     line = refused(path)
-    assert "refused" in line and "plain weights" in line
+    assert "refused" in line and "plain data" in line
     assert not trace.exists()
     # It would have run: else this test could not fail.
     with zipfile.ZipFile(path) as archive:
@@ -154,7 +154,7 @@ def read_or_refused(file: Path) -> None:
         (dict.fromkeys("abcdefgh", torch.ones(9999)), "its tensors claim more than its"),
         ({"a": torch.tensor([1.0, float("nan")])}, "no finite numbers: a"),
         ({"a": torch.tensor([float("inf")])}, "no finite numbers: a"),
-        (OrderedDict(a=Path("/")), "plain weights"),
+        (OrderedDict(a=Path("/")), "plain data"),
     ],
 )
 def test_what_is_no_flat_checkpoint_is_refused(tmp_path: Path, data: Any, says: str) -> None:

@@ -1,0 +1,46 @@
+"""Calls in a process of their own: what kills or stops that process is one clear line here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from base.apart import Apart
+from base.errors import UserError
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV if sys.platform != "win32" else signal.SIGTERM)
+
+
+def refuse() -> None:
+    raise UserError("not like this")
+
+
+def test_a_crash_is_one_line_and_the_next_call_has_a_new_process() -> None:
+    with Apart() as apart:
+        first = apart.call("a.h5", os.getpid)
+        assert first != os.getpid() and apart.call("a.h5", os.getpid) == first
+        with pytest.raises(UserError, match=r"a\.h5 is damaged: reading it crashes"):
+            apart.call("a.h5", die)
+        assert apart.call("b.h5", os.getpid) not in (first, os.getpid())
+
+
+def test_what_never_answers_is_ended() -> None:
+    says = r"a\.pt is damaged: reading it takes over 0\.5 s"
+    with Apart(limit_s=0.5) as apart, pytest.raises(UserError, match=says):
+        apart.call("a.pt", time.sleep, 3600)
+
+
+def test_errors_come_over_and_memory_has_an_end() -> None:
+    with Apart() as apart:
+        with pytest.raises(UserError, match="not like this"):
+            apart.call("a.h5", refuse)
+        if sys.platform == "linux":
+            with pytest.raises(MemoryError):
+                apart.call("a.h5", np.ones, 1 << 40)
