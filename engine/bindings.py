@@ -40,6 +40,9 @@ SHOOTER_PAD: Keys = {
 }
 
 
+SHORT_NAMES = {"escape": "Esc", "return": "Enter"}
+
+
 @dataclass(frozen=True)
 class Layout:
     """The buttons of a kind of game, and the keys that they come with.
@@ -83,6 +86,8 @@ def device_of(key: str) -> str:
 
 def written(key: str) -> str:
     """A key's name for people."""
+    if key in SHORT_NAMES:
+        return SHORT_NAMES[key]
     device, _, rest = key.partition(" ")
     if device == "pad" and len(rest) == 1:
         return f"Pad {rest.upper()}"

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from engine.command_table import Command
 from engine.contracts import Knob, knobs_of
-from engine.controls import COMMAND_OF_KEY, Command
 from engine.course import Course
 from engine.display import Display
 from engine.game import Game
 from engine.history import Moment
 from engine.observer import Recorder
+from engine.own_keys import OwnKeys
+from engine.replay_file import SUFFIX
 from engine.saves import file_stem, stamp
 from engine.screen import (
     CloseAsked,
@@ -42,12 +44,14 @@ class Commands:
         window: Window,
         display: Display,
         course: Course,
+        own_keys: OwnKeys,
         folder: Path,
         recorder: Recorder | None,
     ) -> None:
         self.leaving = False
         self._session, self._window, self._display = session, window, display
-        self._course, self._folder, self._recorder = course, folder, recorder
+        self._course, self._own_keys = course, own_keys
+        self._folder, self._recorder = folder, recorder
         # Asked for by the player, each once, done before the next step.
         self._asked: dict[Command, Callable[[], Job]] = {}
         self._slot = 1  # that moments are saved to and loaded from
@@ -87,11 +91,11 @@ class Commands:
             self.leaving = True
         elif isinstance(event, Uncovered):
             self._display.stale = True
-        elif isinstance(event, KeyDown) and event.key in COMMAND_OF_KEY:
-            self._obey(COMMAND_OF_KEY[event.key], game)
+        elif isinstance(event, KeyDown) and (command := self._own_keys.command(event.key)):
+            self._obey(command, game)
         elif game is None:
             return
-        elif isinstance(event, KeyUp) and COMMAND_OF_KEY.get(event.key) is Command.REWIND:
+        elif isinstance(event, KeyUp) and self._own_keys.command(event.key) is Command.REWIND:
             game.motion.rewind_held = False
             self._display.stale = True
         else:
@@ -136,7 +140,7 @@ class Commands:
             case Command.LEAVE:
                 self.leaving = True
             case Command.HELP:
-                self._display.show_help = not self._display.show_help
+                self._display.help_page += 1
             case Command.HUD:
                 self._display.show_hud = not self._display.show_hud
             case Command.FULLSCREEN:
@@ -169,7 +173,7 @@ class Commands:
                 self._asked[command] = lambda: Job(previous, course.restarted)
             case Command.SAVE:
                 save = partial(session.save, self._slot, game.moment)
-                self._asked[command] = lambda: Job(save, self._display.say)
+                self._asked[command] = lambda: Job(save, self._saved)
             case Command.LOAD:
                 slot = self._slot
                 self._asked[command] = lambda: Job(
@@ -182,8 +186,11 @@ class Commands:
                 self._asked[Command.SLOT_AFTER] = lambda: Job(show, self._slots_shown)
             case Command.RECORD if self._recorder is not None:
                 self._display.say(self._recorder.toggle())
+            case Command.SAVE_REPLAY:
+                keep = partial(session.save_replay, self._new_path(SUFFIX))
+                self._asked[command] = lambda: Job(keep, self._display.say, forgiving=True)
             case Command.SCREENSHOT:
-                write = partial(write_png, self._screenshot_path(), self._window.capture())
+                write = partial(write_png, self._new_path(".png"), self._window.capture())
                 self._asked[command] = lambda: Job(write, self._pictured, forgiving=True)
 
     def _stand_still(self, game: Game) -> None:
@@ -192,13 +199,20 @@ class Commands:
         self._display.expect_effects([])
         game.motion.single_step = False
 
-    def _slots_shown(self, result: tuple[str, tuple[Thumbnail, ...]]) -> None:
-        line, row = result
-        self._display.say(line)
+    def _slots_shown(self, result: tuple[str, bool, tuple[Thumbnail, ...]]) -> None:
+        line, holds, row = result
+        load = self._own_keys.hint(Command.LOAD, "plays on from it") if holds else ""
+        self._say(line, load, self._own_keys.hint(Command.SAVE, "saves there"))
         self._display.show_row(row)
 
-    def _screenshot_path(self) -> Path:
-        return self._folder / f"{file_stem(self._session.world.name)}-{stamp()}.png"
+    def _saved(self, line: str) -> None:
+        self._say(line, self._own_keys.hint(Command.LOAD, "comes back here"))
+
+    def _say(self, *parts: str) -> None:
+        self._display.say(" - ".join(filter(None, parts)))
+
+    def _new_path(self, suffix: str) -> Path:
+        return self._folder / f"{file_stem(self._session.world.name)}-{stamp()}{suffix}"
 
     def _pictured(self, path: Path) -> None:
         self._display.say(f"screenshot: {path}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -11,6 +10,7 @@ from engine.display import Display
 from engine.game import Game
 from engine.history import Moment
 from engine.observer import Observer
+from engine.own_keys import OwnKeys
 from engine.pacing import Clock
 from engine.screen import Window
 from engine.session import Advance, Arrival, Session
@@ -32,22 +32,27 @@ class Course:
         window: Window,
         display: Display,
         settings: SettingsFile,
+        own_keys: OwnKeys,
         sensitivity: float,
-        observers: Sequence[Observer],
+        observer: Observer,
         clock: Clock,
     ) -> None:
         self.game: Game | None = None
         self._session, self._window, self._display = session, window, display
-        self._settings, self._sensitivity = settings, sensitivity
-        self._observers, self._clock = observers, clock
+        self._settings, self._own_keys, self._sensitivity = settings, own_keys, sensitivity
+        self._observer, self._clock = observer, clock
 
     def opened(self, moment: Moment) -> None:
         """The world is loaded and its first game begins."""
         self.game = Game(
-            self._session.world, moment, self._window, self._settings.now, self._sensitivity
+            self._session.world,
+            moment,
+            self._window,
+            self._settings.now,
+            self._own_keys,
+            self._sensitivity,
         )
-        for observer in self._observers:
-            observer.opened(self._session.world)
+        self._observer.opened(self._session.world)
         self._began(self.game)
 
     def set_up(self) -> bool:
@@ -55,6 +60,7 @@ class Course:
         assert self.game is not None
         self.game.pointer.let_go()
         closed = show_settings(self._window, self._settings, (self.game.layout,), self._clock)
+        self._own_keys.bind(self._settings.now)
         self.game.bind(self._settings.now, self._sensitivity)
         return closed
 
@@ -65,8 +71,7 @@ class Course:
 
     def _began(self, game: Game) -> None:
         self._display.show_row(starts_row(game.thumbnails, self._session.start))
-        for observer in self._observers:
-            observer.began(game.moment.frame, self._session.seed, self._session.start)
+        self._observer.began(game.moment.frame, self._session.seed, self._session.start)
 
     def advanced(self, result: Advance) -> None:
         """The world made a step."""
@@ -77,8 +82,7 @@ class Course:
         self.game.last_action = result.action
         self._display.timings.add("model", result.model_ms)
         self._display.timings.add("snapshot", result.snapshot_ms)
-        for observer in self._observers:
-            observer.stepped(result.action, result.step)
+        self._observer.stepped(result.action, result.step)
 
     def arrived(self, result: Arrival) -> None:
         """A replay did something else than a step."""
@@ -114,8 +118,7 @@ class Course:
         game.motion.rewound = False
         game.controls.forget()
         self._display.show_row(())  # who knows which start this game came from
-        for observer in self._observers:
-            observer.jumped(moment.frame)
+        self._observer.jumped(moment.frame)
 
     def _go_on_from(self, moment: Moment) -> Game:
         assert self.game is not None
@@ -131,7 +134,6 @@ class Course:
         before = self.game.moment.frame
         self.game.history.replace(moment)
         if not np.array_equal(before, moment.frame):
-            for observer in self._observers:
-                observer.jumped(moment.frame)
+            self._observer.jumped(moment.frame)
         if notice:
             self._display.say(notice)

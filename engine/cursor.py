@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from engine.bindings import DIRECTIONS
+from engine.command_table import Command
+from engine.own_keys import OwnKeys
 from engine.page import Page
 from engine.page_layout import Layout, lay_out
 from engine.screen import Event, FocusLost, KeyDown, KeyUp, Pointed, Scrolled, Uncovered
@@ -14,11 +16,22 @@ WAYS = {**DIRECTIONS, **{way: way for way in ("page up", "page down", "home", "e
 CHOOSE, LEAVE = ("return", "enter", "pad a", "pad start"), ("escape", "pad b")
 
 
+TYPED = ("space", "backspace", "delete", "pad x")
+
+
 class Asked(Enum):
     """What an event asks of whoever shows the page."""
 
     CHOOSE = auto()  # the marked item
     LEAVE = auto()
+
+
+def command_on_page(own: OwnKeys, key: str) -> Command | None:
+    """What a key asks of the player on a page, where keys that move, choose, leave or type do
+    nothing else."""
+    if len(key) == 1 or key in (*WAYS, *CHOOSE, *LEAVE, *TYPED):
+        return None
+    return own.command(key)
 
 
 class Cursor:

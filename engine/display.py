@@ -6,10 +6,11 @@ import math
 from dataclasses import replace
 
 from engine.contracts import Frame
-from engine.controls import help_rows
 from engine.game import Game, Mode
 from engine.glide import Glide
+from engine.help_pages import Pairs, help_page
 from engine.observer import Recorder
+from engine.own_keys import OwnKeys, help_rows
 from engine.pacing import Clock, Timings
 from engine.screen import Picture, Thumbnail, Window
 
@@ -21,9 +22,11 @@ class Display:
     """Keeps notices, pictures of starts, figures and the list of keys; presents them in a window.
 
     stale:     something changed since the last picture.
-    show_hud, show_help: whether figures and the list of keys are shown.
+    show_hud:  whether figures are shown.
+    help_page: which page of the list of keys is, from 1; 0 for none.
     timings:   milliseconds of all stages; those of "present" and "input to display" from here.
     title:     what is being loaded, until there is a game.
+    own_keys:  listed until then.
     recorder:  has a status to show.
     interpolate: whether to show motion between two frames, at the rate of the display.
     """
@@ -33,14 +36,16 @@ class Display:
         window: Window,
         clock: Clock,
         title: str,
+        own_keys: OwnKeys,
         *,
         interpolate: bool = False,
         recorder: Recorder | None = None,
     ) -> None:
         self._window, self._clock, self._recorder = window, clock, recorder
+        self._own_keys = own_keys
         self.timings = Timings()
         self.stale = True
-        self.show_hud, self.show_help = True, False
+        self.show_hud, self.help_page = True, 0
         self._loading = f"loading {title} ..." if title else "loading ..."
         self._notice, self._notice_until = "", 0.0
         self._row: tuple[Thumbnail, ...] = ()
@@ -98,13 +103,11 @@ class Display:
         self.stale = False
         started = self._clock()
         if game is None:
-            keys = help_rows({}) if self.show_help else ()
-            picture = Picture(line=self._loading, help=keys)
+            picture = Picture(line=self._loading)
         else:
             status = "" if self._recorder is None else self._recorder.status
             mode = Mode(
                 self.show_hud,
-                self.show_help,
                 self._notice,
                 status,
                 self._row,
@@ -112,13 +115,23 @@ class Display:
             )
             picture = game.picture(mode, self.timings)
             picture = replace(picture, frame=self._between(game.moment.frame, started))
-        self._window.present(picture)
+        self._window.present(replace(picture, help=self._help(game)))
         shown = self._clock()
         self.timings.add("present", (shown - started) * 1e3)
         if self._glide is None:
             for pressed in self._made:
                 self.timings.add("input to display", (shown - pressed) * 1e3)
             self._made = []
+
+    def _help(self, game: Game | None) -> Pairs:
+        """The page of the list of keys that is shown."""
+        if not self.help_page:
+            return ()
+        pairs = help_rows(self._own_keys, {}) if game is None else game.help
+        page = help_page(pairs, self.help_page, self._window.size)
+        if not page:  # the one before was the last, in a window of this size
+            self.help_page = 0
+        return page
 
     def _between(self, frame: Frame, now: float) -> Frame:
         """What to show of the way to `frame`, the one the game is at."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engine import hud
 from engine.bindings import layout_of
+from engine.command_table import Command
 from engine.contracts import (
     DENOISING_STEPS,
     ActionVector,
@@ -16,10 +17,11 @@ from engine.contracts import (
     switches_of,
     thumbnails_of,
 )
-from engine.controls import COMMAND_OF_KEY, SPARE_KEYS, Controls, help_rows
+from engine.controls import Controls
 from engine.governor import Governor
 from engine.history import History, Moment
 from engine.motion import Motion
+from engine.own_keys import NO_KEY, OwnKeys, help_rows
 from engine.pacing import Pacer, RateMeter, Timings
 from engine.panel import Panel
 from engine.pointer import Pointer
@@ -27,7 +29,7 @@ from engine.screen import Event, Picture, Thumbnail, Window
 from engine.settings import Settings
 
 HINT_S = 4.0
-REPLAY = "a replay - Enter or Backspace takes over"
+TAKING_OVER = (Command.RESTART, Command.REWIND)  # of what does, what is named
 AUTO = (("target", "auto"),)
 INTERPOLATED = (("display", "interpolated"),)
 
@@ -43,7 +45,6 @@ class Mode:
     """
 
     show_hud: bool = True
-    show_help: bool = False
     notice: str = ""
     status: str = ""
     row: tuple[Thumbnail, ...] = ()
@@ -57,7 +58,8 @@ class Game:
     motion:      what the player asked of its clock.
     last_action: what led to it, if a step did.
     layout:      the keys that it comes with; controls has those that the player set.
-    switches:    what the world lets its player change, by key.
+    own_keys:    those of the player's own commands; the game gets what they leave.
+    switches:    what the world lets its player change, by key, of what both leave.
     spare_keys:  commands of the player on keys that the game has no use for.
     panel:       where its knobs are moved.
     thumbnails:  pictures of its starting points; empty for none.
@@ -70,9 +72,10 @@ class Game:
         moment: Moment,
         window: Window,
         settings: Settings,
+        own_keys: OwnKeys,
         sensitivity: float = 1.0,
     ) -> None:
-        self.world = world
+        self.world, self.own_keys = world, own_keys
         self.history = History(world.rate_fps)
         self.history.add(moment)
         self.pacer = Pacer(world.rate_fps)
@@ -91,14 +94,17 @@ class Game:
 
         sensitivity: as asked for this time, in the game's counts per pixel.
         """
-        self._keys = self.layout.bound(settings)
+        self._keys = {
+            button: tuple(key for key in keys if key not in self.own_keys.keys)
+            for button, keys in self.layout.bound(settings).items()
+        }
         self.controls = Controls(self._keys, sensitivity * settings.sensitivity)
-        # The player's own keys go first, then those of the game.
-        taken = {*COMMAND_OF_KEY, *(key for keys in self._keys.values() for key in keys)}
+        taken = {*self.own_keys.keys, *(key for keys in self._keys.values() for key in keys)}
         self.switches: dict[str, Switch] = {
             s.key: s for s in switches_of(self.world) if s.key not in taken
         }
-        self.spare_keys = {k: command for k, command in SPARE_KEYS.items() if k not in taken}
+        taken |= set(self.switches)
+        self.spare_keys = {k: c for k, c in self.own_keys.spare.items() if k not in taken}
 
     @property
     def moment(self) -> Moment:
@@ -157,25 +163,43 @@ class Game:
             hud=hud.rows(figures) if mode.show_hud else (),
             line=line,
             row=() if self.motion.rewinding else mode.row,
-            help=self._help() if mode.show_help else (),
             panel=self.panel.rows,
         )
 
-    def _help(self) -> tuple[tuple[str, str], ...]:
-        return help_rows(self._keys, self.switches.values(), self.world.actions.mouse)
+    @property
+    def help(self) -> tuple[tuple[str, str], ...]:
+        """All keys as they are bound now, and what they do."""
+        switches = (
+            (s.written if s.key in self.switches else NO_KEY, s.meaning)
+            for s in switches_of(self.world)
+        )
+        mouse = self.world.actions.mouse
+        return help_rows(self.own_keys, self._keys, switches, mouse, self.spare_keys)
 
     def _line(self, mode: Mode) -> str:
-        natural_fps = self.world.rate_fps
+        natural_fps, own = self.world.rate_fps, self.own_keys
         if mode.notice:
             return mode.notice
         if self.motion.rewinding:
             return "rewinding" if len(self.history) > 1 else "as far back as memory goes"
         if self.moment.over and not self.motion.replaying:
-            return "game over - Enter restarts"
+            return _joined("game over", own.hint(Command.RESTART, "restarts"))
         if self.motion.paused:
-            return "paused - P plays on, '.' makes one step"
+            on, step = (
+                own.hint(Command.PAUSE, "plays on"),
+                own.hint(Command.SINGLE_STEP, "makes one step"),
+            )
+            return _joined("paused", ", ".join(filter(None, (on, step))))
         slow = hud.slow_motion(self.rate.rate_fps, natural_fps)
-        hint = REPLAY if self.motion.replaying else self.pointer.hint
+        hint = self.pointer.hint
+        if self.motion.replaying:
+            keys = " or ".join(filter(None, map(own.written, TAKING_OVER)))
+            hint = _joined("a replay", f"{keys} takes over" if keys else "")
         if hint:
-            return f"{slow} - {hint}" if slow else hint
+            return _joined(slow, hint)
         return slow or ("F1 lists the keys" if self.moment.steps < HINT_S * natural_fps else "")
+
+
+def _joined(*parts: str) -> str:
+    """Parts of a line that are not empty."""
+    return " - ".join(filter(None, parts))

@@ -18,10 +18,10 @@ from base.files import replacing, write_text
 from engine.action_file import read_actions
 from engine.contracts import Frame, Step, World
 from engine.history import Moment
-from engine.observer import Observer
+from engine.observer import Observer, Observers
 from engine.pacing import Timings
 from engine.players import Player, ScriptPlayer, choose_player
-from engine.replay_file import Replay, ReplayWriter
+from engine.replay_file import Log, Replay
 from engine.session import Advance, Session
 from engine.video import contact_sheet, write_png, writing_video
 
@@ -52,30 +52,26 @@ def rollout(
     seed: int,
     start: int,
     timings: Timings,
-    log: ReplayWriter | None = None,
-    observers: Sequence[Observer] = (),
+    log: Log,
+    observer: Observer,
 ) -> Iterator[Step]:
     """The answers to `steps` steps; a game that ends is followed by the next one.
 
     As in the window, the next game has the next starting point and the next seed.
-    log: an open one is told of it all.
+    log: an open one.
     """
     frame: Frame | None = None
     for _ in range(steps):
         if frame is None:
             frame = world.reset(seed, start)
-            if log is not None:
-                log.began(seed, start, frame)
-            for observer in observers:
-                observer.began(frame, seed, start)
+            log.began(seed, start, frame)
+            observer.began(frame, seed, start)
         action = player.act(frame)
         started = time.perf_counter()
         step = world.step(action)
         timings.add("model", (time.perf_counter() - started) * 1e3)
-        if log is not None:
-            log.stepped(action, step.frame)
-        for observer in observers:
-            observer.stepped(action if step.action is None else step.action, step)
+        log.stepped(action, step.frame)
+        observer.stepped(action if step.action is None else step.action, step)
         yield step
         frame = step.frame
         if step.ended or step.truncated:
@@ -83,25 +79,21 @@ def rollout(
 
 
 def replayed(
-    session: Session, moment: Moment, timings: Timings, observers: Sequence[Observer] = ()
+    session: Session, moment: Moment, timings: Timings, observer: Observer
 ) -> Iterator[Step]:
     """The answers to the steps of the replay of a session that was opened at `moment`."""
-    for observer in observers:
-        observer.began(moment.frame, session.seed, session.start)
+    observer.began(moment.frame, session.seed, session.start)
     while session.replaying:
         before, result = moment, session.follow(moment)
         moment = result.moment
         if isinstance(result, Advance):
             timings.add("model", result.model_ms)
-            for observer in observers:
-                observer.stepped(result.action, result.step)
+            observer.stepped(result.action, result.step)
             yield result.step
         elif result.how == "began":
-            for observer in observers:
-                observer.began(moment.frame, session.seed, session.start)
+            observer.began(moment.frame, session.seed, session.start)
         elif result.how == "moved" or not np.array_equal(before.frame, moment.frame):
-            for observer in observers:
-                observer.jumped(moment.frame)
+            observer.jumped(moment.frame)
 
 
 def run(
@@ -112,16 +104,17 @@ def run(
     actions: Path | None = None,
     seed: int = 0,
     start: int = 0,
-    log: ReplayWriter | None = None,
+    log: Log | None = None,
     observers: Sequence[Observer] = (),
 ) -> dict[str, Any]:
     """Play `steps` steps and write what is wanted; the report, ready for JSON.
 
     actions: a file of actions (see engine/action_file.py), followed by doing nothing when it is
              shorter than the run; without one a player that sees the frames plays.
-    log:     where the run is written to be played again.
+    log:     is told of the run.
     """
     opening, timings = time.perf_counter(), Timings()
+    log, observer = log or Log(), Observers(observers)
     world = open_world()
     try:
         open_s = time.perf_counter() - opening
@@ -130,15 +123,12 @@ def run(
             if actions is None
             else ScriptPlayer(world.actions, read_actions(actions, world.actions))
         )
-        if log is not None:
-            log.open(world)
-        for observer in observers:
-            observer.opened(world)
-        played = rollout(world, player, steps, seed, start, timings, log, observers)
+        log.open(world)
+        observer.opened(world)
+        played = rollout(world, player, steps, seed, start, timings, log, observer)
         report = _report(played, world, wanted, steps, timings, {"seed": seed, "start": start})
     finally:
-        if log is not None:
-            log.close()
+        log.close()
         world.close()
     return _written(report | {"open_s": round(open_s, 3)}, wanted)
 
@@ -153,7 +143,7 @@ def run_replay(
 
     Raises UserError for a replay of another world.
     """
-    opening, timings = time.perf_counter(), Timings()
+    opening, timings, observer = time.perf_counter(), Timings(), Observers(observers)
     session = Session(
         lambda report: open_world(),
         seed=0,
@@ -165,9 +155,8 @@ def run_replay(
     try:
         moment = session.open(lambda line: None)
         open_s = time.perf_counter() - opening
-        for observer in observers:
-            observer.opened(session.world)
-        played = replayed(session, moment, timings, observers)
+        observer.opened(session.world)
+        played = replayed(session, moment, timings, observer)
         about = {"seed": session.seed, "start": session.start}
         report = _report(played, session.world, wanted, replay.steps, timings, about)
     finally:

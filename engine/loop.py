@@ -20,9 +20,10 @@ from engine.display import Display
 from engine.game import Game
 from engine.governor import Governor
 from engine.history import Moment
-from engine.observer import Observer, Recorder
+from engine.observer import Observer, Observers, Recorder
+from engine.own_keys import OwnKeys
 from engine.pacing import Clock, Timings
-from engine.replay_file import Replay, ReplayWriter
+from engine.replay_file import Log, Replay
 from engine.screen import Window
 from engine.session import Advance, Arrival, Session
 from engine.settings import SettingsFile
@@ -48,7 +49,7 @@ def play(
     observers: Sequence[Observer] = (),
     recorder: Recorder | None = None,
     replay: Replay | None = None,
-    log: ReplayWriter | None = None,
+    log: Log | None = None,
     folder: Path | None = None,
     clock: Clock = time.perf_counter,
     worker: Worker | None = None,
@@ -67,7 +68,7 @@ def play(
     interpolate: show motion between two frames; the newer one is whole up to a period later.
     recorder:   an observer too, that the player lets record and stop.
     replay:     a session to show again before the player plays on; it says where to begin.
-    log:        where the session is written to be played again.
+    log:        is told of the session, to save it as a replay.
     folder:     for saved moments and screenshots; the user's data folder if None.
     clock:      the window's clock.
     Returns milliseconds per stage: jitter (how late a step starts), model, snapshot, present,
@@ -85,11 +86,12 @@ def play(
         replay=replay,
         log=log,
     )
-    display = Display(window, clock, title, interpolate=interpolate, recorder=recorder)
-    observers = observers if recorder is None else (*observers, recorder)
     settings = settings or SettingsFile()
-    course = Course(session, window, display, settings, sensitivity, observers, clock)
-    commands = Commands(session, window, display, course, folder, recorder)
+    own_keys = OwnKeys(settings.now)
+    display = Display(window, clock, title, own_keys, interpolate=interpolate, recorder=recorder)
+    observer = Observers(observers if recorder is None else (*observers, recorder))
+    course = Course(session, window, display, settings, own_keys, sensitivity, observer, clock)
+    commands = Commands(session, window, display, course, own_keys, folder, recorder)
     loop = Loop(session, window, worker, display, course, commands, steps, auto, clock)
     try:
         loop.run()

@@ -9,11 +9,12 @@ from functools import partial
 
 from base.errors import UserError
 from engine.bindings import all_layouts
-from engine.controls import COMMAND_OF_KEY, Command
-from engine.cursor import LEAVE, Asked, Cursor
+from engine.command_table import Command
+from engine.cursor import LEAVE, Asked, Cursor, command_on_page
 from engine.errands import Errand, Errands
 from engine.lent_window import LentWindow
 from engine.library import Entry, Library
+from engine.own_keys import OwnKeys
 from engine.pacing import Clock
 from engine.page import Dialog, Page, Row, Tile
 from engine.screen import (
@@ -44,7 +45,6 @@ HELP = (
     ("Mouse", "a click chooses, the wheel scrolls"),
     ("Gamepad", "its cross moves, A chooses, B goes back"),
     ("F10", "set keys and the mouse"),
-    ("F11", "full screen"),
     ("F1", "this list"),
     ("Esc", "end the search, leave"),
 )
@@ -65,7 +65,7 @@ def run(
     clock: the window's clock.
     """
     downloads = Errands(library.download)
-    menu = Menu(library, downloads, window)
+    menu = Menu(library, downloads, window, settings)
     try:
         menu.present()
         shown()
@@ -102,8 +102,11 @@ class Menu:
     stale:   something changed since the last picture.
     """
 
-    def __init__(self, library: Library, downloads: Errands, window: Window) -> None:
+    def __init__(
+        self, library: Library, downloads: Errands, window: Window, settings: SettingsFile
+    ) -> None:
         self._library, self._downloads, self._window = library, downloads, window
+        self._settings, self._own_keys = settings, OwnKeys(settings.now)
         self._entries = library.entries()
         self._search, self._help = "", False
         self._cursor = Cursor()
@@ -123,8 +126,12 @@ class Menu:
             line = f"no world is called '{self._search}' - Esc ends the search"
         elif entry is not None and (error := self._error(entry)):
             line = error
-        page, keys = self._page(), HELP if self._help else ()
+        page, keys = self._page(), self._keys() if self._help else ()
         self._window.present(Picture(page=page, line=line, help=keys))
+
+    def _keys(self) -> tuple[tuple[str, str], ...]:
+        full = self._own_keys.written(Command.FULLSCREEN)
+        return (*HELP, (full, "full screen")) if full else HELP
 
     @property
     def _found(self) -> list[Entry]:
@@ -196,11 +203,11 @@ class Menu:
         match event:
             case CloseAsked():
                 self.leaving = True
-            case KeyDown(key=key) if COMMAND_OF_KEY.get(key) is Command.HELP:
+            case KeyDown(key=key) if self._asks(key) is Command.HELP:
                 self._help = not self._help
-            case KeyDown(key=key) if COMMAND_OF_KEY.get(key) is Command.FULLSCREEN:
+            case KeyDown(key=key) if self._asks(key) is Command.FULLSCREEN:
                 self._window.toggle_fullscreen()
-            case KeyDown(key=key) if COMMAND_OF_KEY.get(key) is Command.SETTINGS:
+            case KeyDown(key=key) if self._asks(key) is Command.SETTINGS:
                 self.setting = True
             case KeyDown(key=key) if self._help and key in LEAVE:
                 self._help = False
@@ -211,6 +218,9 @@ class Menu:
         after = self._cursor.item, self._question and self._question.cursor.item
         quiet = isinstance(event, Pointed) and not event.pressed and before == after
         self.stale |= not quiet and not isinstance(event, MouseMoved | KeyUp)
+
+    def _asks(self, key: str) -> Command | None:
+        return command_on_page(self._own_keys, key)
 
     def _answer(self, event: Event, question: Question) -> None:
         asked = question.cursor.handle(event, self._page(), self._window.size)
@@ -264,8 +274,9 @@ class Menu:
         self._question = Question(dialog, then)
 
     def come_back(self) -> None:
-        """Look again at which worlds there are; the mark stays on its own."""
+        """Look again at which worlds there are, and at the keys; the mark stays on its own."""
         self.setting = False
+        self._own_keys.bind(self._settings.now)
         marked = self._marked
         self._entries = self._library.entries()
         names = [entry.name for entry in self._found]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.contracts import ActionVector, Frame, Step, World
 
 
@@ -22,6 +24,29 @@ class Observer:
 
     def jumped(self, frame: Frame) -> None:
         """The player rewound, loaded or turned a switch: `frame` does not follow from the last."""
+
+
+class Observers(Observer):
+    """Several as one, told in their order."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+
+    def opened(self, world: World) -> None:
+        for observer in self._observers:
+            observer.opened(world)
+
+    def began(self, frame: Frame, seed: int, start: int) -> None:
+        for observer in self._observers:
+            observer.began(frame, seed, start)
+
+    def stepped(self, action: ActionVector, step: Step) -> None:
+        for observer in self._observers:
+            observer.stepped(action, step)
+
+    def jumped(self, frame: Frame) -> None:
+        for observer in self._observers:
+            observer.jumped(frame)
 
 
 class Recorder(Observer):

@@ -20,20 +20,22 @@ import binascii
 import contextlib
 import json
 import os
+import tempfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from base.errors import UserError
-from base.files import write_text
+from base.files import write_bytes, write_text
 from engine.contracts import ActionVector, Frame, World, making_of
 from engine.history import Moment
 from engine.saves import LARGEST_BYTES, moment_bytes
 
 FORMAT, VERSION = "dreamcart replay", 1
 BATCH_S = 1.0  # of play that go into one line, and are lost at most
+SUFFIX = ".replay"
 MOST_AT_ONCE = 1000  # steps in a line
 
 
@@ -105,22 +107,61 @@ def checksum(frame: Frame) -> int:
     return zlib.crc32(frame.tobytes())
 
 
-class ReplayWriter:
+class Log:
+    """Told everything that the world of a session does; keeps nothing.
+
+    problem: why it could not do as it should, to be said once; mostly empty.
+    """
+
+    problem = ""
+
+    def open(self, world: World) -> None:
+        """A session in `world` begins."""
+
+    def began(self, seed: int, start: int, frame: Frame) -> None:
+        """The world was reset."""
+
+    def stepped(self, action: ActionVector, frame: Frame) -> None:
+        """The world made a step."""
+
+    def switched(self, key: str, frame: Frame) -> None:
+        """A switch was turned."""
+
+    def adjusted(self, name: str, by: int, frame: Frame) -> None:
+        """A knob was moved."""
+
+    def moved(self, moment: Moment) -> None:
+        """The world was put at a moment."""
+
+    def save(self, path: Path) -> None:
+        """Write the session so far to a file of its own. UserError if that cannot be."""
+        raise UserError("nothing is kept of this session")
+
+    def close(self) -> None:
+        """The session is over. Closing twice is harmless."""
+
+
+class ReplayWriter(Log):
     """Writes a session to a file as it is played. What was at `path` goes when play begins.
 
     When the disk refuses later on, nothing more is written and `problem` says why; what was
     written stays a whole replay.
+
+    path: None keeps the session only until it is over, for `save`; no disk can keep it from
+          beginning then.
     """
 
-    def __init__(self, path: Path, cartridge: str, asked: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, path: Path | None, cartridge: str, asked: Mapping[str, str] | None = None
+    ) -> None:
         self._path, self._cartridge, self._asked = path, cartridge, dict(asked or {})
-        self._descriptor = -1
+        self._file: IO[bytes] | None = None
+        self._writes = False
         self._describe: Callable[[ActionVector], str] = str
         self._world = ""
         self._batch = 1
         self._actions: list[str] = []
         self._frame: Frame | None = None  # that the last of them led to
-        self.problem = ""
 
     def open(self, world: World) -> None:
         """Begin the file of a session in `world`. UserError if that cannot be written."""
@@ -132,44 +173,56 @@ class ReplayWriter:
             "world": world.name,
             "making": dict(making_of(world)),
         }
-        write_text(self._path, json.dumps(header) + "\n")
-        try:
-            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
-        except OSError as error:
-            raise UserError(f"cannot write {self._path}: {error.strerror or error}") from error
         self._describe, self._world = world.actions.describe, world.name
         self._batch = min(MOST_AT_ONCE, max(1, round(BATCH_S * world.rate_fps)))
+        if self._path is None:
+            with contextlib.suppress(OSError):  # `save` says so, if it is ever wanted
+                self._file, self._writes = tempfile.TemporaryFile(buffering=0), True  # noqa: SIM115
+                self._append(header)
+            return
+        write_text(self._path, json.dumps(header) + "\n")
+        try:
+            self._file, self._writes = open(self._path, "ab+", buffering=0), True  # noqa: SIM115
+        except OSError as error:
+            raise UserError(f"cannot write {self._path}: {error.strerror or error}") from error
 
     def began(self, seed: int, start: int, frame: Frame) -> None:
-        """The world was reset."""
         self._write({"began": [seed, start]}, checksum(frame))
 
     def stepped(self, action: ActionVector, frame: Frame) -> None:
-        """The world made a step."""
         self._actions.append(self._describe(action))
         self._frame = frame
         if len(self._actions) >= self._batch:
             self._write_steps()
 
     def switched(self, key: str, frame: Frame) -> None:
-        """A switch was turned."""
         self._write({"switched": key}, checksum(frame))
 
     def adjusted(self, name: str, by: int, frame: Frame) -> None:
-        """A knob was moved."""
         self._write({"adjusted": [name, by]}, checksum(frame))
 
     def moved(self, moment: Moment) -> None:
-        """The world was put at a moment."""
         data = base64.b64encode(moment_bytes(self._world, moment)).decode()
         self._write({"moved": data}, checksum(moment.frame))
 
-    def close(self) -> None:
-        """Write what is left. Closing twice is harmless."""
+    def save(self, path: Path) -> None:
+        if self._file is None:
+            return super().save(path)
         self._write_steps()
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        try:
+            self._file.seek(0)
+            data = self._file.read()
+            self._file.seek(0, os.SEEK_END)
+        except OSError as error:
+            raise UserError(f"the session cannot be read again: {error.strerror}") from error
+        write_bytes(path, data)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._write_steps()
+        if self._file is not None:
+            self._file.close()
+            self._file, self._writes = None, False
 
     def _write_steps(self) -> None:
         actions, self._actions = self._actions, []
@@ -181,17 +234,16 @@ class ReplayWriter:
         self._append({**event, "frame": check})
 
     def _append(self, line: Mapping[str, Any]) -> None:
-        if self._descriptor < 0:
+        if self._file is None or not self._writes:
             return
         data = (json.dumps(line) + "\n").encode()
         try:
             while data:
-                data = data[os.write(self._descriptor, data) :]
+                data = data[os.write(self._file.fileno(), data) :]
         except OSError as error:
-            self.problem = f"the replay ends here: cannot write {self._path}: {error.strerror}"
-            with contextlib.suppress(OSError):
-                os.close(self._descriptor)
-            self._descriptor = -1
+            where = self._path or "a temporary file"
+            self.problem = f"the replay ends here: cannot write {where}: {error.strerror}"
+            self._writes = False
 
 
 def read_replay(path: Path) -> Replay:

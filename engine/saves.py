@@ -73,7 +73,7 @@ def read_moment(path: Path, world: str, like: Moment) -> Moment:
     try:
         return moment_from_file(path, world, like)
     except UserError as error:
-        raise UserError(f"{path.name} {error}; F5 saves over it") from error
+        raise UserError(f"{path.name} {error}; saving replaces it") from error
 
 
 def moment_from_file(file: Path | IO[bytes], world: str, like: Moment) -> Moment:
@@ -113,7 +113,7 @@ def read_picture(path: Path, world: str) -> Frame:
             raise UserError(NOT_A_MOMENT)
         return frame
     except UserError as error:
-        raise UserError(f"{path.name} {error}; F5 saves over it") from error
+        raise UserError(f"{path.name} {error}; saving replaces it") from error
 
 
 def _check_header(arrays: Mapping[str, NDArray[Any]], world: str) -> None:

@@ -21,7 +21,7 @@ from engine.contracts import (
 from engine.history import Moment
 from engine.pacing import Clock
 from engine.replay import Compared, Follower
-from engine.replay_file import Adjusted, Began, Moved, Replay, ReplayWriter, SwitchTurned
+from engine.replay_file import Adjusted, Began, Log, Moved, Replay, SwitchTurned
 from engine.saves import moment_from_file
 from engine.screen import Thumbnail
 from engine.slots import Slots
@@ -72,12 +72,12 @@ class Session:
         folder: Path,
         clock: Clock,
         replay: Replay | None = None,
-        log: ReplayWriter | None = None,
+        log: Log | None = None,
     ) -> None:
         self._open_world = open_world
         self._folder = folder
         self._clock = clock
-        self._replay, self._log = replay, log
+        self._replay, self._log = replay, log or Log()
         self._follower: Follower | None = None
         self._slots: Slots | None = None
         self._opened: World | None = None
@@ -110,7 +110,7 @@ class Session:
         notice = ""
         if self._follower is not None:
             notice, self._follower.notice = self._follower.notice, ""
-        if self._log is not None and self._log.problem:
+        if self._log.problem:
             notice, self._log.problem = self._log.problem, ""
         return notice
 
@@ -118,8 +118,7 @@ class Session:
         """Load the world and begin its first game."""
         self._opened = self._open_world(report)
         self._slots = Slots(self._folder, self._opened.name)
-        if self._log is not None:
-            self._log.open(self._opened)
+        self._log.open(self._opened)
         if self._replay is None:
             return self._begin()
         self._follower = Follower(self._replay, self._opened)
@@ -135,8 +134,7 @@ class Session:
 
     def _begin(self) -> Moment:
         frame = self.world.reset(self.seed, self.start)
-        if self._log is not None:
-            self._log.began(self.seed, self.start, frame)
+        self._log.began(self.seed, self.start, frame)
         return Moment(frame, self.world.snapshot())
 
     def advance(self, action: ActionVector, before: Moment) -> Advance:
@@ -155,8 +153,7 @@ class Session:
             over=step.ended or step.truncated,
             notes=step.notes,
         )
-        if self._log is not None:
-            self._log.stepped(action, step.frame)
+        self._log.stepped(action, step.frame)
         done = action if step.action is None else step.action
         return Advance(done, step, moment, (stepped - started) * 1e3, (kept - stepped) * 1e3)
 
@@ -173,15 +170,13 @@ class Session:
     def _switch(self, key: str, at: Moment) -> tuple[str, Moment]:
         assert isinstance(self.world, SwitchableWorld)
         switched = self.world.switch(key)
-        if self._log is not None:
-            self._log.switched(key, switched.frame)
+        self._log.switched(key, switched.frame)
         return switched.notice, self._changed(at, switched)
 
     def _adjust(self, name: str, by: int, at: Moment) -> tuple[str, Moment]:
         assert isinstance(self.world, AdjustableWorld)
         switched = self.world.turn(name, by)
-        if self._log is not None:
-            self._log.adjusted(name, by, switched.frame)
+        self._log.adjusted(name, by, switched.frame)
         return switched.notice, self._changed(at, switched)
 
     def _changed(self, at: Moment, switched: Switched) -> Moment:
@@ -197,16 +192,20 @@ class Session:
         """Put the world back to `moment`."""
         self._leave_replay()
         self.world.restore(moment.snapshot)
-        if self._log is not None:
-            self._log.moved(moment)
+        self._log.moved(moment)
         return moment
 
     def save(self, slot: int, moment: Moment) -> str:
         """Keep `moment` in a slot, in memory and on disk; a line that says so."""
         return self.slots.save(slot, moment)
 
-    def show_slots(self, chosen: int, current: Moment) -> tuple[str, tuple[Thumbnail, ...]]:
-        """A line about the chosen slot, and pictures of all of them."""
+    def save_replay(self, path: Path) -> str:
+        """Write what was done so far to a file, to be gone through again; a line that says so."""
+        self._log.save(path)
+        return f"replay: {path}"
+
+    def show_slots(self, chosen: int, current: Moment) -> tuple[str, bool, tuple[Thumbnail, ...]]:
+        """A line about the chosen slot, whether it holds a moment, and pictures of all."""
         return self.slots.row(chosen, current)
 
     def load(self, slot: int, current: Moment) -> Moment:
@@ -216,7 +215,7 @@ class Session:
             self._put(moment, current)
         except UserError as error:
             raise UserError(
-                f"what slot {slot} holds does not fit this world; F5 saves over it"
+                f"what slot {slot} holds does not fit this world; saving replaces it"
             ) from error
         self._leave_replay()
         return moment
@@ -231,8 +230,7 @@ class Session:
             # A snapshot from disk is foreign data: a world may fail on its values in any way.
             self.world.restore(current.snapshot)
             raise UserError("does not fit this world") from error
-        if self._log is not None:
-            self._log.moved(moment)
+        self._log.moved(moment)
 
     def follow(self, before: Moment) -> Advance | Arrival:
         """Do what comes next in the replay at `before`, the moment the world is at.
@@ -283,7 +281,6 @@ class Session:
 
     def close(self) -> None:
         """Release the world, if it was opened, and finish the log."""
-        if self._log is not None:
-            self._log.close()
+        self._log.close()
         if self._opened is not None:
             self._opened.close()

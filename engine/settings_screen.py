@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from engine.bindings import DIRECTIONS, Layout, device_of, written
-from engine.controls import COMMAND_OF_KEY, COMMANDS, Command
-from engine.cursor import Asked, Cursor
+from engine.command_table import FIXED, Command
+from engine.cursor import Asked, Cursor, command_on_page
+from engine.own_keys import MEANINGS, NO_KEY, OWN, OwnKeys
 from engine.pacing import Clock
 from engine.page import Dialog, Page, Row
 from engine.screen import CloseAsked, Event, KeyDown, Picture, Pointed, Window
@@ -25,28 +27,32 @@ IDLE_S = 0.5  # longest wait while nothing moves
 class Wish:
     """A key is to be set for a button of a layout.
 
-    key: the key that was pressed, if it is another button's: that of `other`. refused: why the
-    key that was pressed last cannot be had.
+    keys:    what the button is to have, if others have some of it: those are in `others`, a line
+             each. Empty while a key is waited for.
+    refused: why the key that was pressed last cannot be had.
     """
 
     layout: Layout
     button: str
-    key: str = ""
-    other: str = ""
+    keys: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
     refused: str = ""
 
 
 class SettingsScreen:
     """What the page shows, and what events do to it. `show_settings` is the way to show one.
 
-    closed: the player is done with it.
+    layouts: of the games whose keys are to be set, beside those of the player's own commands.
+    closed:  the player is done with it.
+    own_keys: of the player's commands, as they are set by now.
     """
 
     def __init__(self, file: SettingsFile, layouts: Sequence[Layout]) -> None:
         self.closed = False
         self._file = file
-        self._layouts = {layout.name: layout for layout in layouts}
-        self._buttons = [(layout, button) for layout in layouts for button in layout.keys]
+        self._games, self._layouts = layouts, (*layouts, OWN)
+        self._buttons = [(layout, button) for layout in self._layouts for button in layout.keys]
+        self.own_keys = OwnKeys(file.now)
         self._cursor, self._choice = Cursor(), Cursor()  # on the list, and on a question
         self._wish: Wish | None = None
 
@@ -61,20 +67,50 @@ class SettingsScreen:
             *(self._row(layout, button) for layout, button in self._buttons),
             Row("All as it came"),
         )
-        dialog = None if self._wish is None else _dialog(self._wish)
+        wish, dialog = self._wish, None
+        if wish is not None:
+            dialog = _dialog(wish, self._label(wish.layout, wish.button))
         marked = self._cursor.item if dialog is None else self._choice.item
         return Page("Settings", rows=rows, marked=marked, top=self._cursor.top, dialog=dialog)
 
     @property
     def line(self) -> str:
-        """What can be done now."""
-        return SENSITIVITY_HINT if self._cursor.item == 0 else HINT
+        """What can be done now, and what is wrong with what is marked."""
+        item = self._cursor.item
+        if item == 0:
+            return SENSITIVITY_HINT
+        if item > len(self._buttons):
+            return HINT
+        layout, button = self._buttons[item - 1]
+        keys = layout.bound(self._file.now)[button]
+        takers = {key: taker for key in keys if (taker := self._taker(layout, button, key))}
+        taken = (f"{written(key)} is for '{MEANINGS[taker]}'" for key, taker in takers.items())
+        return "; ".join((*taken, HINT))
+
+    @property
+    def waiting(self) -> bool:
+        """The next key is wished for, whatever it does otherwise."""
+        return self._wish is not None and not self._wish.keys
 
     def _row(self, layout: Layout, button: str) -> Row:
-        keys = ", ".join(map(written, layout.bound(self._file.now)[button])) or "no key"
+        keys = ", ".join(
+            written(key) + (" (taken)" if self._taker(layout, button, key) else "")
+            for key in layout.bound(self._file.now)[button]
+        )
         changed = "* " if button in self._file.now.keys.get(layout.name, {}) else ""
-        title = f"{layout.title}: " if len(self._layouts) > 1 else ""
-        return Row(f"{title}{button}", f"{changed}{keys}")
+        return Row(self._label(layout, button), f"{changed}{keys or NO_KEY}")
+
+    def _label(self, layout: Layout, button: str) -> str:
+        """What a button does, for people."""
+        if layout is OWN:
+            return MEANINGS[Command(button)]
+        return f"{layout.title}: {button}" if len(self._games) > 1 else button
+
+    def _taker(self, layout: Layout, button: str, key: str) -> Command | None:
+        """The command that a key of a button is for instead; only files that were written by hand
+        have such keys, and games whose keys were not on the page when the command got its own."""
+        command = self.own_keys.command(key)
+        return None if layout is OWN and command is Command(button) else command
 
     # What happens
 
@@ -90,7 +126,9 @@ class SettingsScreen:
         """Do what an event asks for, in a window of `size` (width, height)."""
         if self._wish is not None:
             self._listen(event, self._wish, size)
-        elif isinstance(event, KeyDown) and COMMAND_OF_KEY.get(event.key) is Command.SETTINGS:
+        elif isinstance(event, KeyDown) and (
+            command_on_page(self.own_keys, event.key) is Command.SETTINGS
+        ):
             self.closed = True
         elif isinstance(event, KeyDown) and DIRECTIONS.get(event.key) in ("left", "right"):
             if self._cursor.item == 0:
@@ -108,19 +146,16 @@ class SettingsScreen:
         if 0 < item <= len(self._buttons):
             self._wish = Wish(*self._buttons[item - 1])
         elif item > len(self._buttons):
-            keys = {n: own for n, own in self._file.now.keys.items() if n not in self._layouts}
-            self._file.change(keys=keys, sensitivity=Settings().sensitivity)
+            names = {layout.name for layout in self._layouts}
+            keys = {n: own for n, own in self._file.now.keys.items() if n not in names}
+            self._change(keys=keys, sensitivity=Settings().sensitivity)
 
     def _reset(self, item: int) -> None:
         if item == 0:
-            self._file.change(sensitivity=Settings().sensitivity)
+            self._change(sensitivity=Settings().sensitivity)
         elif item <= len(self._buttons):
             layout, button = self._buttons[item - 1]
-            # Nothing else may keep a key that comes back to where it came from.
-            back = set(layout.keys[button])
-            bound = layout.bound(self._file.now)
-            freed = {b: _without(keys, back) for b, keys in bound.items()}
-            self._keep(layout, {**freed, button: layout.keys[button]})
+            self._give(layout, button, layout.keys[button])
 
     def _turn(self, by: int) -> None:
         now = self._file.now.sensitivity
@@ -130,50 +165,62 @@ class SettingsScreen:
 
     def _listen(self, event: Event, wish: Wish, size: tuple[int, int]) -> None:
         """The next key is the one that is wished for, or answers who is to have it."""
-        if wish.key:
+        if wish.keys:
             asked = self._choice.handle(event, self.page, size)
-            if asked is Asked.CHOOSE and self._choice.item == 0:
-                self._bind(wish)
-            elif asked is not None:
+            if asked is not None:
                 self._wish = None
+            if asked is Asked.CHOOSE and self._choice.item == 0:
+                self._take(wish.layout, wish.button, wish.keys)
         elif isinstance(event, KeyDown):
             self._hear(event.key, wish)
         elif isinstance(event, Pointed) and event.pressed:  # the one thing that can be chosen
             self._wish = None
 
     def _hear(self, key: str, wish: Wish) -> None:
-        command = COMMAND_OF_KEY.get(key)
-        if command is Command.LEAVE:
-            self._wish = None
-        elif command is not None:
-            does = next(meaning for _, own, _, meaning in COMMANDS if own is command)
-            self._wish = Wish(wish.layout, wish.button, refused=f"{written(key)} is taken: {does}")
-        else:
-            bound = wish.layout.bound(self._file.now)
-            others = [b for b, keys in bound.items() if key in keys and b != wish.button]
-            self._wish = Wish(wish.layout, wish.button, key, others[0] if others else "")
-            self._choice = Cursor()
-            if not others:
-                self._bind(self._wish)
-
-    def _bind(self, wish: Wish) -> None:
-        """Give a button the key in the place of those it has on the same device."""
-        bound = wish.layout.bound(self._file.now)
-        freed = {button: _without(keys, {wish.key}) for button, keys in bound.items()}
-        device = device_of(wish.key)
-        kept = tuple(key for key in freed[wish.button] if device_of(key) != device)
-        self._keep(wish.layout, {**freed, wish.button: (wish.key, *kept)})
+        """Give the button a key in the place of those it has on the same device."""
         self._wish = None
+        if key not in FIXED:
+            now, device = wish.layout.bound(self._file.now)[wish.button], device_of(key)
+            kept = (k for k in now if k != key and (device_of(k) != device or k in FIXED))
+            self._give(wish.layout, wish.button, (key, *kept))
+        elif FIXED[key] is not Command.LEAVE:
+            refused = f"{written(key)} is taken: {MEANINGS[FIXED[key]]}"
+            self._wish = Wish(wish.layout, wish.button, refused=refused)
 
-    def _keep(self, layout: Layout, bound: Mapping[str, tuple[str, ...]]) -> None:
-        """Make these a layout's keys; only what it did not come with is written down."""
-        own = {
-            button: keys
-            for button, keys in {**self._file.now.keys.get(layout.name, {}), **bound}.items()
-            if keys != layout.keys.get(button)
-        }
-        others = {n: keys for n, keys in self._file.now.keys.items() if n != layout.name}
-        self._file.change(keys={**others, layout.name: own} if own else others)
+    def _give(self, layout: Layout, button: str, keys: tuple[str, ...]) -> None:
+        """Make these a button's keys, after a question if others have some of them."""
+        others = []
+        for rival in self._rivals(layout):
+            for other, has in rival.bound(self._file.now).items():
+                taken = [key for key in has if key in keys]
+                if taken and (rival, other) != (layout, button):
+                    names = ", ".join(map(written, taken))
+                    alone = "" if len(taken) < len(has) else ", which has no other key"
+                    others.append(f"{names} is '{self._label(rival, other)}'{alone}")
+        if others:
+            self._wish, self._choice = Wish(layout, button, keys, tuple(others)), Cursor()
+        else:
+            self._take(layout, button, keys)
+
+    def _rivals(self, layout: Layout) -> tuple[Layout, ...]:
+        """The layouts that cannot have keys in common with one; itself is one of them."""
+        return self._layouts if layout is OWN else (layout, OWN)
+
+    def _take(self, layout: Layout, button: str, keys: tuple[str, ...]) -> None:
+        """Make these a button's keys, and nobody else's; what is as it came is not written down."""
+        own = dict(self._file.now.keys)
+        for rival in self._rivals(layout):
+            bound = {b: _without(has, set(keys)) for b, has in rival.bound(self._file.now).items()}
+            if rival is layout:
+                bound[button] = keys
+            changed = {**own.pop(rival.name, {}), **bound}
+            changed = {b: has for b, has in changed.items() if has != rival.keys.get(b)}
+            own |= {rival.name: changed} if changed else {}
+        self._change(keys=own)
+
+    def _change(self, **fields: Any) -> None:
+        self._file.change(**fields)
+        self.own_keys.bind(self._file.now)
 
 
 def show_settings(
@@ -189,7 +236,11 @@ def show_settings(
         for event in window.poll(screen.wait_s(clock())):
             if isinstance(event, CloseAsked):
                 return True
-            if isinstance(event, KeyDown) and event.key == "f11":
+            if (
+                isinstance(event, KeyDown)
+                and not screen.waiting
+                and (command_on_page(screen.own_keys, event.key) is Command.FULLSCREEN)
+            ):
                 window.toggle_fullscreen()
             else:
                 screen.handle(event, window.size)
@@ -202,14 +253,13 @@ def _sensitivity(value: float) -> str:
     return f"{'<' if lower else ' '} {value:g} {'>' if higher else ' '}"
 
 
-def _dialog(wish: Wish) -> Dialog:
+def _dialog(wish: Wish, label: str) -> Dialog:
     leave = Row("Leave all as it is", "Esc")
-    if wish.key:
-        title = f"{written(wish.key)} is '{wish.other}' already"
-        lines = (f"take it away from there, for '{wish.button}'?",)
-        return Dialog(title, lines, (Row("Take it", "Enter"), leave))
+    if wish.keys:
+        lines = (*wish.others, f"take it away from there, for '{label}'?")
+        return Dialog("Taken already", lines, (Row("Take it", "Enter"), leave))
     lines = (wish.refused or "of the keyboard or a pad",)
-    return Dialog(f"Press a key for '{wish.button}'", lines, (leave,))
+    return Dialog(f"Press a key for '{label}'", lines, (leave,))
 
 
 def _without(keys: tuple[str, ...], taken: set[str]) -> tuple[str, ...]:

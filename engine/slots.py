@@ -38,33 +38,32 @@ class Slots:
             write_moment(self._path(slot), self._world, moment)
         except UserError as error:
             return f"saved in slot {slot} until you leave; {error}"
-        return f"saved in slot {slot} - F9 comes back here"
+        return f"saved in slot {slot}"
 
     def moment(self, slot: int, like: Moment) -> Moment:
         """What a slot holds; `like` is any moment of the world. UserError if that is nothing."""
         if slot in self._kept:
             return self._kept[slot]
         if not self._path(slot).is_file():
-            raise UserError(_empty(slot))
+            raise UserError(f"slot {slot} is empty")
         return read_moment(self._path(slot), self._world, like)
 
-    def row(self, chosen: int, like: Moment) -> tuple[str, tuple[Thumbnail, ...]]:
-        """A line about the chosen slot, and the pictures of all, in the shape of `like`'s."""
+    def row(self, chosen: int, like: Moment) -> tuple[str, bool, tuple[Thumbnail, ...]]:
+        """A line about the chosen slot, whether it can be played on from, and the pictures of
+        all, in the shape of `like`'s."""
         height, width = like.frame.shape[:2]
         scale = SIDE_PX / max(height, width)
         size = max(1, round(width * scale)), max(1, round(height * scale))
-        line, row = "", []
+        line, holds, row = "", False, []
         for slot in range(1, COUNT + 1):
             picture, label = self._picture(slot), f"{slot}"
-            about = f"slot {slot}: F9 plays on from here, F5 saves over it"
-            if picture is None:
-                about = _empty(slot)
-            elif isinstance(picture, UserError):
+            about = f"slot {slot} is empty" if picture is None else f"slot {slot}"
+            if isinstance(picture, UserError):
                 label, about = f"{slot} damaged", f"slot {slot}: {picture}"
             if slot == chosen:
-                line = about
+                line, holds = about, isinstance(picture, np.ndarray)
             row.append(Thumbnail(_fitted(picture, size), label, marked=slot == chosen))
-        return line, tuple(row)
+        return line, holds, tuple(row)
 
     def _picture(self, slot: int) -> Frame | UserError | None:
         """What a slot shows, why it cannot be shown, or None if it is empty."""
@@ -85,10 +84,6 @@ class Slots:
 
     def _path(self, slot: int) -> Path:
         return save_path(self._folder, self._world, slot)
-
-
-def _empty(slot: int) -> str:
-    return f"slot {slot} is empty; F5 saves here"
 
 
 def _fitted(picture: Frame | UserError | None, size: tuple[int, int]) -> Frame:

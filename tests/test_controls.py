@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.bindings import layout_of
-from engine.contracts import Action, CsgoActions
-from engine.controls import COMMAND_OF_KEY, COMMANDS, PAD_COMMANDS, Controls, help_rows
+from engine.contracts import Action
+from engine.controls import Controls
 from engine.screen import FocusLost, KeyDown, KeyUp, MouseMoved
-from engine.settings import Settings
 from tests.toy_world import ACTIONS
 
 
@@ -86,28 +84,3 @@ def test_standing_still_drops_taps_but_not_held_keys(controls: Controls) -> None
     controls.handle(KeyUp("space"))
     controls.forget()
     assert controls.sample()[0].buttons == ("left",)
-
-
-def test_the_players_own_keys_are_never_the_games() -> None:
-    controls = Controls({"jump": ("p", "j")})
-    controls.handle(KeyDown("p"))
-    assert controls.sample()[0].buttons == ()
-    assert help_rows({"jump": ("p", "j")})[0] == ("J", "jump")
-
-
-def test_every_command_is_on_the_help_page_once() -> None:
-    rows = help_rows(ACTIONS.keys)
-    assert rows[0] == ("A, Left", "left")
-    assert len(rows) == len(ACTIONS.keys) + len(COMMANDS) + len(PAD_COMMANDS)
-    assert len({key for key, *_ in COMMANDS}) == len(COMMANDS)
-    assert len(COMMAND_OF_KEY) == len(COMMANDS) + len(PAD_COMMANDS)
-
-
-def test_keys_that_were_set_and_those_of_pads_are_on_the_help_page() -> None:
-    layout = layout_of(CsgoActions())
-    keys = layout.bound(Settings(keys={"shooter": {"jump": ("j", "pad x"), "walk": ()}}))
-    rows = help_rows(keys, mouse=True)
-    assert [r for r in rows if r[1] == "jump"] == [("J", "jump"), ("Pad X", "jump")]
-    assert ("Left button", "fire") in rows and ("Pad right trigger", "fire") in rows
-    assert ("Right stick", "look around") in rows and ("Pad start", "pause, play on") in rows
-    assert not [row for row in rows if row[1] == "walk"]  # nothing is bound to it

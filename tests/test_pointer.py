@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.controls import help_rows
+from engine.own_keys import OwnKeys, help_rows
 from engine.pointer import Pointer
 from engine.screen import Event, FocusLost, KeyDown, KeyUp, MouseMoved
+from engine.settings import Settings
 from tests.scripted_game import TICK_S, Game, down, play_script, tap, up
 from tests.toy_world import ACTIONS, MouseToy
 
@@ -80,10 +81,10 @@ def test_motion_from_a_pause_is_dropped(tmp_path: Path) -> None:
 
 
 def test_the_list_of_keys_speaks_of_the_mouse_where_there_is_one() -> None:
-    keys = MouseToy.actions.keys
-    assert ("Left button", "fire") in help_rows(keys)
-    assert ("Mouse", "look around, once clicked") in help_rows(keys, mouse=True)
-    assert "Mouse" not in dict(help_rows(ACTIONS.keys))
+    keys, own = MouseToy.actions.keys, OwnKeys(Settings())
+    assert ("Left button", "fire") in help_rows(own, keys)
+    assert ("Mouse", "look around, once clicked") in help_rows(own, keys, mouse=True)
+    assert "Mouse" not in dict(help_rows(own, ACTIONS.keys))
 
 
 def test_other_events_pass() -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from engine.bindings import all_layouts, layout_of
+from engine.command_table import COMMANDS, FIXED, Command
 from engine.contracts import CsgoActions
 from engine.null_window import NullWindow, VirtualClock
+from engine.own_keys import MEANINGS, OwnKeys
 from engine.page_layout import lay_out
 from engine.screen import CloseAsked, Event, KeyDown, KeyUp, MouseMoved, Picture, Pointed
 from engine.settings import Settings, SettingsFile
@@ -19,6 +21,7 @@ from tests.toy_world import ACTIONS, MouseToy, ToyWorld
 
 SIZE = (800, 600)
 ARCADE = layout_of(ACTIONS)
+PAUSE, HUD = MEANINGS[Command.PAUSE], MEANINGS[Command.HUD]
 SENSITIVITY = "Sensitivity of mouse and right stick"
 
 
@@ -47,14 +50,15 @@ def go_to(screen: SettingsScreen, label: str) -> None:
     assert screen.page.rows[screen.page.marked].label == label
 
 
-def test_its_rows_are_the_sensitivity_each_button_and_a_way_back(screen: SettingsScreen) -> None:
-    assert values(screen) == {
-        SENSITIVITY: "< 1 >",
-        "left": "A, Left, Pad left, Stick left",
-        "right": "D, Right, Pad right, Stick right",
-        "fire": "Space, Pad A",
-        "All as it came": "",
-    }
+def test_its_rows_are_the_sensitivity_buttons_commands_and_a_way_back(
+    screen: SettingsScreen,
+) -> None:
+    shown = values(screen)
+    assert list(shown)[:4] == [SENSITIVITY, "left", "right", "fire"]
+    assert list(shown)[4:] == [*MEANINGS.values(), "All as it came"]
+    assert shown[SENSITIVITY] == "< 1 >"
+    assert shown["left"] == "A, Left, Pad left, Stick left"
+    assert shown[PAUSE] == "P, Pad start"
 
 
 def test_a_key_takes_the_place_of_those_of_its_device(
@@ -83,7 +87,8 @@ def test_a_key_that_is_taken_is_asked_about(screen: SettingsScreen, file: Settin
     go_to(screen, "left")
     press(screen, "return", "space")
     dialog = screen.page.dialog
-    assert dialog is not None and dialog.title == "Space is 'fire' already"
+    assert dialog is not None and dialog.title == "Taken already"
+    assert dialog.lines[0] == "Space is 'fire'"  # which still has one of a pad
     press(screen, "escape")
     assert file.now == Settings() and not screen.closed
     press(screen, "return", "space", "down", "return")  # the second choice: leave it
@@ -100,15 +105,85 @@ def test_a_question_is_answered_with_the_mouse(screen: SettingsScreen) -> None:
     assert values(screen)["fire"] == "* Pad A"
 
 
-def test_the_players_own_keys_cannot_be_had(screen: SettingsScreen, file: SettingsFile) -> None:
-    go_to(screen, "fire")
-    press(screen, "return", "p")
+def test_a_command_gets_another_key_and_keeps_it(
+    screen: SettingsScreen, file: SettingsFile
+) -> None:
+    go_to(screen, PAUSE)
+    press(screen, "return", "k")
+    assert values(screen)[PAUSE] == "* K, Pad start"
+    assert SettingsFile(file.path).now.keys == {"player": {"pause": ("k", "pad start")}}
+    press(screen, "delete")
+    assert file.now == Settings()
+
+
+def test_a_command_that_is_left_without_a_key_is_not_left_so_silently(
+    screen: SettingsScreen,
+) -> None:
+    go_to(screen, PAUSE)
+    press(screen, "return", "h")
     dialog = screen.page.dialog
-    assert dialog is not None and dialog.lines[0] == "P is taken: pause, play on"
-    press(screen, "pad start")
-    assert screen.page.dialog is not None and "Pad start" in screen.page.dialog.lines[0]
-    press(screen, "k")
-    assert values(screen)["fire"] == "* K, Pad A"
+    assert dialog is not None
+    assert dialog.lines[0] == f"H is '{HUD}', which has no other key"
+    press(screen, "return")
+    assert values(screen)[HUD] == "* no key" and values(screen)[PAUSE] == "* H, Pad start"
+    go_to(screen, HUD)  # and to bring it back takes it from where it went, after a question
+    press(screen, "delete")
+    assert screen.page.dialog is not None and PAUSE in screen.page.dialog.lines[0]
+    press(screen, "return")
+    assert (values(screen)[HUD], values(screen)[PAUSE]) == ("H", "* Pad start")
+
+
+def test_games_and_commands_take_keys_from_each_other(
+    screen: SettingsScreen, file: SettingsFile
+) -> None:
+    go_to(screen, "fire")
+    press(screen, "return", "p", "return")
+    assert (values(screen)["fire"], values(screen)[PAUSE]) == ("* P, Pad A", "* Pad start")
+    go_to(screen, PAUSE)
+    press(screen, "return", "a", "return")
+    assert (values(screen)["left"], values(screen)[PAUSE]) == (
+        "* Left, Pad left, Stick left",
+        "* A, Pad start",
+    )
+    press(screen, "end", "return")
+    assert file.now == Settings()
+
+
+def test_some_keys_do_what_they_do_for_ever(screen: SettingsScreen, file: SettingsFile) -> None:
+    go_to(screen, "fire")
+    for key in set(FIXED) - {"escape"}:
+        press(screen, "return", key)
+        dialog = screen.page.dialog
+        assert dialog is not None and dialog.lines[0].endswith(f": {MEANINGS[FIXED[key]]}")
+        press(screen, "escape")
+    go_to(screen, MEANINGS[Command.LEAVE])
+    press(screen, "return", "q")
+    assert values(screen)[MEANINGS[Command.LEAVE]] == "* Q, Esc, Pad guide"
+    assert OwnKeys(file.now).command("escape") is Command.LEAVE
+
+
+def test_a_key_that_is_waited_for_does_nothing_else(file: SettingsFile) -> None:
+    """F11 is full screen everywhere, but not where it is to be another's key."""
+    clock, item = VirtualClock(), 4 + len(COMMANDS) - 1  # the last of the commands
+    keys = ["end", "up", "return", "f11", "return", "f11", "escape"]
+    events: list[Event] = [KeyDown(key, i + 1.0) for i, key in enumerate(keys)]
+    window = NullWindow([*events, *(KeyUp(key, i + 1.1) for i, key in enumerate(keys))], clock)
+    assert show_settings(window, file, [ARCADE], clock) is False
+    assert not window.fullscreen
+    assert file.now.keys["player"] == {
+        "full screen": (),
+        "leave": ("f11", "escape", "pad guide"),
+    }
+    assert any(p.page is not None and p.page.marked == item for p in window.pictures)
+
+
+def test_a_conflict_that_was_written_by_hand_is_shown(file: SettingsFile) -> None:
+    file.change(keys={"player": {"pause": ("space",)}})
+    screen = SettingsScreen(file, [ARCADE])
+    assert values(screen)["fire"] == "Space (taken), Pad A"
+    go_to(screen, "fire")
+    assert screen.line.startswith(f"Space is for '{PAUSE}'; ")
+    assert values(screen)[PAUSE] == "* Space"
 
 
 def test_escape_while_a_key_is_waited_for_changes_nothing(
@@ -130,7 +205,7 @@ def test_a_button_gets_its_own_keys_back_from_whoever_has_them(
     go_to(screen, "left")
     press(screen, "return", "space", "return")
     go_to(screen, "fire")
-    press(screen, "delete")
+    press(screen, "delete", "return")
     assert values(screen)["fire"] == "Space, Pad A"
     assert values(screen)["left"] == "* Pad left, Stick left"
     go_to(screen, "left")
@@ -218,8 +293,10 @@ def test_a_game_stands_still_meanwhile_and_obeys_the_new_key(tmp_path: Path) -> 
 
 def test_the_list_of_keys_has_what_was_set(tmp_path: Path) -> None:
     SettingsFile(tmp_path / "settings.json").change(keys={"arcade": {"fire": ("k", "pad b")}})
-    rows = play(tap("f1", 2.5), tmp_path, 6).window.pictures[-1].help
-    assert [row[0] for row in rows if row[1] == "fire"] == ["K", "Pad B"]
+    pages = [
+        play([*tap("f1", 2.5)] * times, tmp_path, 6).window.pictures[-1].help for times in (1, 2)
+    ]
+    assert [[row[0] for row in rows if row[1] == "fire"] for rows in pages] == [["K"], ["Pad B"]]
 
 
 def test_what_was_held_when_the_page_came_is_let_go(tmp_path: Path) -> None:
@@ -260,7 +337,7 @@ def test_every_state_can_be_drawn(file: SettingsFile, monkeypatch: pytest.Monkey
         return window.capture().tobytes()
 
     seen = {drawn()}
-    for key in ("right", "down", "return", "p", "a", "return", "return", "k", "end"):
+    for key in ("right", "down", "return", "f1", "p", "return", "return", "k", "end"):
         press(screen, key)
         seen.add(drawn())
     window.close()

@@ -57,8 +57,8 @@ def test_the_row_shows_every_slot_and_marks_the_chosen_one(tmp_path: Path) -> No
     slots = Slots(tmp_path, "toy")
     slots.save(2, moment(200))
     slots.save(10, moment(120, shape=(16, 33)))  # as when two were side by side
-    line, row = Slots(tmp_path, "toy").row(2, like=moment(0))
-    assert line == "slot 2: F9 plays on from here, F5 saves over it"
+    line, holds, row = Slots(tmp_path, "toy").row(2, like=moment(0))
+    assert (line, holds) == ("slot 2", True)
     assert [thumbnail.label for thumbnail in row] == [str(slot) for slot in range(1, 11)]
     assert [thumbnail.marked for thumbnail in row].index(True) == 1
     assert [middle(row[i]) for i in (0, 1, 9)] == [EMPTY_LEVEL, 200, 120]
@@ -69,8 +69,9 @@ def test_a_damaged_slot_is_shown_as_such_and_says_one_line(tmp_path: Path) -> No
     slots = Slots(tmp_path, "toy")
     slots.save(3, moment(200))
     save_path(tmp_path, "toy", 3).write_bytes(b"GIF89a, not ours")
-    line, row = Slots(tmp_path, "toy").row(3, like=moment(0))
-    assert line == "slot 3: toy.3.npz is damaged or not a saved moment; F5 saves over it"
+    line, holds, row = Slots(tmp_path, "toy").row(3, like=moment(0))
+    assert line == "slot 3: toy.3.npz is damaged or not a saved moment; saving replaces it"
+    assert not holds
     assert row[2].label == "3 damaged"
     assert middle(row[2]) != EMPTY_LEVEL  # it is crossed out
 
@@ -87,11 +88,11 @@ def test_a_picture_is_read_again_only_when_its_file_has_changed(
     monkeypatch.setattr("engine.slots.read_picture", read)
     write_moment(save_path(tmp_path, "toy", 2), "toy", moment(50))
     slots = Slots(tmp_path, "toy")
-    assert middle(slots.row(1, like=moment(0))[1][1]) == 50
+    assert middle(slots.row(1, like=moment(0))[2][1]) == 50
     slots.row(2, like=moment(0))
     assert len(reads) == 1
     write_moment(save_path(tmp_path, "toy", 2), "toy", moment(60))
-    assert middle(slots.row(1, like=moment(0))[1][1]) == 60
+    assert middle(slots.row(1, like=moment(0))[2][1]) == 60
 
 
 @given(st.binary(max_size=300))
@@ -118,7 +119,7 @@ def test_keys_choose_a_slot_in_a_circle_and_show_where_it_is(tmp_path: Path) -> 
         [thumbnail.marked for thumbnail in row].index(True) for row in rows(game.window.pictures)
     ]
     assert marked == [9, 0, 1, 2]
-    assert "slot 10 is empty; F5 saves here" in game.lines
+    assert "slot 10 is empty - F5 saves there" in game.lines
     assert not game.window.pictures[-1].row  # they go away by themselves
     assert game.diary.actions == ["NOOP"] * 100  # and the game never stopped
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import cv2
 
+from engine.command_table import COMMANDS
 from engine.contracts import Switch, Switched
-from engine.controls import COMMANDS, PAD_COMMANDS
 from engine.screen import Event, Picture
 from tests.scripted_game import Game, down, dream, hold, play_script, same, tap, up
 from tests.toy_world import SwitchingToy
@@ -104,7 +104,7 @@ def test_the_list_of_keys_has_them_between_the_games_and_the_players_own(tmp_pat
     rows = play(tap("f1", 2.5), tmp_path, ticks=6).window.pictures[-1].help
     assert [row[0] for row in rows[3:6]] == ["F2", "M", "]"]
     assert rows[3][1] == "twice as wide"
-    assert len(rows) == 3 + 3 + len(COMMANDS) + 3 + len(PAD_COMMANDS)
+    assert rows[6][1] == COMMANDS[0][2]
 
 
 def test_the_players_own_keys_go_first(tmp_path: Path) -> None:
@@ -116,6 +116,8 @@ def test_the_players_own_keys_go_first(tmp_path: Path) -> None:
 
     game = play_script(tap("p", 2.5), tmp_path, ticks=6, wrap=Greedy)
     assert len(game.diary.actions) == 3  # a pause, as ever
+    rows = play_script(tap("f1", 2.5), tmp_path, ticks=6, wrap=Greedy).window.pictures[-1].help
+    assert ("no key", "mine") in rows  # and it is not hidden
 
 
 def test_switches_last_over_a_restart(tmp_path: Path) -> None:

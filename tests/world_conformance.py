@@ -20,7 +20,8 @@ from engine.contracts import (
     Switched,
     World,
 )
-from engine.controls import COMMAND_OF_KEY
+from engine.own_keys import OwnKeys
+from engine.settings import Settings
 
 
 def check_world(world: World, steps: int = 40, another: Callable[[], World] | None = None) -> None:
@@ -128,7 +129,9 @@ def _check_switches(world: SwitchableWorld) -> None:
     keys = [switch.key for switch in world.switches]
     of_actions = {key for bound in world.actions.keys.values() for key in bound}
     assert len(set(keys)) == len(keys)
-    assert not set(keys) & (set(COMMAND_OF_KEY) | of_actions), "a key that means something else"
+    assert not set(keys) & (OwnKeys(Settings()).keys | of_actions), (
+        "a key that means something else"
+    )
     assert all(switch.written and switch.meaning for switch in world.switches)
     for key in keys:
         _check_a_change(world, partial(world.switch, key))
