@@ -16,6 +16,7 @@ import tyro
 
 from base.errors import UserError, run_main
 from base.files import write_text
+from base.folders import data_folder, recordings_folder
 from engine import headless, loop, menu
 from engine.action_file import MOST_STEPS
 from engine.contracts import Report, World
@@ -41,8 +42,9 @@ class Flags:
 
     cartridge: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WORLD")] = ""
     """A cartridge in cartridges/ or the folder of one, a released world (python -m tools.download
-    list names them; diamond:NAME for one that is also a cartridge), or hf:OWNER/NAME. Without one a
-    menu of all worlds opens; --headless plays breakout."""
+    list names them; diamond:NAME for one that is also a cartridge), hf:OWNER/NAME, own:NAME for a
+    world that was trained in the menu, or game:NAME for an Atari game itself. Without one a menu of
+    all worlds opens; --headless plays breakout."""
 
     seed: int = 0
     """Decides the dream: same seed and actions, same frames."""
@@ -69,7 +71,8 @@ class Flags:
     overlay: bool = False
     """Show what was pressed in a strip under the film that is recorded."""
     save_replay: Path | None = None
-    """Write what is done to this file, to see it again with --replay."""
+    """Write what is done to this file, to see it again with --replay. In the window V saves a replay
+    of all that was done so far, into the folder of saved moments; the menu lists those."""
     replay: Path | None = None
     """Show a session from such a file, frame by frame, and then play on. It names its world."""
 
@@ -129,18 +132,18 @@ def main(flags: Flags) -> int:
         return choose_in_menu(flags, wishes)
     name = name or SHIPPED
     found = find(name, yes=flags.yes, verified=not flags.unverified)
-    log = None
-    if flags.save_replay is not None:
-        log = ReplayWriter(flags.save_replay, name, asked(wishes))
     if flags.headless:
+        log = None
+        if flags.save_replay is not None:
+            log = ReplayWriter(flags.save_replay, name, asked(wishes))
         return play_headless(flags, opener(wishes, found), replay, log)
     try:
         window = open_window(f"{found.title} - Dreamcart")
     except NoDisplayError as error:
-        if replay is not None or log is not None or flags.record is not None:
+        if replay is not None or flags.save_replay is not None or flags.record is not None:
             raise UserError(f"there is no display ({error}); add --headless") from error
         return make_film(flags, opener(wishes, found), error)
-    play_in_window(flags, wishes, SettingsFile(), found, window, replay, log)
+    play_in_window(flags, wishes, SettingsFile(), name, found, window, replay)
     return 0
 
 
@@ -160,15 +163,18 @@ def choose_in_menu(flags: Flags, wishes: Wishes) -> int:
     except NoDisplayError as error:
         return make_film(flags, opener(wishes, find(SHIPPED)), error)
     # Imported late: what is played by its name needs none of it.
+    from tools.workshop import HomeWorkshop
     from tools.worlds import Worlds
 
     settings = SettingsFile()
 
-    def play(found: Found, lent: Window) -> None:
-        play_in_window(flags, wishes, settings, found, lent)
+    def play(found: Found, lent: Window, replay: Replay | None = None) -> None:
+        own = wishes if replay is None else as_asked(replay, wishes)
+        play_in_window(flags, own, settings, found.name, found, lent, replay)
 
-    worlds = Worlds(play, settings, verified=not flags.unverified)
-    menu.run(worlds, window, settings, shown=warm_up)
+    replays = flags.folder or data_folder()
+    worlds = Worlds(play, settings, replays, verified=not flags.unverified)
+    menu.run(worlds, HomeWorkshop(play), window, settings, shown=warm_up)
     return 0
 
 
@@ -219,15 +225,21 @@ def play_in_window(
     flags: Flags,
     wishes: Wishes,
     settings: SettingsFile,
+    name: str,
     found: Found,
     window: Window,
     replay: Replay | None = None,
-    log: ReplayWriter | None = None,
 ) -> None:
-    """Play in a window, which is closed at the end; what the menu has it tells of from then on."""
+    """Play in a window, which is closed at the end; what the menu has it tells of from then on.
+
+    name: what was asked for, and is again for a replay of this session.
+    """
     if found.name:
         settings.played(found.name)
-    with recording(flags) as recorder:
+    folder = flags.folder
+    if folder is None and found.game:  # a dream of the game keeps its moments elsewhere
+        folder = data_folder() / "emulator"
+    with recording(flags, game=found.game) as recorder:
         timings = loop.play(
             opener(wishes, found),
             window,
@@ -241,8 +253,8 @@ def play_in_window(
             interpolate=flags.interpolate,
             recorder=recorder,
             replay=replay,
-            log=log,
-            folder=flags.folder,
+            log=ReplayWriter(flags.save_replay, name, asked(wishes)),
+            folder=folder,
         )
     if found.name:
         keep_speed(found.name, timings)
@@ -252,10 +264,15 @@ def play_in_window(
 
 
 @contextlib.contextmanager
-def recording(flags: Flags, player: str = "human") -> Iterator[Recorder]:
-    """A recorder as the flags wish; what it has not written yet is written at the end."""
-    running = flags.record is not None
-    recorder = LiveRecording(flags.record, overlay=flags.overlay, player=player, running=running)
+def recording(flags: Flags, player: str = "human", game: str = "") -> Iterator[Recorder]:
+    """A recorder as the flags wish; what it has not written yet is written at the end.
+
+    game: that is played itself; recordings of its dreams lie elsewhere.
+    """
+    folder, running = flags.record, flags.record is not None
+    if folder is None and game:
+        folder = recordings_folder() / f"{game}_game"
+    recorder = LiveRecording(folder, overlay=flags.overlay, player=player, running=running)
     try:
         yield recorder
     finally:

@@ -5,16 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from base.errors import UserError, unknown
+from base.folders import worlds_folder
 
 SHIPPED = Path(__file__).resolve().parent.parent / "cartridges"
 CARD, PREVIEW = "cartridge.json", "preview.png"
 LARGEST_CARD_BYTES = 1 << 20
 HUB_PREFIX = "hf:"  # before the OWNER/NAME of a cartridge in a repository on the Hub
+OWN_PREFIX = "own:"  # before the name of a world that was trained in the app
 
 
 def shipped_names(folder: Path = SHIPPED) -> list[str]:
     """Names of the cartridges in `folder`, sorted."""
     return sorted(card.parent.name for card in folder.glob(f"*/{CARD}"))
+
+
+def own_cartridges() -> dict[str, Path]:
+    """The cartridges of worlds that were trained in the app, or are being trained, by name."""
+    cards = sorted(worlds_folder().glob(f"*/cartridge/{CARD}"))
+    return {OWN_PREFIX + card.parent.parent.name: card.parent for card in cards}
 
 
 def find_cartridge(name: str, folder: Path = SHIPPED) -> Path:

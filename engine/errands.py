@@ -67,6 +67,13 @@ class Errands:
         with self._lock:
             return any(errand.active for errand in self._known.values())
 
+    @property
+    def under_way(self) -> Errand | None:
+        """The one that has begun and not ended."""
+        with self._lock:
+            begun = (e for e in self._known.values() if e.active and not e.waiting)
+            return next(begun, None)
+
     def any_ended(self) -> bool:
         """Whether any has ended since this was asked last. Raises what was no UserError."""
         with self._lock:

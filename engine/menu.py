@@ -29,13 +29,17 @@ from engine.screen import (
 )
 from engine.settings import SettingsFile
 from engine.settings_screen import show_settings
+from engine.workshop import Workshop
+from engine.workshop_screen import TITLE as MAKE
+from engine.workshop_screen import in_words, show_workshop
 
 TITLE = "Dreamcart"
 IDLE_S = 0.5  # longest wait while nothing moves
 PROGRESS_S = 0.1  # between two looks at a download that is under way
 LONGEST_SEARCH = 40
 HINT = "type to search - F1 lists the keys"
-ROWS = (Row("Settings", "F10"),)
+LAST_S = 30.0  # how long leaving waits for a training's last checkpoint
+MAKE_KEY = "f2"
 HELP = (
     ("Arrows", "to another world"),
     ("Enter", "play it, or download it first"),
@@ -44,6 +48,7 @@ HELP = (
     ("Delete", "stop a download"),
     ("Mouse", "a click chooses, the wheel scrolls"),
     ("Gamepad", "its cross moves, A chooses, B goes back"),
+    ("F2", "record a game, train a world on it"),
     ("F10", "set keys and the mouse"),
     ("F1", "this list"),
     ("Esc", "end the search, leave"),
@@ -52,6 +57,7 @@ HELP = (
 
 def run(
     library: Library,
+    workshop: Workshop,
     window: Window,
     settings: SettingsFile,
     *,
@@ -60,12 +66,14 @@ def run(
 ) -> None:
     """Show the menu in a window, and the worlds that are chosen, until the player leaves it.
 
+    What is being trained stops then, in a way that lets it go on later.
+
     settings: what the page of settings changes.
     shown: called once, when there is something to look at.
     clock: the window's clock.
     """
-    downloads = Errands(library.download)
-    menu = Menu(library, downloads, window, settings)
+    downloads, trainings = Errands(library.download), Errands(workshop.train)
+    menu = Menu(library, downloads, trainings, window, settings)
     try:
         menu.present()
         shown()
@@ -75,6 +83,9 @@ def run(
             if menu.setting:
                 menu.leaving |= show_settings(window, settings, all_layouts(), clock)
                 menu.come_back()
+            if menu.making:
+                menu.leaving |= show_workshop(window, workshop, trainings, settings, clock)
+                menu.come_back()
             for event in window.poll(menu.patience_s(clock())):
                 menu.handle(event)
             menu.follow(clock())
@@ -83,6 +94,7 @@ def run(
     finally:
         window.close()
         downloads.close()
+        trainings.close(LAST_S)
 
 
 @dataclass(frozen=True)
@@ -98,21 +110,29 @@ class Menu:
     """What the menu shows, and what events do to it. `run` is the way to show one.
 
     leaving: the player wants to be out of here. chosen: the name of the world to play next.
-    setting: the player wants the page of settings.
+    setting: the player wants the page of settings. making: the workshop's.
     stale:   something changed since the last picture.
     """
 
     def __init__(
-        self, library: Library, downloads: Errands, window: Window, settings: SettingsFile
+        self,
+        library: Library,
+        downloads: Errands,
+        trainings: Errands,
+        window: Window,
+        settings: SettingsFile,
     ) -> None:
         self._library, self._downloads, self._window = library, downloads, window
+        self._trainings = trainings
         self._settings, self._own_keys = settings, OwnKeys(settings.now)
         self._entries = library.entries()
         self._search, self._help = "", False
         self._cursor = Cursor()
         self._question: Question | None = None
         self._errors: dict[str, str] = {}  # world -> why it could not be played
-        self.leaving, self.chosen, self.setting, self.stale = False, "", False, True
+        self._training = ""  # what was shown of the trainings last
+        self.leaving, self.chosen, self.stale = False, "", True
+        self.setting, self.making = False, False
 
     # What is to be seen
 
@@ -154,7 +174,8 @@ class Menu:
     def _grid(self) -> Page:
         tiles = tuple(map(self._tile, self._found))
         marked, top = self._cursor.item, self._cursor.top
-        return Page(TITLE, tiles, ROWS, marked=marked, top=top, search=self._search)
+        rows = (Row(MAKE, self._training or MAKE_KEY.upper()), Row("Settings", "F10"))
+        return Page(TITLE, tiles, rows, marked=marked, top=top, search=self._search)
 
     def _tile(self, entry: Entry) -> Tile:
         download = self._downloads.of(entry.name)
@@ -181,9 +202,12 @@ class Menu:
     def follow(self, now: float) -> None:
         """Do what time brings: a key that is still held, downloads that get on."""
         self.stale |= self._cursor.repeat(now, self._grid(), self._window.size)
-        if self._downloads.any_ended():
+        if self._downloads.any_ended() | self._trainings.any_ended():
             self.come_back()
-        self.stale |= self._downloads.busy
+        training = self._trainings.under_way
+        words = "" if training is None else in_words(training)
+        self.stale |= self._downloads.busy or words != self._training
+        self._training = words
 
     def play(self) -> None:
         """Play the chosen world until the player leaves it, then go on."""
@@ -209,6 +233,8 @@ class Menu:
                 self._window.toggle_fullscreen()
             case KeyDown(key=key) if self._asks(key) is Command.SETTINGS:
                 self.setting = True
+            case KeyDown(key=key) if key == MAKE_KEY:
+                self.making = True
             case KeyDown(key=key) if self._help and key in LEAVE:
                 self._help = False
             case _ if self._question is not None:
@@ -256,8 +282,9 @@ class Menu:
     def _choose(self) -> None:
         """Play what is marked, or ask what is to become of it."""
         entry = self._marked
-        if entry is None:  # the row under the tiles
-            self.setting = True
+        if entry is None:  # a row under the tiles
+            self.making = self._cursor.item == len(self._found)
+            self.setting = not self.making
             return
         name, download = entry.name, self._downloads.of(entry.name)
         if download is not None and not download.error:
@@ -275,7 +302,7 @@ class Menu:
 
     def come_back(self) -> None:
         """Look again at which worlds there are, and at the keys; the mark stays on its own."""
-        self.setting = False
+        self.setting = self.making = False
         self._own_keys.bind(self._settings.now)
         marked = self._marked
         self._entries = self._library.entries()

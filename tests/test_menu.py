@@ -16,6 +16,7 @@ from engine.null_window import NullWindow, VirtualClock
 from engine.page import Page
 from engine.screen import CloseAsked, Event, KeyDown, KeyUp, Pointed, Scrolled, Window
 from engine.settings import SettingsFile
+from tests.bench_of_toys import PONG, Guest, ToyWorkshop, asked, at_once, listed, noted, tiles
 
 COLUMNS = 3  # in a null window
 
@@ -90,7 +91,7 @@ def keys(*names: str) -> list[Event]:
 
 def show(tmp_path: Path, *does: Event, shelf: Shelf | None = None) -> tuple[Person, Shelf]:
     person, shelf = Person(does), shelf or Shelf()
-    run(shelf, person, SettingsFile(tmp_path / "settings.json"), clock=person.clock)
+    run(shelf, ToyWorkshop(), person, SettingsFile(tmp_path / "settings.json"), clock=person.clock)
     assert person.closed
     return person, shelf
 
@@ -113,7 +114,7 @@ def test_a_key_that_is_held_goes_on(tmp_path: Path) -> None:
 def test_the_mark_stays_to_be_seen_and_ends_below_at_the_settings(tmp_path: Path) -> None:
     person, _ = show(tmp_path, *keys("end"))
     assert person.marked == "Ms. Pac-Man" and person.pages[-1].top > 0
-    person, _ = show(tmp_path, *keys("end", "down", "return"), *keys("escape"))
+    person, _ = show(tmp_path, *keys("end", "down", "right", "return"), *keys("escape"))
     assert "Settings" in {page.title for page in person.pages}
     assert person.pages[-1].title == "Dreamcart"  # and back
 
@@ -175,7 +176,7 @@ def test_a_world_that_is_not_here_is_asked_for_and_comes_while_another_is_played
             return super().poll(timeout_s)
 
     person = Patient([*does, KeyDown("return"), KeyUp("x"), KeyUp("y")])
-    run(shelf, person, SettingsFile(tmp_path / "s.json"), clock=person.clock)
+    run(shelf, ToyWorkshop(), person, SettingsFile(tmp_path / "s.json"), clock=person.clock)
     assert shelf.played == ["breakout"] and shelf.downloaded == ["w1"]
 
 
@@ -198,7 +199,7 @@ def test_a_download_can_be_stopped_by_a_key_and_by_choosing_it(
 
     does = keys("right", "right", "right", "return", "return")
     person = Waiting([*does, *stop, KeyDown("f11")])
-    run(shelf, person, SettingsFile(tmp_path / "s.json"), clock=person.clock)
+    run(shelf, ToyWorkshop(), person, SettingsFile(tmp_path / "s.json"), clock=person.clock)
     last = (person.pages[-1].tiles or ())[3]
     assert last.notes == ("51.7 MB to download", "not measured yet") and shelf.downloaded == []
 
@@ -214,7 +215,7 @@ def test_what_goes_wrong_is_a_line_on_the_tile_and_the_menu_goes_on(tmp_path: Pa
             return super().poll(timeout_s) if len(self._does) > 1 or failed else []
 
     waiting = Waiting(keys("right", "right", "return", "return", "f11"))
-    run(shelf, waiting, SettingsFile(tmp_path / "s.json"), clock=waiting.clock)
+    run(shelf, ToyWorkshop(), waiting, SettingsFile(tmp_path / "s.json"), clock=waiting.clock)
     assert waiting.pictures[-1].line == "cannot reach the Hub; check the network"
 
 
@@ -227,3 +228,44 @@ def test_f1_lists_the_keys_and_escape_takes_the_list_away(tmp_path: Path) -> Non
     person, _ = show(tmp_path, *keys("f1", "escape", "right"))
     shown = [bool(picture.help) for picture in person.pictures]
     assert True in shown and not shown[-1] and person.pages[-1].marked == 1
+
+
+@pytest.mark.parametrize("way", [["end", "down", "return"], ["f2"]])
+def test_a_world_is_trained_below_the_others_and_comes_among_them(
+    tmp_path: Path, way: list[str]
+) -> None:
+    workshop, shelf = ToyWorkshop(PONG), Shelf()
+
+    def told(page: Page) -> bool:
+        return page.title == "Dreamcart" and "25%" in page.rows[0].value
+
+    def finish(page: Page) -> bool:
+        shelf.worlds.append(entry("own:my_pong_game", "My Pong Game", here=True))
+        workshop.let.set()
+        return True
+
+    guest = Guest(
+        *((at_once, key) for key in way),
+        (lambda page: page.title != "Dreamcart" and listed(page), "return"),
+        (asked("1 h 50 min"), "return"),
+        (noted("25%"), "escape"),
+        (told, "f1"),
+        (finish, "f1"),
+        (lambda page: tiles(page)[-1].title == "My Pong Game", "escape"),
+    )
+    run(shelf, workshop, guest, SettingsFile(tmp_path / "s.json"), clock=guest.clock)
+    values = [page.rows[0].value for page in guest.pages if page.title == "Dreamcart"]
+    assert workshop.trained == ["pong_game"] and values[0] == values[-1] == "F2"
+
+
+def test_leaving_the_menu_stops_a_training_that_can_go_on_then(tmp_path: Path) -> None:
+    workshop = ToyWorkshop(PONG)
+    guest = Guest(
+        (at_once, "f2"),
+        (lambda page: page.title != "Dreamcart" and listed(page), "return"),
+        (asked("1 h 50 min"), "return"),
+        (noted("25%"), "escape"),
+        (at_once, "escape"),
+    )
+    run(Shelf(), workshop, guest, SettingsFile(tmp_path / "s.json"), clock=guest.clock)
+    assert guest.closed and workshop.stopped == 1 and not workshop.trained

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from base.errors import UserError
-from base.folders import data_folder
+from base.folders import recordings_folder
 from engine.contracts import ActionVector, Frame, Step, World, making_of
 from engine.live_film import LiveFilm
 from engine.observer import Recorder
@@ -24,7 +24,7 @@ class LiveRecording(Recorder):
     Of the folder's episodes each begins where a game began, or where the player went to; the film
     goes on over that. What the disk refuses ends the recording and not the game.
 
-    folder:  where to; recordings/WORLD in the user's data folder if None.
+    folder:  where to; one for the world in the user's folder of recordings if None.
     overlay: whether the film shows what was pressed.
     player:  who plays, for the episodes' metadata.
     running: record from the first frame on.
@@ -99,7 +99,7 @@ class LiveRecording(Recorder):
     @property
     def _place(self) -> Path:
         assert self._world is not None
-        return self._folder or data_folder() / "recordings" / file_stem(self._world.name)
+        return self._folder or recordings_folder() / file_stem(self._world.name)
 
     def _start(self) -> None:
         assert self._frame is not None, "a recording begins in a game"

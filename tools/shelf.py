@@ -8,9 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from base.cartridges import CARD, HUB_PREFIX, find_cartridge, shipped_names
+from base.cartridges import (
+    CARD,
+    HUB_PREFIX,
+    OWN_PREFIX,
+    find_cartridge,
+    own_cartridges,
+    shipped_names,
+)
 from base.errors import UserError, unknown
 from engine.contracts import Report, World
+from engine.worlds.atari_games import find_game
+
+GAME_PREFIX = "game:"  # before the name of a game that is played itself, and not dreamed
 
 if TYPE_CHECKING:
     from models.cartridge import Checked
@@ -23,12 +33,14 @@ class Found:
 
     name:      what the menu calls it; empty for a world that it has not. title: for people.
     cartridge: compares its files with its card, once they are made; the first time that may take
-               a while.
+               a while. None for a game itself.
+    game:      the game that is played itself; empty for a cartridge.
     """
 
     name: str
     title: str
-    cartridge: Callable[[Report], Checked]
+    cartridge: Callable[[Report], Checked] | None
+    game: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,8 +58,9 @@ class Wishes:
 
 
 def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
-    """The world of a name: a shipped cartridge, a cartridge's folder, hf:OWNER/NAME, or a released
-    world, also as diamond:NAME.
+    """The world of a name: a shipped cartridge, a cartridge's folder, hf:OWNER/NAME, own:NAME for
+    one that was trained in the app, game:NAME for a game itself, or a released world, also as
+    diamond:NAME.
 
     What has to be downloaded is, after a question on the terminal unless `yes`. verified: released
     weights are compared with their hashes before they are used for the first time.
@@ -57,6 +70,14 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
         path = find_cartridge(name)
         shown = name if name in shipped_names() else ""
         return Found(shown, path.resolve().name, lambda report: _checked(path))
+    if name.startswith(GAME_PREFIX):
+        game = find_game(name.removeprefix(GAME_PREFIX))
+        return Found(GAME_PREFIX + game, game, None, game)
+    if name.startswith(OWN_PREFIX):
+        own = own_cartridges()
+        if name not in own:
+            raise unknown("world", name, own)
+        return Found(name, name.removeprefix(OWN_PREFIX), lambda report: _checked(own[name]))
     # Imported late: these take a while, and a cartridge at hand needs none of them.
     from models import hub
     from models.catalogue import find_world, read_catalogue
@@ -91,6 +112,10 @@ def open_world(found: Found, wishes: Wishes, report: Report = lambda line: None)
     report: takes a line on how far this has come.
     Raises UserError for what is not a whole cartridge and for what this machine cannot do.
     """
+    if found.cartridge is None:
+        from engine.worlds.atari import AtariWorld
+
+        return AtariWorld(found.game)
     from models.dream import open_world as open_dream
 
     checked = found.cartridge(report)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from base import hub_file
-from base.cartridges import CARD, HUB_PREFIX, SHIPPED, shipped_names
+from base.cartridges import CARD, HUB_PREFIX, SHIPPED, own_cartridges, shipped_names
 from base.errors import UserError
 from base.folders import cache_folder
 from base.hub import NEWEST, REVISION
@@ -15,40 +17,58 @@ from base.hub_file import REPO_NAME
 from base.sizes import in_words
 from engine.errands import Watch
 from engine.library import Entry
+from engine.replay_file import Replay, read_replay
 from engine.screen import Window
 from engine.settings import SettingsFile
 from models import hub
 from models.catalogue import World, read_catalogue
 from tools.labels import Label, read_label, read_preview
-from tools.shelf import Found, find
+from tools.replays import PREFIX, replay_entry, saved_replays
+from tools.shelf import GAME_PREFIX, Found, find
 from tools.speeds import keeps_up, kept_speeds
 
 NOT_MEASURED = "not measured yet"
 
-Play = Callable[[Found, Window], None]
+
+class Play(Protocol):
+    """Plays a world that was found in a window, after going through a replay of it if one is
+    given."""
+
+    def __call__(self, found: Found, window: Window, replay: Replay | None = None) -> None: ...
 
 
 class Worlds:
     """The library of the menu.
 
-    play: plays a world that was found in a window.
+    replays: folder of those that were saved.
     settings: know when each world was last played.
     verified: as in tools.shelf.find.
     """
 
-    def __init__(self, play: Play, settings: SettingsFile, *, verified: bool = True) -> None:
+    def __init__(
+        self, play: Play, settings: SettingsFile, replays: Path, *, verified: bool = True
+    ) -> None:
         self._play, self._settings, self._verified = play, settings, verified
+        self._replays = replays
+        self._names: set[str] = set()  # of all worlds
         self._released = {world.name: world for world in read_catalogue()}
         self._fetched: dict[str, Path] = {}  # cartridges of repositories on the Hub
 
     def entries(self) -> Sequence[Entry]:
-        """Every world once: last played first, then what is here, then what is not."""
+        """Every world once: last played first, then what is here, then what is not. The latest
+        replays stand behind the worlds that are here."""
         speeds, played = kept_speeds(), self._settings.now.last_played
         self._fetched = dict(_fetched_repos())
         entries = [_cartridge(name, SHIPPED / name, speeds) for name in shipped_names()]
         entries += [_cartridge(name, folder, speeds) for name, folder in self._fetched.items()]
+        entries += [_cartridge(name, folder, speeds) for name, folder in own_cartridges().items()]
         titles = {entry.title for entry in entries}
         entries += [_released(world, titles, speeds) for world in self._released.values()]
+        by_name = {entry.name: entry for entry in entries}
+        self._names = set(by_name)
+        for path in saved_replays(self._replays):
+            with contextlib.suppress(UserError, OSError):  # other files do not belong here
+                entries.append(replay_entry(path, by_name))
         return sorted(entries, key=lambda e: (-played.get(e.name, 0.0), not e.here))
 
     def download(self, name: str, watch: Watch) -> None:
@@ -56,15 +76,24 @@ class Worlds:
         hub.fetch(self._released[name], lambda offer: True, watch)
 
     def play(self, name: str, window: Window) -> None:
-        """Play a world that is here. Asks nobody and no network, for the window waits."""
-        if name in self._fetched:
-            found = replace(find(str(self._fetched[name])), name=name, title=name)
-            self._play(found, window)
+        """Play a world that is here, or go through a replay. Asks nobody and no network, for the
+        window waits."""
+        if not name.startswith(PREFIX):
+            self._play(self._find(name), window)
             return
+        path = Path(name.removeprefix(PREFIX))
+        replay = read_replay(path)
+        # It may come from somebody else, so that it must not choose a folder or a repository.
+        if replay.cartridge not in self._names and not replay.cartridge.startswith(GAME_PREFIX):
+            raise UserError(f"{replay.cartridge} is not in the menu: play.py WORLD --replay {path}")
+        self._play(self._find(replay.cartridge), window, replay)
+
+    def _find(self, name: str) -> Found:
+        if name in self._fetched:
+            return replace(find(str(self._fetched[name])), name=name, title=name)
         if name in self._released and hub.cached(self._released[name]) is None:
             raise UserError("it is no longer here; choose it again to download it")
-        found = find(f"diamond:{name}" if name in self._released else name, verified=self._verified)
-        self._play(found, window)
+        return find(f"diamond:{name}" if name in self._released else name, verified=self._verified)
 
 
 def speed_in_words(ms: float | None, rate_fps: float | None) -> str:

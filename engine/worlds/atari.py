@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -80,6 +81,11 @@ class AtariWorld:
         self._screen = np.empty((height, width, 3), np.uint8)
         self._screen_before = np.empty_like(self._screen)
         self.reset(seed=0)
+
+    @property
+    def making(self) -> Mapping[str, str]:
+        """What plays the game, for `engine.contracts.making_of`."""
+        return self.emulator.to_json()
 
     def reset(self, seed: int, start: int = 0) -> Frame:
         """Switch the console on and let it run for 2 to 30 emulated frames, chosen by the seed."""

@@ -1,0 +1,202 @@
+"""The workshop of the menu: what it tells of recordings, and how it runs the trainer."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from base.cartridges import own_cartridges
+from base.errors import UserError
+from base.folders import recordings_folder, worlds_folder
+from engine.errands import StoppedError
+from engine.null_window import NullWindow
+from engine.screen import Window
+from engine.settings import SettingsFile
+from tests.recordings import record_toys
+from tests.tiny_cartridge import write_tiny_cartridge
+from tools.shelf import Found, Wishes, find, open_world
+from tools.workshop import HomeWorkshop
+from tools.worlds import Worlds
+
+# As tools.train behaves: config.json, progress.json, an orderly end at SIGINT. How it behaves is
+# the first line of a file, so that a test can change its mind.
+TRAINER = """
+import json, signal, sys, time
+from pathlib import Path
+
+mood = Path(sys.argv[1])
+words = sys.argv[2:]
+with open(mood.with_name("calls.txt"), "a") as calls:
+    calls.write(json.dumps(words) + "\\n")
+if mood.read_text() == "refuses":
+    sys.exit(print("a remark", "error: that will not do", sep="\\n", file=sys.stderr) or 2)
+if mood.read_text() == "falls over":
+    raise ZeroDivisionError
+if "--dry-run" in words:
+    while mood.read_text() == "is slow":
+        time.sleep(0.01)
+    print("training on cpu")
+    sys.exit(print(json.dumps({"steps": 4210, "updates": 6000, "seconds": 6600.0})))
+run = Path(words[words.index("--out") + 1])
+stopped = []
+signal.signal(signal.SIGINT, lambda *_: stopped.append(True))
+(run / "config.json").write_text("{}")
+done = 25
+while done < 100 and not stopped:
+    (run / "progress.json").write_text(json.dumps({"done": done, "updates": 100}))
+    done += 75 * (mood.read_text() != "is slow")
+    time.sleep(0.01)
+(run / "progress.json").write_text(json.dumps({"done": done, "updates": 100}))
+sys.exit(130 if stopped else 0)
+"""
+
+
+class Bench:
+    """A workshop with that trainer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.mood, self._calls = folder / "mood", folder / "calls.txt"
+        (folder / "trainer.py").write_text(textwrap.dedent(TRAINER))
+        self.played: list[Found] = []
+        trainer = [sys.executable, str(folder / "trainer.py"), str(self.mood)]
+        self.workshop = HomeWorkshop(self._play, trainer)
+        self.set("works")
+
+    def _play(self, found: Found, window: Window) -> None:
+        self.played.append(found)
+
+    def set(self, mood: str) -> None:
+        self.mood.write_text(mood)
+
+    @property
+    def calls(self) -> list[list[str]]:
+        """The words of each call of the trainer."""
+        return [json.loads(line) for line in self._calls.read_text().splitlines()]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return Bench(tmp_path)
+
+
+def unwatched(done: int, whole: int) -> None:
+    pass
+
+
+def stop_at(share: float) -> Callable[[int, int], None]:
+    def watch(done: int, whole: int) -> None:
+        if whole and done / whole >= share:
+            raise StoppedError("stopped")
+
+    return watch
+
+
+def test_what_is_told_of_recordings(bench: Bench) -> None:
+    assert bench.workshop.recordings() == ()
+    record_toys(recordings_folder() / "pong_game", 600, 60, 550, game="pong")
+    record_toys(recordings_folder() / "toy", 30)
+    (recordings_folder() / "strange").mkdir()
+    (recordings_folder() / "strange" / "thesis.txt").write_text("precious")
+    pong, toy = bench.workshop.recordings()
+    assert (pong.name, pong.title, pong.amount) == (
+        "pong_game",
+        "Pong",
+        "1,210 steps in 3 episodes",
+    )
+    assert (pong.refused, pong.world, pong.done) == ("", "My Pong Game", None)
+    assert pong.picture is not None and pong.picture.shape == (8, 8, 3)
+    assert toy.amount == "30 steps in 1 episode"
+    assert toy.refused.startswith("this recording holds a single episode; record one more")
+
+
+def test_a_training_goes_on_until_it_is_done_and_then_another_begins(bench: Bench) -> None:
+    data, run = recordings_folder() / "toy", worlds_folder() / "my_toy"
+    bench.set("is slow")
+    with pytest.raises(StoppedError):
+        bench.workshop.train("toy", stop_at(0.25))
+    record_toys(data, 30)
+    assert bench.workshop.recordings()[0].done == 0.25
+
+    bench.set("works")
+    told: list[tuple[int, int]] = []
+    bench.workshop.train("toy", lambda done, whole: told.append((done, whole)))
+    # What the first call left does not count as progress of the second.
+    assert set(told) <= {(0, 0), (25, 100), (100, 100)}
+    (recorded,) = bench.workshop.recordings()
+    assert (recorded.done, recorded.world) == (1.0, "My Toy")
+
+    bench.workshop.train("toy", unwatched)
+    bench.workshop.begin_anew("toy")
+    bench.workshop.train("toy", unwatched)
+    second, third = worlds_folder() / "my_toy.2", worlds_folder() / "my_toy.3"
+    assert bench.calls == [
+        ["--out", str(run), "--data", str(data), "--name", "my_toy"],
+        ["--out", str(run), "--resume"],
+        ["--out", str(second), "--data", str(data), "--name", "my_toy_2"],
+        ["--out", str(third), "--data", str(data), "--name", "my_toy_3"],
+    ]
+
+
+def test_measuring_says_how_long_it_takes_and_can_be_broken_off(bench: Bench) -> None:
+    assert bench.workshop.measure("toy", unwatched) == "6,000 updates take 1 h 50 min here."
+    (words,) = bench.calls
+    assert words[:2] == ["--dry-run", "--json"] and str(recordings_folder() / "toy") in words
+    bench.set("is slow")
+
+    def stop(done: int, whole: int) -> None:
+        raise StoppedError("stopped")
+
+    with pytest.raises(StoppedError):
+        bench.workshop.measure("toy", stop)
+    assert not worlds_folder().exists()
+
+
+def test_why_the_trainer_failed_is_its_own_line_or_where_to_look(bench: Bench) -> None:
+    bench.set("refuses")
+    with pytest.raises(UserError, match=r"^that will not do$"):
+        bench.workshop.train("toy", unwatched)
+    with pytest.raises(UserError, match=r"^that will not do$"):
+        bench.workshop.measure("toy", unwatched)
+    bench.set("falls over")
+    log = worlds_folder() / "my_toy" / "training.log"
+    said = f"training ended unexpectedly, with exit code 1; see {log}"
+    with pytest.raises(UserError) as raised:
+        bench.workshop.train("toy", unwatched)
+    assert str(raised.value) == said and "ZeroDivisionError" in log.read_text()
+
+
+def test_a_folder_that_cannot_be_written_is_a_line(bench: Bench) -> None:
+    worlds_folder().parent.mkdir(parents=True)
+    worlds_folder().write_text("no folder")
+    with pytest.raises(UserError, match=r"cannot write to .*my_toy"):
+        bench.workshop.train("toy", unwatched)
+
+
+def test_games_are_played_themselves_and_trained_worlds_are_in_the_menu(
+    bench: Bench, tmp_path: Path
+) -> None:
+    games = {game.name: game.title for game in bench.workshop.games()}
+    assert games["pong"] == "Pong" and games["ms_pacman"] == "Ms. Pac-Man" and len(games) == 26
+    bench.workshop.play("pong", NullWindow([]))
+    (found,) = bench.played
+    world = open_world(found, Wishes())
+    assert world.name == "pong" and found.name == "game:pong"
+    assert world.making["rom"] == "pong"  # type: ignore[attr-defined]
+
+    write_tiny_cartridge(worlds_folder() / "my_pong_game" / "cartridge")
+    assert list(own_cartridges()) == ["own:my_pong_game"]
+    worlds = Worlds(bench._play, SettingsFile(tmp_path / "settings.json"))
+    (entry,) = [e for e in worlds.entries() if e.name.startswith("own:")]
+    assert entry.here and entry.picture is not None
+    worlds.play(entry.name, NullWindow([]))
+    assert bench.played[-1].cartridge is not None
+    path = bench.played[-1].cartridge(lambda line: None).path
+    assert path == worlds_folder() / "my_pong_game" / "cartridge"
+    with pytest.raises(UserError, match="unknown world 'own:my_pon'; did you mean 'own:my_pong_g"):
+        find("own:my_pon")
