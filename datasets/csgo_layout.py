@@ -33,6 +33,7 @@ from engine.contracts import Frame
 from engine.csgo_actions import BUTTONS, MOUSE_X, MOUSE_Y
 
 FRAMES = 1000  # in a whole file
+MOST_FRAMES = 10 * FRAMES
 FRAME_SHAPE = (150, 280, 3)
 ACTIONS = 51
 PAST_STEPS, PAST_WIDTH = 3, 18
@@ -42,14 +43,24 @@ FILE_NAME = re.compile(r"hdf5_([a-z0-9_]+?)_(\d{1,6})\.hdf5")  # the set, and th
 _KINDS = ("x", "xaux", "y", "helperarr")  # in the order in which they are written
 _X_AT = len(BUTTONS)
 _Y_AT = _X_AT + len(MOUSE_X)
-_HDF5_ERRORS = (OSError, KeyError, RuntimeError, TypeError, ValueError)
+_REALS = ("float64", "float32")
+_HDF5_ERRORS = (
+    OSError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    MemoryError,
+)  # what its library raises on damaged files
 
 
 class CsgoFileError(UserError):
     """What is wrong with a file.
 
     kind: in a word or two, to count by: "truncated", "not HDF5", "damaged", "missing frames",
-          "wrong shape", "wrong type", "wrong values", "swapped channels".
+          "wrong shape", "wrong type", "wrong values", "swapped channels", and others of archives.
     """
 
     def __init__(self, kind: str, reason: str) -> None:
@@ -158,40 +169,26 @@ class CsgoFile:
         frame: Frame = self._array(f"frame_{i}_x", FRAME_SHAPE, ("uint8",))[..., ::-1]
         return frame
 
-    def action(self, i: int) -> tuple[NDArray[np.float32], str]:
-        """The action taken at frame i, float32 (51,), and the type it is written in.
-
-        Raises CsgoFileError, also for a vector that is not one of `CsgoActions`.
-        """
-        y = self._array(f"frame_{i}_y", (ACTIONS,), ("float64", "float32"))
-        if not np.isin(y, (0, 1)).all():
-            raise CsgoFileError("wrong values", f"frame_{i}_y holds other numbers than 0 and 1")
-        for axis, motion in (("x", y[_X_AT:_Y_AT]), ("y", y[_Y_AT:])):
-            if motion.sum() != 1:
-                raise CsgoFileError(
-                    "wrong values", f"frame_{i}_y has {motion.sum():g} motions in {axis}"
-                )
-        return y.astype(np.float32), str(y.dtype)
-
     def read(self, least: int = FRAMES) -> Gameplay:
         """All frames. Raises CsgoFileError, also if there are fewer than `least` of them."""
         if self._count < least:
             raise CsgoFileError("missing frames", f"it holds {self._count} frames, not {least}")
+        if self._count > MOST_FRAMES:
+            raise CsgoFileError("wrong shape", f"it holds {self._count} frames")
         frames = np.empty((self._count, *FRAME_SHAPE), np.uint8)
-        actions = np.empty((self._count, ACTIONS), np.float32)
-        marks = np.empty((self._count, 2), np.bool_)
+        actions = np.empty((self._count, ACTIONS))
+        events = np.empty((self._count, 2))
         types = set()
         for i in range(self._count):
             frames[i] = self.frame(i)
-            actions[i], written = self.action(i)
-            types.add(written)
-            events = self._array(f"frame_{i}_helperarr", (2,), ("float64", "float32"))
-            if not np.isin(events, (0, 1)).all():
-                raise CsgoFileError("wrong values", f"frame_{i}_helperarr holds other than 0 and 1")
-            marks[i] = events
+            actions[i] = y = self._array(f"frame_{i}_y", (ACTIONS,), _REALS)
+            events[i] = self._array(f"frame_{i}_helperarr", (2,), _REALS)
+            types.add(str(y.dtype))
         if len(types) > 1:
-            raise CsgoFileError("wrong type", "some actions are float32, others float64")
-        return Gameplay(frames, actions, marks[:, 0], marks[:, 1], types.pop())
+            raise CsgoFileError("wrong type", "some of its actions are float32, others float64")
+        _check_values(actions, events)
+        kills, deaths = events.astype(np.bool_).T
+        return Gameplay(frames, actions.astype(np.float32), kills, deaths, types.pop())
 
     def _array(self, name: str, shape: tuple[int, ...], types: tuple[str, ...]) -> NDArray[Any]:
         try:
@@ -199,9 +196,7 @@ class CsgoFile:
             if not isinstance(data, h5py.Dataset):
                 raise CsgoFileError("wrong type", f"{name} is no data set")
             if data.shape != shape:
-                raise CsgoFileError(
-                    "wrong shape", f"{name} has the shape {data.shape}, not {shape}"
-                )
+                raise CsgoFileError("wrong shape", f"{name} is {data.shape}, not {shape}")
             if str(data.dtype) not in types:
                 raise CsgoFileError(
                     "wrong type", f"{name} is {data.dtype}, not {' or '.join(types)}"
@@ -211,6 +206,19 @@ class CsgoFile:
             reason = " ".join(str(error).split())  # HDF5 breaks lines
             raise CsgoFileError("damaged", f"{name} cannot be read: {reason}") from error
         return array
+
+
+def _check_values(actions: NDArray[np.float64], events: NDArray[np.float64]) -> None:
+    """CsgoFileError unless all are 0 or 1, and each action has one motion of the mouse an axis."""
+    for name, values in (("y", actions), ("helperarr", events)):
+        if len(wrong := np.flatnonzero(((values != 0) & (values != 1)).any(axis=1))):
+            raise CsgoFileError("wrong values", f"frame_{wrong[0]}_{name} holds more than 0 and 1")
+    for axis, motions in (("x", actions[:, _X_AT:_Y_AT]), ("y", actions[:, _Y_AT:])):
+        if len(wrong := np.flatnonzero(motions.sum(axis=1) != 1)):
+            found = motions[wrong[0]].sum()
+            raise CsgoFileError(
+                "wrong values", f"frame_{wrong[0]}_y has {found:g} motions in {axis}, not 1"
+            )
 
 
 def _past(y: NDArray[np.float64], state: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -238,7 +246,9 @@ def _numbers(names: set[str], kind: str) -> set[int]:
 def _unopened(error: Exception) -> CsgoFileError:
     reason = " ".join(str(error).split())
     if "truncated" in reason:
-        return CsgoFileError("truncated", f"it is cut short: {reason}")
+        found = re.search(r"eof = (\d+),.* stored_eof = (\d+)", reason)
+        sizes = f"{found[1]} of its {found[2]} bytes are there" if found else reason
+        return CsgoFileError("truncated", f"it is cut short: {sizes}")
     if "signature not found" in reason:
         return CsgoFileError("not HDF5", "it is no HDF5 file")
     return CsgoFileError("damaged", f"it cannot be opened: {reason}")

@@ -1,0 +1,148 @@
+"""Work in processes of its own, in which a crash or a hang costs one item and no more."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Generic, TypeVar
+
+from base.errors import UserError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+LOOK_EVERY_S = 1.0
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Lost:
+    """An item that gave no result; reason: what ended its process."""
+
+    reason: str
+
+
+def work_off(
+    work: Callable[[Item], Result], items: Iterable[Item], processes: int, limit_s: float
+) -> Iterator[tuple[Item, Result | Lost]]:
+    """Do `work` on each item in one of some processes; results come as they are ready.
+
+    work:    a function of a module; items and results must be such as can be pickled.
+    limit_s: a process that takes longer for an item is ended, and the item is Lost, as is one
+             whose process dies.
+    A UserError of `work` ends all and is raised here; anything else that escapes it, as
+    RuntimeError. Whenever the iterator is closed, all processes have ended.
+    """
+    waiting = iter(items)
+    busy: dict[Connection, _Worker[Item, Result]] = {}
+    idle: list[_Worker[Item, Result]] = []
+    try:
+        while True:
+            for item in _take(waiting, processes - len(busy)):
+                worker = idle.pop() if idle else _Worker(work)
+                worker.begin(item)
+                busy[worker.pipe] = worker
+            if not busy:
+                return
+            ready = wait(list(busy), LOOK_EVERY_S)
+            late = time.monotonic() - limit_s
+            for pipe, worker in list(busy.items()):
+                if pipe in ready:
+                    del busy[pipe]
+                    result = worker.result()
+                    if not isinstance(result, Lost):
+                        idle.append(worker)
+                    yield worker.item, result
+                elif worker.begun_at < late:
+                    del busy[pipe]
+                    worker.end()
+                    yield worker.item, Lost(f"it gave nothing in {limit_s:g} s")
+    finally:
+        for worker in (*busy.values(), *idle):
+            worker.end()
+
+
+class _Worker(Generic[Item, Result]):
+    """One process. pipe: readable once there is a result, or the process has died."""
+
+    item: Item
+    begun_at: float
+
+    def __init__(self, work: Callable[[Item], Result]) -> None:
+        context = multiprocessing.get_context("spawn")  # a fork may inherit a lock that is held
+        self.pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        before = {name: os.environ.get(name) for name in _ONE_THREAD}
+        os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))  # there are as many as cores already
+        try:
+            self._process.start()
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+        theirs.close()
+
+    def begin(self, item: Item) -> None:
+        self.item, self.begun_at = item, time.monotonic()
+        with suppress(OSError):  # it died just now: `result` will say so
+            self.pipe.send(item)
+
+    def result(self) -> Result | Lost:
+        """What came of the item. Raises what `work` raised."""
+        try:
+            kind, value = self.pipe.recv()
+        except (EOFError, OSError):
+            self._process.join()
+            code = self._process.exitcode or 0
+            self.end()
+            how = f"signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"code {code}"
+            return Lost(f"its process died with {how}")
+        if kind == "refused":
+            raise UserError(value)
+        if kind == "failed":
+            raise RuntimeError(value)
+        done: Result = value
+        return done
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self.pipe.close()
+
+
+def _serve(pipe: Connection, work: Callable[[Item], object]) -> None:
+    """Answer items until the other end is closed, as it is when that process dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and ends this one
+    answer: tuple[str, object]
+    while True:
+        try:
+            item = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer = "done", work(item)
+        except UserError as error:
+            answer = "refused", str(error)
+        except BaseException as error:
+            answer = "failed", f"{type(error).__name__}: {error}"
+        try:
+            pipe.send(answer)
+        except OSError:
+            return
+
+
+def _take(waiting: Iterator[Item], count: int) -> Iterator[Item]:
+    """Up to `count` of what is waiting."""
+    for _ in range(count):
+        try:
+            yield next(waiting)
+        except StopIteration:
+            return
