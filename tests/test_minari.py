@@ -1,0 +1,259 @@
+"""Recordings to Minari and back, datasets of others, and files that are no dataset at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import minari as library
+import numpy as np
+import pytest
+from gymnasium import spaces
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from minari.data_collector import EpisodeBuffer
+
+from base.apart import Apart
+from base.errors import UserError
+from datasets import minari
+from datasets.episode import EpisodeInfo
+from datasets.recording import Recording
+from datasets.store import Store
+from engine.contracts import ActionSpace, CsgoActions, HeldActions, Step
+from tests.recordings import Here, record_toys, toy_info
+from tools.export_minari import ExportMinariConfig, export_minari
+from tools.import_minari import ImportMinariConfig, import_minari
+
+NAME = "dreamcart/toy-v0"
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Minari's own place, for this test alone; what reads it begins at once."""
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+    monkeypatch.setattr("tools.import_minari.Apart", Here)
+    return tmp_path / "minari"
+
+
+@pytest.fixture(scope="module")
+def apart() -> Iterator[Apart]:
+    with Apart(limit_s=60) as running:
+        yield running
+
+
+def record_buttons(folder: Path, actions: ActionSpace) -> None:
+    """Record an episode of a game with a multi-hot action space, cut off after five steps."""
+    rng = np.random.default_rng(3)
+    info = EpisodeInfo("buttons", actions, 16.0, seed=4, player="human", mixture={"human": 5})
+    frames = rng.integers(0, 256, (6, 30, 56, 3), dtype=np.uint8)
+    with Recording(folder, "buttons") as recording:
+        recording.begin(info, frames[0])
+        for i in range(1, 6):
+            step = Step(frames[i], i / 3, truncated=i == 5, life_lost=i == 2)
+            recording.add(actions.random(rng), step, {"human": i})
+
+
+def assert_same(first: Store, second: Store) -> None:
+    assert len(first) == len(second)
+    for i in range(len(first)):
+        assert first.episode_info(i).to_json() == second.episode_info(i).to_json()
+        stop = first.length(i) + 1
+        assert np.array_equal(first.read(i, 0, stop).frames, second.read(i, 0, stop).frames)
+        for name in ("actions", "rewards", "ended", "truncated", "life_lost"):
+            ours, theirs = getattr(first.steps(i), name), getattr(second.steps(i), name)
+            assert ours.dtype == theirs.dtype and np.array_equal(ours, theirs), name
+
+
+@pytest.mark.parametrize("kind", ["choices", "csgo", "held"])
+def test_all_comes_back_from_minari(tmp_path: Path, kind: str) -> None:
+    if kind == "choices":
+        record_toys(tmp_path / "a", 20, 3, shape=(40, 40))
+    else:
+        held = HeldActions("buttons", {"jump": ("space",), "fire": ("left button",)})
+        record_buttons(tmp_path / "a", CsgoActions() if kind == "csgo" else held)
+    export_minari(ExportMinariConfig(tmp_path / "a", NAME))
+    import_minari(ImportMinariConfig(NAME, tmp_path / "b"))
+    assert_same(Store(tmp_path / "a"), Store(tmp_path / "b"))
+
+
+def test_minari_itself_reads_what_was_exported(tmp_path: Path) -> None:
+    record_toys(tmp_path / "a", 20, 3, shape=(40, 40))
+    store = Store(tmp_path / "a")
+    minari.export(store, NAME)
+    dataset = library.load_dataset(NAME)
+    assert (dataset.total_episodes, dataset.total_steps) == (2, 23)
+    assert dataset.action_space == spaces.Discrete(4)
+    episode = dataset[0]
+    assert np.array_equal(episode.observations, store.read(0, 0, 21).frames)
+    assert np.array_equal(episode.actions, store.steps(0).actions.argmax(axis=1))
+    assert episode.terminations[-1] and not episode.truncations.any()
+    assert dataset.storage.metadata["description"].startswith("toy at 15 steps a second")
+
+
+def foreign(observations: Any, actions: Any, frames: spaces.Space, choices: spaces.Space) -> None:
+    """A dataset that somebody else made, with Minari's lossy pictures."""
+    count = len(actions)
+    buffer = EpisodeBuffer(
+        observations=observations,
+        actions=actions,
+        rewards=np.arange(count, dtype=np.float64),
+        terminations=np.arange(count) == count - 1,
+        truncations=np.zeros(count, bool),
+    )
+    library.create_dataset_from_buffers(
+        "some/images-v2", [buffer], observation_space=frames, action_space=choices
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_pictures_of_others_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    grey = np.repeat(np.arange(0, 210, 30, dtype=np.uint8), 48 * 64).reshape(7, 48, 64)
+    numbers = np.array([5, 7, 6, 5, 5, 7])
+    foreign(grey, numbers, spaces.Box(0, 255, (48, 64), np.uint8), spaces.Discrete(3, start=5))
+    with pytest.raises(UserError, match="say it with --fps"):
+        import_minari(ImportMinariConfig("some/images-v2", tmp_path / "a"))
+    with pytest.raises(UserError, match=r"breakout has 4 actions and the dataset 3"):
+        import_minari(ImportMinariConfig("some/images-v2", tmp_path / "a", "breakout", fps=15))
+    import_minari(ImportMinariConfig("some/images-v2", tmp_path / "a", fps=15, player="human"))
+    assert "wrote 1 episodes of 6 steps" in capsys.readouterr().out
+    store = Store(tmp_path / "a")
+    assert (store.info.game, store.info.player) == ("some-images-v2", "human")
+    assert store.info.actions.names == ("action 0", "action 1", "action 2")
+    steps = store.steps(0)
+    assert steps.actions.argmax(axis=1).tolist() == [0, 2, 1, 0, 0, 2]
+    assert steps.rewards.tolist() == [0, 1, 2, 3, 4, 5] and steps.ended.tolist()[-2:] == [0, 1]
+    frames = store.read(0, 0, 7).frames.astype(int)
+    assert frames.shape == (7, 48, 64, 3) and np.abs(frames - grey[..., None]).max() <= 3
+    with pytest.raises(UserError, match="holds recordings already"):
+        import_minari(ImportMinariConfig("some/images-v2", tmp_path / "a", fps=15))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("frames", "choices", "says"),
+    [
+        (spaces.Box(0, 1, (7, 40, 40), np.float32), spaces.Discrete(2), "holds no images"),
+        (spaces.Box(0, 255, (40, 40, 3), np.uint8), spaces.Box(-1, 1, (2,)), "the kind Box"),
+    ],
+)
+def test_what_is_not_played_by_pictures_is_refused(
+    tmp_path: Path, frames: spaces.Space, choices: spaces.Space, says: str
+) -> None:
+    observations = [frames.sample() for _ in range(3)]
+    foreign(observations, [choices.sample() for _ in range(2)], frames, choices)
+    with pytest.raises(UserError, match=says):
+        minari.find("some/images-v2")
+
+
+def test_no_environment_is_built_from_what_a_file_names(tmp_path: Path, place: Path) -> None:
+    record_toys(tmp_path / "a", 3)
+    minari.export(Store(tmp_path / "a"), NAME)
+    path, trace = place / NAME / "data" / "metadata.json", tmp_path / "trace"
+    data = json.loads(path.read_text())
+    del data["observation_space"]
+    spec = {
+        "id": "Evil-v0", "entry_point": "os:mkdir", "kwargs": {"path": str(trace)},
+        "additional_wrappers": [], "disable_env_checker": True,
+    }  # fmt: skip
+    path.write_text(json.dumps({**data, "env_spec": json.dumps(spec)}))
+    with pytest.raises(UserError, match="describes no Minari dataset"):
+        minari.find(NAME)
+    assert not trace.exists()
+    with pytest.raises(Exception):  # noqa: B017 - mkdir makes no environment
+        library.MinariDataset(path.parent)
+    assert trace.exists()  # Minari itself would have run it: else this test could not fail
+
+
+def test_names_are_checked_and_nothing_is_overwritten(tmp_path: Path, place: Path) -> None:
+    record_toys(tmp_path / "a", 3)
+    store = Store(tmp_path / "a")
+    for name in ("toy", "../toy-v0", "a/../../b-v0", "/toy-v0", ""):
+        with pytest.raises(UserError, match="no name of a Minari dataset"):
+            minari.export(store, name)
+    folder = minari.export(store, NAME)
+    with pytest.raises(UserError, match="already"):
+        minari.export(store, NAME)
+    assert (folder / "data" / "main_data.hdf5").is_file()
+    with pytest.raises(UserError, match="no Minari dataset other/toy-v0"):
+        minari.find("other/toy-v0")
+
+
+def test_an_export_that_fails_leaves_nothing(
+    tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_toys(tmp_path / "a", 3, 3)
+
+    def full(steps: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match="No space left"):
+        minari.export(Store(tmp_path / "a"), NAME, full)
+    assert not (place / NAME).exists()
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of a small dataset."""
+    folder = tmp_path_factory.mktemp("exported")
+    record_toys(folder / "a", 4, 3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINARI_DATASETS_PATH", str(folder / "minari"))
+        return minari.export(Store(folder / "a"), NAME) / "data"
+
+
+def read_or_refused(apart: Apart, folder: Path) -> None:
+    """Read all of a dataset, or be told in one line why not."""
+    try:
+        source = minari.find(str(folder))
+        apart.call(str(folder), minari.own_info, source)
+    except UserError as error:
+        assert "\n" not in str(error)
+        return
+    for i in range(min(source.episodes, 3)):
+        try:
+            episode = apart.call(str(folder), minari.read, source, i, toy_info())
+        except UserError as error:
+            assert str(folder) in str(error) and "\n" not in str(error)
+        else:
+            assert len(episode.frames) == len(episode.steps) + 1
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_bytes_are_a_dataset_or_one_line(
+    apart: Apart, exported: Path, tmp_path: Path, data: st.DataObject
+) -> None:
+    """Whatever was done to either file, the reader answers, and this process lives."""
+    name = data.draw(st.sampled_from(["main_data.hdf5", "metadata.json"]))
+    shutil.copytree(exported, tmp_path / "data", dirs_exist_ok=True)
+    whole = (exported / name).read_bytes()
+    if data.draw(st.booleans()):
+        damaged = bytearray(whole)
+        # HDF5 keeps most of what tells where things are within the first kilobytes.
+        places = st.integers(0, len(whole) - 1) | st.integers(0, min(len(whole), 4096) - 1)
+        for at, by in data.draw(st.lists(st.tuples(places, st.integers(1, 255)), min_size=1)):
+            damaged[at] ^= by
+        changed = bytes(damaged)
+    else:
+        changed = data.draw(st.binary(max_size=200)) or whole[: data.draw(st.integers(0, 9000))]
+    (tmp_path / "data" / name).write_bytes(changed)
+    read_or_refused(apart, tmp_path / "data")
+
+
+def test_claims_that_no_memory_holds_are_one_line(
+    apart: Apart, exported: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(exported, tmp_path / "data")
+    with h5py.File(tmp_path / "data" / "main_data.hdf5", "a") as file:
+        del file["episode_0/rewards"]
+        file["episode_0"].create_dataset("rewards", shape=(1 << 42,), chunks=(1,), dtype=np.float64)
+    source = minari.find(str(tmp_path / "data"))
+    if sys.platform == "linux":
+        with pytest.raises(UserError, match=r"episode 0 of .* is damaged"):
+            apart.call("it", minari.read, source, 0, toy_info())
+    assert len(apart.call("it", minari.read, source, 1, toy_info()).steps) == 3

@@ -1,0 +1,91 @@
+"""A Minari dataset of images into recordings: python -m tools.import_minari NAME OUT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from base.apart import Apart
+from base.errors import UserError, run_main
+from datasets import minari
+from datasets.episode import EpisodeInfo
+from datasets.foreign import numbered_buttons, numbered_choices
+from engine.contracts import ActionSpace
+from tools.imports import atari_actions, check_out, import_all, report
+
+
+@dataclass(frozen=True)
+class ImportMinariConfig:
+    """Turn a Minari dataset into recordings.
+
+    Its observations are images (uint8, in colour or grey), its actions numbers (Discrete) or 0/1
+    by button (MultiBinary). Of a dataset that was exported from here everything comes back; of
+    any other you say what Minari does not know. An episode that is damaged is left out and listed.
+    """
+
+    src: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
+    """A dataset in Minari's own place, such as atari/breakout/expert-v0, or a folder with one."""
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
+    """The folder of the recordings: a new or empty one."""
+    game: str = ""
+    """The Atari game, such as breakout: names the actions; they are numbered without it."""
+    fps: float = 0.0
+    """Steps a second: of Atari games mostly 15."""
+    player: Literal["human", "random", "scripted", "agent"] = "agent"
+    """Who played."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.fps <= 1000:
+            raise UserError(f"--fps must be between 0 and 1000, not {self.fps:g}")
+
+
+def main() -> None:
+    """Parse the command line and import."""
+    import_minari(tyro.cli(ImportMinariConfig, prog="python -m tools.import_minari"))
+
+
+def import_minari(config: ImportMinariConfig) -> None:
+    """Import a dataset; says what was written and what was left out."""
+    check_out(config.out)
+    source = minari.find(config.src)
+    what = str(source.folder)
+    with Apart() as apart:
+        info = apart.call(what, minari.own_info, source) or _told(config, source)
+        steps, refused = import_all(
+            config.out,
+            info.game,
+            source.episodes,
+            lambda i: apart.call(what, minari.read, source, i, info),
+        )
+    report(config.out, steps, refused)
+
+
+def _told(config: ImportMinariConfig, source: minari.MinariSource) -> EpisodeInfo:
+    """What to say of episodes that do not come from here."""
+    if not config.fps:
+        raise UserError("Minari does not say how many steps a second make: say it with --fps 15")
+    name, actions = config.src.rstrip("/").replace("/", "-"), _space(source)
+    if config.game:
+        if not source.discrete:
+            raise UserError("--game names an Atari game, and this dataset has several buttons")
+        name, actions = atari_actions(config.game, source.actions)
+        if actions.size != source.actions:
+            raise UserError(
+                f"{name} has {actions.size} actions and the dataset {source.actions}; without "
+                "--game they are numbered"
+            )
+    return EpisodeInfo(name, actions, config.fps, seed=0, player=config.player)
+
+
+def _space(source: minari.MinariSource) -> ActionSpace:
+    """An action space without names, as large as the dataset's."""
+    if source.discrete:
+        return numbered_choices(source.actions)
+    return numbered_buttons("Minari", source.actions)
+
+
+if __name__ == "__main__":
+    run_main(main)
