@@ -33,7 +33,12 @@ def load(path: Path, what: str) -> Any:
 
 def is_plain(value: Any) -> bool:
     """Whether something is a tensor like any other, with its numbers in memory."""
-    return type(value) is Tensor and not value.is_sparse and value.device.type == "cpu"
+    return (
+        type(value) is Tensor
+        and value.layout == torch.strided
+        and value.device.type == "cpu"
+        and not value.is_quantized
+    )
 
 
 def check_claims(path: Path, tensors: Iterable[Tensor]) -> None:
