@@ -1,7 +1,11 @@
-"""Record gameplay: python -m tools.record breakout --player scripted --steps 20000 --out DIR."""
+"""Record gameplay: python -m tools.record breakout --player scripted --steps 20000 --out DIR.
+
+`python -m tools.record screen` records any other game from the screen: tools/record_screen.py.
+"""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -26,6 +30,7 @@ from engine.screen import Window
 from engine.window import NoDisplayError, open_window
 from engine.worlds.atari import AtariWorld
 from engine.worlds.atari_players import CountingPlayer, RandomPlayer, ScriptedPlayer
+from tools import record_screen
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class RecordConfig:
     """Record an Atari game into a folder of episodes, or add to one."""
 
     game: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="GAME")]
-    """One of the 26 Atari 100k games, such as breakout or ms_pacman."""
+    """One of the 26 Atari 100k games, such as breakout or ms_pacman; `screen` for any other."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """The folder: a new or empty one, or one with recordings of the same game."""
     player: Literal["human", "random", "scripted", "agent"] = "random"
@@ -51,8 +56,11 @@ class RecordConfig:
 
 
 def main() -> None:
-    """Parse the command line and record."""
-    record(tyro.cli(RecordConfig, prog="python -m tools.record"))
+    """Parse the command line and record; what follows `screen` is of another kind."""
+    if sys.argv[1:2] == ["screen"]:
+        record_screen.main(sys.argv[2:])
+    else:
+        record(tyro.cli(RecordConfig, prog="python -m tools.record"))
 
 
 @dataclass(frozen=True)
