@@ -71,8 +71,8 @@ class Flags:
     overlay: bool = False
     """Show what was pressed in a strip under the film that is recorded."""
     save_replay: Path | None = None
-    """Write what is done to this file, to see it again with --replay. In the window V saves a replay
-    of all that was done so far, into the folder of saved moments; the menu lists those."""
+    """Write what is done to this file, to see it again with --replay. In the window V saves what
+    was done so far, beside the saved moments, and the menu lists it."""
     replay: Path | None = None
     """Show a session from such a file, frame by frame, and then play on. It names its world."""
 

@@ -36,6 +36,7 @@ from engine.saves import LARGEST_BYTES, moment_bytes
 FORMAT, VERSION = "dreamcart replay", 1
 BATCH_S = 1.0  # of play that go into one line, and are lost at most
 SUFFIX = ".replay"
+LONGEST_HEADER = 1 << 16
 MOST_AT_ONCE = 1000  # steps in a line
 
 
@@ -244,6 +245,23 @@ class ReplayWriter(Log):
             where = self._path or "a temporary file"
             self.problem = f"the replay ends here: cannot write {where}: {error.strerror}"
             self._writes = False
+
+
+def cartridge_of(path: Path) -> str:
+    """What was asked for when a file's session was played, without reading the rest of it.
+
+    Raises UserError for a file that is no replay; it may be one that `read_replay` refuses.
+    """
+    try:
+        with open(path, "rb") as file:
+            line = file.readline(LONGEST_HEADER)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    header = _parsed(line)
+    name = _typed(header.get("cartridge"), str)
+    if header.get("format") != FORMAT or not (name.isprintable() and 0 < len(name) <= 200):
+        raise UserError(f"{path} is not a replay")
+    return str(name)
 
 
 def read_replay(path: Path) -> Replay:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from engine.contracts import Frame, World
 from engine.headless import Wanted, run, run_replay
 from engine.loop import play
 from engine.null_window import NullWindow, VirtualClock
-from engine.replay_file import Began, Moved, Replay, ReplayWriter, read_replay
+from engine.replay_file import Began, Moved, Replay, ReplayWriter, cartridge_of, read_replay
 from engine.screen import CloseAsked, Event
 from tests.scripted_game import TICK_S, Diary, PromptWorker, hold, same, tap
 from tests.toy_world import SwitchingToy, ToyWorld
@@ -44,6 +45,7 @@ def play_on(
     *,
     replay: Replay | None = None,
     save: Path | None = None,
+    log: ReplayWriter | None = None,
 ) -> Told:
     """Play a world for so many ticks in the real loop."""
     clock = VirtualClock()
@@ -54,7 +56,7 @@ def play_on(
         window,
         observers=[diary],
         replay=replay,
-        log=ReplayWriter(save, "toy") if save is not None else None,
+        log=ReplayWriter(save, "toy") if save is not None else log,
         folder=folder,
         clock=clock,
         worker=PromptWorker(on_done=window.wake),
@@ -266,6 +268,8 @@ GOOD = good()
 def tried(folder: Path, data: bytes) -> Replay | UserError:
     path = folder / "a.replay"
     path.write_bytes(data)
+    with contextlib.suppress(UserError):  # it looks at the first line alone
+        assert cartridge_of(path).isprintable()
     try:
         return read_replay(path)
     except UserError as error:
@@ -339,3 +343,34 @@ def test_a_file_that_is_not_there_or_too_large_is_one_line(
         read_replay(place / "missing")
     monkeypatch.setattr("engine.replay_file.LARGEST_BYTES", 10)
     assert "too large" in str(tried(place, GOOD))
+
+
+def test_a_key_saves_the_session_so_far_and_play_goes_on(tmp_path: Path) -> None:
+    """With no file that was asked for, and with one, which goes on to the end."""
+    events = [*EVERYTHING[:20], *tap("v", 30.5)]
+    for path in (None, tmp_path / "whole.replay"):
+        log, folder = ReplayWriter(path, "toy"), tmp_path / f"with {path is not None}"
+        toy = SwitchingToy(ToyWorld(length=100))
+        first = play_on(toy, folder, events, 60, log=log)
+        (saved,) = folder.glob("*.replay")
+        assert f"replay: {saved}" in first.lines
+        replay = read_replay(saved)
+        again = play_on(SwitchingToy(ToyWorld(length=100)), folder, [], 45, replay=replay)
+        assert any("compared frames are as recorded" in line for line in again.lines)
+        steps = replay.steps
+        assert 0 < steps < 31 < len(first.diary.actions)
+        assert again.diary.actions[:steps] == first.diary.actions[:steps]
+    assert read_replay(tmp_path / "whole.replay").steps == len(first.diary.actions)
+
+
+def test_a_session_of_which_nothing_is_kept_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**about: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    log = ReplayWriter(None, "toy")
+    told = play_on(ToyWorld(), tmp_path, tap("v", 5.5), 12, log=log)
+    assert "nothing is kept of this session" in told.lines
+    assert len(told.diary.actions) == 12 and not list(tmp_path.glob("*.replay"))

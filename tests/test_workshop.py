@@ -15,6 +15,7 @@ from base.errors import UserError
 from base.folders import recordings_folder, worlds_folder
 from engine.errands import StoppedError
 from engine.null_window import NullWindow
+from engine.replay_file import Replay
 from engine.screen import Window
 from engine.settings import SettingsFile
 from tests.recordings import record_toys
@@ -67,7 +68,7 @@ class Bench:
         self.workshop = HomeWorkshop(self._play, trainer)
         self.set("works")
 
-    def _play(self, found: Found, window: Window) -> None:
+    def _play(self, found: Found, window: Window, replay: Replay | None = None) -> None:
         self.played.append(found)
 
     def set(self, mood: str) -> None:
@@ -191,7 +192,7 @@ def test_games_are_played_themselves_and_trained_worlds_are_in_the_menu(
 
     write_tiny_cartridge(worlds_folder() / "my_pong_game" / "cartridge")
     assert list(own_cartridges()) == ["own:my_pong_game"]
-    worlds = Worlds(bench._play, SettingsFile(tmp_path / "settings.json"))
+    worlds = Worlds(bench._play, SettingsFile(tmp_path / "settings.json"), tmp_path)
     (entry,) = [e for e in worlds.entries() if e.name.startswith("own:")]
     assert entry.here and entry.picture is not None
     worlds.play(entry.name, NullWindow([]))

@@ -21,12 +21,14 @@ from engine.errands import StoppedError
 from engine.library import Entry
 from engine.null_window import NullWindow
 from engine.pacing import Timings
+from engine.replay_file import Replay, ReplayWriter, read_replay
 from engine.screen import Window
 from engine.settings import SettingsFile
 from models import hub
 from models.catalogue import read_catalogue
 from tests.catalogues import REPO, REVISION, about, catalogue_of, known, world
 from tests.hub_server import HubServer, Repo, serving, use
+from tests.toy_world import ToyWorld
 from tools import worlds as worlds_module
 from tools.labels import PNG_START, read_label, read_preview
 from tools.shelf import Found
@@ -44,6 +46,7 @@ class Shelf:
     settings: SettingsFile
     server: HubServer
     played: list[Found]
+    replayed: list[Replay]
 
     def entry(self, name: str) -> Entry:
         return next(e for e in self.worlds.entries() if e.name == name)
@@ -67,12 +70,16 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
     files = {"Pong.pt": PT, "B.pt": PT, "agent.yaml": YAML}
     with serving({REPO: Repo(REVISION, files)}) as server:
         use(server, tmp_path / "home", monkeypatch)
-        settings, played = SettingsFile(tmp_path / "settings.json"), []
+        settings = SettingsFile(tmp_path / "settings.json")
+        played: list[Found] = []
+        replayed: list[Replay] = []
 
-        def play(found: Found, window: Window) -> None:
+        def play(found: Found, window: Window, replay: Replay | None = None) -> None:
             played.append(found)
+            replayed.extend([] if replay is None else [replay])
 
-        yield Shelf(Worlds(play, settings), settings, server, played)
+        worlds = Worlds(play, settings, tmp_path / "data")
+        yield Shelf(worlds, settings, server, played, replayed)
 
 
 def write_cartridge(folder: Path, title: str = "A dream") -> Path:
@@ -153,6 +160,29 @@ def test_cartridges_from_the_hub_are_there_and_play_without_it(shelf: Shelf) -> 
     assert shelf.played[0].name == "hf:me/tiny" and not shelf.server.requests
     ref.write_text("../../elsewhere")
     assert "hf:me/tiny" not in [entry.name for entry in shelf.worlds.entries()]
+
+
+def test_saved_replays_are_listed_behind_the_worlds_and_shown(shelf: Shelf, tmp_path: Path) -> None:
+    data, toy = tmp_path / "data", ToyWorld()
+    for name in ("breakout", "pong", "somewhere/else"):
+        log = ReplayWriter(data / f"{name.replace('/', '-')}.replay", name)
+        log.open(toy)
+        log.began(0, 0, toy.reset(0))
+        log.close()
+    (data / "not-one.replay").write_bytes(b"GIF89a")
+    listed = [e for e in shelf.worlds.entries() if e.name.startswith("replay:")]
+    titles = {e.title: e.name for e in listed}
+    assert set(titles) == {"Breakout, replay", "Pong, replay", "somewhere/else, replay"}
+    assert listed[0].here and listed[0].speed.startswith("saved 20")
+    assert [e.here for e in shelf.worlds.entries()] == [True, True, True, True, False, False]
+
+    shelf.worlds.play(titles["Breakout, replay"], NullWindow([]))
+    assert [found.name for found in shelf.played] == ["breakout"]
+    assert shelf.replayed == [read_replay(data / "breakout.replay")]
+    with pytest.raises(UserError, match="no longer here"):  # and no question in the terminal
+        shelf.worlds.play(titles["Pong, replay"], NullWindow([]))
+    with pytest.raises(UserError, match="not in the menu"):  # a file must not choose a folder
+        shelf.worlds.play(titles["somewhere/else, replay"], NullWindow([]))
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,48 @@
-"""Which world a replay is of, and how that was asked to be run."""
+"""Saved replays: which there are, which world each is of, and how that was asked to be run."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
 from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
 
 from base.errors import UserError
-from engine.replay_file import Replay
+from base.sizes import in_words
+from engine.library import Entry
+from engine.replay_file import SUFFIX, Replay, cartridge_of
 from tools.shelf import Wishes
 
 STANDARD = Wishes()
+MOST_SHOWN = 12
+PREFIX = "replay:"  # before the name of a replay's file, in the menu
+
+
+def saved_replays(folder: Path) -> list[Path]:
+    """The replays that were saved in a folder, or in one of those in it; the newest first."""
+    found = []
+    for path in (*folder.glob(f"*{SUFFIX}"), *folder.glob(f"*/*{SUFFIX}")):
+        with contextlib.suppress(OSError):
+            found.append((path.stat().st_mtime, path))
+    return [path for _, path in sorted(found, reverse=True)][:MOST_SHOWN]
+
+
+def replay_entry(path: Path, worlds: Mapping[str, Entry]) -> Entry:
+    """A replay for the menu, with the picture of its world. UserError for what is none.
+
+    worlds: those in the menu, by their names.
+    """
+    name, about = cartridge_of(path), path.stat()
+    world = worlds.get(name)
+    return Entry(
+        name=PREFIX + str(path),
+        title=f"{name if world is None else world.title}, replay",
+        here=True,
+        size=in_words(about.st_size),
+        speed=f"saved {datetime.fromtimestamp(about.st_mtime):%Y-%m-%d %H:%M}",
+        picture=None if world is None else world.picture,
+    )
 
 
 def world_of(replay: Replay) -> str:

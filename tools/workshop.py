@@ -20,8 +20,7 @@ from engine.screen import Window
 from engine.workshop import RealGame, Recorded, time_in_words
 from engine.worlds.atari_games import GAMES
 from models.catalogue import read_catalogue
-from tools.shelf import GAME_PREFIX, find
-from tools.worlds import Play
+from tools.shelf import GAME_PREFIX, Found, find
 from training import progress
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +40,9 @@ class HomeWorkshop:
     trainer: the program that trains.
     """
 
-    def __init__(self, play: Play, trainer: Sequence[str] = TRAINER) -> None:
+    def __init__(
+        self, play: Callable[[Found, Window], None], trainer: Sequence[str] = TRAINER
+    ) -> None:
         self._play, self._trainer = play, trainer
         self._titles = {world.game: world.title for world in read_catalogue() if world.game}
         self._anew: set[str] = set()  # recordings whose next training begins another world

@@ -34,7 +34,7 @@ class Play(Protocol):
     """Plays a world that was found in a window, after going through a replay of it if one is
     given."""
 
-    def __call__(self, found: Found, window: Window, replay: Replay | None = None) -> None: ...
+    def __call__(self, found: Found, window: Window, /, replay: Replay | None = None) -> None: ...
 
 
 class Worlds:
