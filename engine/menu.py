@@ -16,7 +16,7 @@ from engine.lent_window import LentWindow
 from engine.library import Entry, Library
 from engine.own_keys import OwnKeys
 from engine.pacing import Clock
-from engine.page import Dialog, Page, Row, Tile
+from engine.page import Dialog, Page, Row, Tile, letters, typed
 from engine.screen import (
     CloseAsked,
     Event,
@@ -36,7 +36,6 @@ from engine.workshop_screen import in_words, show_workshop
 TITLE = "Dreamcart"
 IDLE_S = 0.5  # longest wait while nothing moves
 PROGRESS_S = 0.1  # between two looks at a download that is under way
-LONGEST_SEARCH = 40
 HINT = "type to search - F1 lists the keys"
 LAST_S = 30.0  # how long leaving waits for a training's last checkpoint
 MAKE_KEY = "f2"
@@ -156,8 +155,8 @@ class Menu:
     @property
     def _found(self) -> list[Entry]:
         """The worlds that the search leaves."""
-        wanted = _letters(self._search)
-        return [e for e in self._entries if wanted in f"{_letters(e.title)} {_letters(e.name)}"]
+        wanted = letters(self._search)
+        return [e for e in self._entries if wanted in f"{letters(e.title)} {letters(e.name)}"]
 
     @property
     def _marked(self) -> Entry | None:
@@ -268,12 +267,10 @@ class Menu:
                 self._type(event.key)
 
     def _type(self, key: str) -> None:
-        if key == "backspace":
-            self._look_for(self._search[:-1])
-        elif key == "delete" and self._marked is not None:
+        if key == "delete" and self._marked is not None:
             self._downloads.stop(self._marked.name)
-        elif letter := {"space": " "}.get(key, key if len(key) == 1 else ""):
-            self._look_for((self._search + letter)[:LONGEST_SEARCH])
+        elif (search := typed(self._search, key)) != self._search:
+            self._look_for(search)
 
     def _look_for(self, search: str) -> None:
         self._search = search
@@ -322,8 +319,3 @@ def _progress(download: Errand, size: str) -> tuple[str, str]:
     if download.share is None:
         return "asking the Hub ...", "Delete stops it"
     return f"{download.share:.0%} of {size}", "Delete stops it"
-
-
-def _letters(name: str) -> str:
-    """What counts of a name when it is searched for."""
-    return "".join(letter for letter in name.lower() if letter.isalnum())

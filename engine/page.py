@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from engine.contracts import Frame
 
 NOTES = 2  # lines under a tile's title
+LONGEST_SEARCH = 40
 
 
 @dataclass(frozen=True)
@@ -75,3 +76,15 @@ class Page:
         if self.dialog is not None:
             return len(self.dialog.choices)
         return len(self.tiles or ()) + len(self.rows)
+
+
+def letters(name: str) -> str:
+    """What counts of a name when it is searched for."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def typed(search: str, key: str) -> str:
+    """What is searched for after a key; the same for a key that types nothing."""
+    if key == "backspace":
+        return search[:-1]
+    return (search + {"space": " "}.get(key, key if len(key) == 1 else ""))[:LONGEST_SEARCH]

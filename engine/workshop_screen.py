@@ -13,7 +13,7 @@ from engine.errands import Errand, Errands, Watch
 from engine.lent_window import LentWindow
 from engine.own_keys import OwnKeys
 from engine.pacing import Clock
-from engine.page import Dialog, Page, Row, Tile
+from engine.page import Dialog, Page, Row, Tile, letters, typed
 from engine.screen import CloseAsked, Event, KeyDown, Picture, Window
 from engine.settings import SettingsFile
 from engine.workshop import RealGame, Recorded, Workshop, time_in_words
@@ -29,11 +29,13 @@ KEPT = "What was learnt is kept; it goes on from there when you ask for it."
 HELP = (
     ("Arrows", "to another recording or game"),
     ("Enter", "train a world on the recording, play the game"),
+    ("A to Z, 0 to 9", "search by name"),
+    ("Backspace", "take back a letter"),
     ("Delete", "stop training"),
     ("Mouse", "a click chooses, the wheel scrolls"),
     ("Gamepad", "its cross moves, A chooses, B goes back"),
     ("F1", "this list"),
-    ("Esc", "back to the worlds"),
+    ("Esc", "end the search, back to the worlds"),
 )
 
 
@@ -70,7 +72,7 @@ class WorkshopScreen:
         self._errors: dict[str, str] = {}  # game -> why it could not be played
         self._times: dict[str, str] = {}  # recording -> how long training takes
         self._listing, self._measuring = Errands(self._list), Errands(self._measure)
-        self._cursor, self._help = Cursor(), False
+        self._cursor, self._help, self._search = Cursor(), False, ""
         self._question: Question | None = None
         self._outdated = True  # the recordings are to be listed again
 
@@ -79,11 +81,15 @@ class WorkshopScreen:
     @property
     def page(self) -> Page:
         """Recordings and then games, with a question over them if there is one."""
-        tiles = (*map(self._recorded, self._recordings), *map(self._game, self._games))
+        tiles = tuple(
+            self._recorded(thing) if isinstance(thing, Recorded) else self._game(thing)
+            for thing in self._things
+        )
         question, cursor = self._question, self._cursor
         dialog = None if question is None else self._dialog(question)
         marked = cursor.item if question is None else question.cursor.item
-        return Page(TITLE, tiles, marked=marked, top=cursor.top, dialog=dialog)
+        search = self._search
+        return Page(TITLE, tiles, marked=marked, top=cursor.top, search=search, dialog=dialog)
 
     @property
     def picture(self) -> Picture:
@@ -94,13 +100,15 @@ class WorkshopScreen:
     def _line(self) -> str:
         """What can be done with what is marked, or what went wrong with it."""
         marked = self._marked
+        if marked is None:
+            return f"nothing is called '{self._search}' - Esc ends the search"
         if isinstance(marked, Recorded):
             training = self._trainings.of(marked.name)
             if training is not None and training.error:
                 return training.error
             stop = training is not None and training.active
             return f"Enter {'stops this' if stop else 'trains a world on this'} - Esc goes back"
-        if marked is not None and (error := self._errors.get(marked.name, "")):
+        if error := self._errors.get(marked.name, ""):
             return error
         if not self._recordings and (self._outdated or self._listing.busy):
             return "looking for recordings ..."
@@ -114,8 +122,10 @@ class WorkshopScreen:
 
     @property
     def _things(self) -> Sequence[Recorded | RealGame]:
-        """All there is, in the order of the tiles."""
-        return [*self._recordings, *self._games]
+        """What the search leaves, in the order of the tiles."""
+        things: list[Recorded | RealGame] = [*self._recordings, *self._games]
+        wanted = letters(self._search)
+        return [thing for thing in things if wanted in letters(thing.title)]
 
     def _recorded(self, recorded: Recorded) -> Tile:
         training, progress = self._trainings.of(recorded.name), None
@@ -193,15 +203,26 @@ class WorkshopScreen:
             self._help = False
         elif self._question is not None:
             self._answer(event, self._question, size)
-        elif isinstance(event, KeyDown) and event.key == "delete":
-            if isinstance(self._marked, Recorded):
-                self._trainings.stop(self._marked.name)
         else:
             match self._cursor.handle(event, self.page, size):
+                case Asked.LEAVE if self._search:
+                    self._look_for("")
                 case Asked.LEAVE:
                     self.closed = True
                 case Asked.CHOOSE:
                     self._choose()
+                case None if isinstance(event, KeyDown):
+                    self._type(event.key)
+
+    def _type(self, key: str) -> None:
+        if key == "delete" and isinstance(self._marked, Recorded):
+            self._trainings.stop(self._marked.name)
+        elif (search := typed(self._search, key)) != self._search:
+            self._look_for(search)
+
+    def _look_for(self, search: str) -> None:
+        self._search = search
+        self._cursor.item = self._cursor.top = 0
 
     def _answer(self, event: Event, question: Question, size: tuple[int, int]) -> None:
         asked = question.cursor.handle(event, self.page, size)
@@ -249,10 +270,10 @@ class WorkshopScreen:
         """Show the recordings as they were found; what is new is marked, or what was before."""
         known, marked = {recorded.name for recorded in self._recordings}, self._marked
         self._recordings = self._listed
-        things = self._things
-        new = [i for i, recorded in enumerate(self._recordings) if recorded.name not in known]
-        same = [i for i, thing in enumerate(things) if marked and thing.name == marked.name]
-        self._cursor.item = (*new, *same, 0)[0]
+        items = {(type(thing), thing.name): item for item, thing in enumerate(self._things)}
+        new = [(Recorded, recorded.name) for recorded in self._listed if recorded.name not in known]
+        wanted = [*new, (type(marked), marked.name)] if marked else new
+        self._cursor.item = next((items[one] for one in wanted if one in items), 0)
 
     # On threads of their own
 

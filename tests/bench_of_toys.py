@@ -21,6 +21,7 @@ class ToyWorkshop:
     """Two games, one of which cannot be played, and recordings that can be trained on.
 
     let: lets the training that is under way end well. fails: why trainings fail, if they do.
+    ready: lets what is being measured come out.
     """
 
     def __init__(self, *recordings: Recorded) -> None:
@@ -31,6 +32,8 @@ class ToyWorkshop:
         self.trained: list[str] = []
         self.stopped = 0
         self.let, self.fails = threading.Event(), ""
+        self.ready = threading.Event()
+        self.ready.set()
 
     def games(self) -> Sequence[RealGame]:
         return [RealGame("pong", "Pong"), RealGame("tennis", "Tennis")]
@@ -47,7 +50,8 @@ class ToyWorkshop:
 
     def measure(self, name: str, watch: Watch) -> str:
         self.measured.append(name)
-        watch(0, 0)
+        while not self.ready.wait(0.01):
+            watch(0, 0)
         return "6,000 updates take 1 h 50 min here."
 
     def train(self, name: str, watch: Watch) -> None:

@@ -48,7 +48,6 @@ def test_a_recording_becomes_a_world(settings: SettingsFile) -> None:
         (noted("My Pong Game is among the worlds"), "escape"),
     )
     questions = [page.dialog for page in guest.pages if page.dialog is not None]
-    assert questions[0].lines[0] == MEASURING
     assert [row.label for row in questions[0].choices] == ["Start", "Not now"]
     assert workshop.trained == ["pong_game"] == workshop.measured
     assert tiles(guest.pages[-1])[0].title == "Recorded: Pong"
@@ -66,6 +65,16 @@ def test_a_no_trains_nothing(settings: SettingsFile) -> None:
         (listed, "escape"),
     )
     assert not workshop.trained and not workshop.stopped
+
+
+def test_who_starts_or_leaves_does_not_wait_until_all_is_measured(settings: SettingsFile) -> None:
+    for key, trained in (("return", 1), ("escape", 0)):
+        workshop = ToyWorkshop(PONG)
+        workshop.ready.clear()
+        workshop.let.set()
+        end = noted("among the worlds" if trained else "Enter trains a world on this")
+        visit(workshop, settings, (listed, "return"), (asked(MEASURING), key), (end, "escape"))
+        assert len(workshop.trained) == trained
 
 
 def test_too_little_is_said_and_nothing_can_be_started(settings: SettingsFile) -> None:
@@ -162,6 +171,19 @@ def test_a_game_is_played_and_what_was_recorded_is_marked(settings: SettingsFile
     assert tiles(guest.pages[-1])[0].title == "Recorded: Pong"
     assert any("there is no such game" in picture.line for picture in guest.pictures)
     assert guest.last.line == "Enter plays the game - F8 records there - Esc goes back"
+
+
+def test_typing_finds_recordings_and_games(settings: SettingsFile) -> None:
+    guest = visit(
+        ToyWorkshop(PONG),
+        settings,
+        (listed, "p"),
+        (lambda page: [tile.title for tile in tiles(page)] == ["Recorded: Pong", "Pong"], "x"),
+        (lambda page: not tiles(page), "backspace"),
+        (lambda page: page.search == "p", "escape"),
+        (listed, "escape"),
+    )
+    assert "nothing is called 'px' - Esc ends the search" in {p.line for p in guest.pictures}
 
 
 def test_the_keys_are_listed(settings: SettingsFile) -> None:

@@ -120,7 +120,8 @@ class HomeWorkshop:
             open_data(folder, TrainConfig(), memory_gb=0.0).store.close()
         except UserError as error:
             refused = str(error).replace(str(folder), "this recording")
-        picture = store.read(0, lengths[0], lengths[0] + 1).frames[0]
+        middle = lengths[0] // 2
+        picture = store.read(0, middle, middle + 1).frames[0]
         store.close()
         run = _run_folder(folder.name, _runs(folder.name))
         title = self._titles.get(store.info.game, store.info.game)
