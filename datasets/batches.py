@@ -6,12 +6,21 @@ import queue
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass, fields, replace
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from datasets.segments import Segment, Segments
+
+Item_co = TypeVar("Item_co", covariant=True)
+
+
+class Numbered(Protocol[Item_co]):
+    """An endless sequence."""
+
+    def __getitem__(self, index: int) -> Item_co: ...
 
 
 @dataclass(frozen=True)
@@ -111,19 +120,21 @@ class Batches:
         return replace(self.segments[index], weight=1 / float(self._odds[index]))
 
 
-def prefetch(batches: Batches, start: int, ahead: int = 4) -> Generator[Batch, None, None]:
+def prefetch(
+    batches: Numbered[Item_co], start: int, ahead: int = 4
+) -> Generator[Item_co, None, None]:
     """Batches number `start`, `start + 1`, ..., up to `ahead` of them read in advance by a thread.
 
     Endless. Closing the iterator ends the thread; an error in it is raised here.
     """
-    ready: queue.Queue[Batch | BaseException] = queue.Queue(ahead)
+    ready: queue.Queue[Item_co | BaseException] = queue.Queue(ahead)
     done = threading.Event()
 
     def fill() -> None:
         index = start
         while not done.is_set():
             try:
-                item: Batch | BaseException = batches[index]
+                item: Item_co | BaseException = batches[index]
             except BaseException as error:
                 item = error
             while not done.is_set():

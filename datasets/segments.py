@@ -95,13 +95,17 @@ class Segments:
         return [windows for windows in found if len(windows)]
 
     def spread(self, count: int) -> list[Segment]:
-        """Read `count` windows, each from the middle of an equal share of all; all if fewer.
+        """Read `count` windows, those of `spread_over`."""
+        return [self[index] for index in self.spread_over(count)]
+
+    def spread_over(self, count: int) -> list[int]:
+        """Numbers of `count` windows, each the middle of an equal share of all; all if fewer.
 
         So the first is not the very beginning of an episode, where little goes on yet.
         """
         count = min(count, len(self))
-        chosen = ((np.arange(count) + 0.5) * len(self) / count).astype(int)
-        return [self[index] for index in chosen.tolist()]
+        chosen: list[int] = ((np.arange(count) + 0.5) * len(self) / count).astype(int).tolist()
+        return chosen
 
     def read(self, episode: int, start: int) -> Segment:
         """The window of an episode that starts at frame `start`, which may be negative."""

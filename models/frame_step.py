@@ -118,6 +118,25 @@ class FrameStep(PlayStep):
         return Events(REWARDS[int(events[:3].argmax())], ended, life_lost)
 
 
+class SampledStep(PlayStep):
+    """One frame by a sampler, and nothing that tells of rewards or ends."""
+
+    outputs = ("frame",)
+
+    def __init__(self, denoiser: Denoiser, sampler: SamplerConfig) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+        self.sampler = sampler
+
+    @property
+    def noises(self) -> Mapping[str, tuple[int, ...]]:
+        return {"noise": noise_shape(self.denoiser, self.sampler)}
+
+    def forward(self, frames: Tensor, actions: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
+        """noise (B, D, C, H, W) → frame uint8 (B, H, W, C)."""
+        return (to_frame(self.denoiser.sample(noise, to_context(frames), actions, self.sampler)),)
+
+
 class RecurrentStep(PlayStep):
     """One frame by a sampler, and what came with it told by a network with a memory.
 

@@ -54,7 +54,8 @@ class Manifest:
     rate_fps: natural steps per second.
     licence:  of the weights and pictures.
     denoiser: what makes the next frame; `upsampler`, if there is one, enlarges it.
-    reward_end: what tells rewards and ends; None in a world without.
+    reward_end: what tells rewards and ends; None in a world without. With presets it is a model
+              with a memory.
     actor_critic: a player that comes with the world.
     sampler:  how play walks from noise to a frame; or else `presets`, of which the first is
               played unless another is asked for.
@@ -95,10 +96,11 @@ class Manifest:
             raise UserError("a world needs either a sampler or presets")
         if self.sampler is not None and not isinstance(self.reward_end, RewardEndConfig):
             raise UserError("a world with a sampler needs a reward_end that looks at frames alone")
-        if self.presets and (self.upsampler is None) != isinstance(
-            self.reward_end, RewardModelConfig
-        ):
-            raise UserError("a world of presets has an upsampler or a reward model, and not both")
+        if self.sampler is not None and self.upsampler is not None:
+            raise UserError("a world with an upsampler needs presets")
+        told = isinstance(self.reward_end, RewardModelConfig)
+        if self.presets and self.reward_end is not None and (self.upsampler or not told):
+            raise UserError("a world of presets has an upsampler, a reward model or neither")
         for preset in self.presets.values():
             if (preset.upsampling is None) != (self.upsampler is None):
                 raise UserError("an upsampler and its sampler come together or not at all")

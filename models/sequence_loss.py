@@ -5,8 +5,9 @@ Shapes: B batch, T context frames, N learnt frames, C = 3 channels, H W pixels, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,24 +42,28 @@ class Noising:
             context = context + sigma_offset * self.context_offset
         return context
 
+    def rows(self, chosen: slice, device: torch.device) -> Noising:
+        """What is random for some of the examples, on a device."""
+        parts: dict[str, Any] = {
+            field.name: part[chosen].to(device)
+            for field in fields(self)
+            if (part := getattr(self, field.name)) is not None
+        }
+        return Noising(**parts)
 
-def sequence_loss(
-    denoiser: Denoiser,
-    frames: Tensor,
-    actions: Tensor | None,
-    noisings: Sequence[Noising],
-    valid: Tensor | None = None,
-) -> Tensor:
-    """Mean training loss of the N = len(noisings) frames after the first T.
 
-    frames (B, T + N, C, H, W); actions (B, T + N, A), row t taken at frame t; valid (B, T + N)
-    bool: a frame counts only where this says so (everywhere if not given). The estimate of each
+def sequence_losses(
+    denoiser: Denoiser, frames: Tensor, actions: Tensor | None, noisings: Sequence[Noising]
+) -> Iterator[Tensor]:
+    """Mean training loss of each of the N = len(noisings) frames after the first T, one by one.
+
+    frames (B, T + N, C, H, W); actions (B, T + N, A), row t taken at frame t. The estimate of each
     frame, detached and one of the 256 levels in every value, takes its place in the context of
-    the next.
+    the next. So nothing is learnt through an estimate, and whoever takes the gradients of a loss
+    before asking for the next needs memory for one frame only.
     """
     config = denoiser.config
     context = frames[:, : config.context]
-    losses = []
     for i, noising in enumerate(noisings):
         target = config.context + i
         loss, estimate = denoiser.loss(
@@ -71,7 +76,5 @@ def sequence_loss(
             context_sigma=noising.context_sigma,
             offset=noising.offset,
         )
-        counts = torch.ones_like(loss) if valid is None else valid[:, target].to(loss.dtype)
-        losses.append((loss * counts).sum() / counts.sum().clamp(min=1))
         context = torch.cat((context[:, 1:], quantise(estimate)[:, None]), dim=1)
-    return torch.stack(losses).mean()
+        yield loss.mean()

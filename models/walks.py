@@ -12,7 +12,7 @@ import torch
 from base.errors import UserError, unknown
 from models.cartridge import Cartridge
 from models.denoiser import Denoiser
-from models.frame_step import EnlargingStep, FrameStep, PlayStep, RecurrentStep
+from models.frame_step import EnlargingStep, FrameStep, PlayStep, RecurrentStep, SampledStep
 from models.manifest import Preset
 from models.reward_end import RewardEnd
 from models.reward_model import RewardModel
@@ -148,10 +148,12 @@ class Walks:
                 context_noise,
             )
         sampler = dataclasses.replace(self._preset.frame, steps=count, s_cond=context_noise)
-        if self._preset.upsampling is None:
+        if self._preset.upsampling is not None:
+            upsampler = cast(Denoiser, networks["upsampler"])
+            return EnlargingStep(denoiser, upsampler, sampler, self._preset.upsampling)
+        if "reward_end" in networks:
             return RecurrentStep(denoiser, cast(RewardModel, networks["reward_end"]), sampler)
-        upsampler = cast(Denoiser, networks["upsampler"])
-        return EnlargingStep(denoiser, upsampler, sampler, self._preset.upsampling)
+        return SampledStep(denoiser, sampler)
 
     def example(self, step: PlayStep) -> Inputs:
         """Inputs like those of play, for measuring: a start, or noise where there is none."""

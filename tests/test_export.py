@@ -21,7 +21,7 @@ from training.data import Data
 from training.export import STARTS, describe_world, export, starting_contexts
 from training.scores import Scores
 
-SCORES = Scores(30.12345, 20.5, 25.0, 15.0, np.zeros((4, 4, 3), np.uint8))
+SCORES = Scores(30.12345, 20.5, 25.0, 15.0, "still", 8, np.zeros((4, 4, 3), np.uint8))
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +32,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
 def test_what_is_exported_plays(data: Data, tmp_path: Path) -> None:
     learner = tiny_learner(data)
     awaken(learner.denoiser_ema, seed=1)
-    awaken(learner.head_ema, seed=2)
-    world = describe_world("toy_world", TINY, data)
+    awaken(learner.averages["head"], seed=2)
+    world = describe_world("toy_world", TINY, data, None)
     made_by = {"commands": ["python -m tools.train --data toys", "... --resume"]}
     for updates in (5, 10):  # the second takes the place of the first
-        export(tmp_path / "out", world, learner, data, SCORES, updates, made_by)
+        export(tmp_path / "out", world, learner, data, SCORES, updates, made_by, None)
     cartridge = load(tmp_path / "out")
     for name, weight in learner.denoiser_ema.state_dict().items():
         stored = cartridge.networks["denoiser"].state_dict()[name]
@@ -65,18 +65,18 @@ def test_what_is_exported_plays(data: Data, tmp_path: Path) -> None:
 
 
 def test_starts_come_from_held_out_games_that_go_on(data: Data) -> None:
-    frames, actions = starting_contexts(data, TINY.context)
+    starts = starting_contexts(data, TINY.context)
     held_out = data.store.read(1, 0, 13)
     # 13 frames are dreamed through whole, so there is one such start.
-    np.testing.assert_array_equal(frames, held_out.frames[None, : TINY.context])
-    np.testing.assert_array_equal(actions, held_out.actions[None, : TINY.context])
+    np.testing.assert_array_equal(starts["frames"], held_out.frames[None, : TINY.context])
+    np.testing.assert_array_equal(starts["actions"], held_out.actions[None, : TINY.context])
 
 
 def test_starts_are_spread_over_all_held_out_games(tmp_path: Path) -> None:
     record_toys(tmp_path, 1000, 60, *(3,) * 9, 90)  # numbers 1 and 11 are held out
     data = tiny_data(tmp_path)
     assert [data.store.length(episode) for episode in data.held_out] == [60, 90]
-    frames, _ = starting_contexts(data, TINY.context)
+    frames = starting_contexts(data, TINY.context)["frames"]
     assert len(frames) == STARTS
     first, last = data.store.read(1, 0, 4).frames, data.store.read(11, 90 + 1 - 54, 91).frames
     np.testing.assert_array_equal(frames[0], first)
@@ -98,9 +98,9 @@ def test_what_no_cartridge_can_hold_is_refused(
 ) -> None:
     config = replace(TINY, **wrong)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=says):
-        describe_world("toy", config, data)
+        describe_world("toy", config, data, None)
 
 
 def test_a_world_without_a_name_is_refused(data: Data) -> None:
     with pytest.raises(UserError, match="needs a name"):
-        describe_world("", TINY, data)
+        describe_world("", TINY, data, None)

@@ -95,7 +95,7 @@ def test_a_perfect_dream_scores_60_db_and_a_flawed_one_by_its_flaw() -> None:
     assert flawed.psnr_1 == pytest.approx(20 * np.log10(255), abs=1e-3)  # a level off
     assert flawed.psnr_n == pytest.approx(20 * np.log10(255 / STEPS), abs=1e-3)  # one more a step
     frames = windows.frames.int()
-    for name, step in (("still_1", 0), ("still_n", STEPS - 1)):
+    for name, step in (("plain_1", 0), ("plain_n", STEPS - 1)):
         moved = (frames[:, CONTEXT + step] - frames[:, CONTEXT - 1])[:, 0, 0, 0]
         by_hand = [60 if m == 0 else 20 * np.log10(255 / m.item()) for m in moved]
         assert getattr(perfect, name) == pytest.approx(np.mean(by_hand), abs=1e-3)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from models.denoiser import Denoiser, DenoiserConfig
 from models.frames import quantise
-from models.sequence_loss import Noising, sequence_loss
+from models.sequence_loss import Noising, sequence_losses
 from models.unet import UNetConfig
 from tests.networks import awaken
 
@@ -42,7 +42,7 @@ def test_of_one_frame_it_is_the_denoisers_own_loss() -> None:
     denoiser = awaken(Denoiser(CONFIG))
     frames, actions = recording()
     clean = dataclasses.replace(noising(0), context_sigma=None, context_offset=None)
-    made = sequence_loss(denoiser, frames, actions, [clean])
+    [made] = sequence_losses(denoiser, frames, actions, [clean])
     loss, _ = denoiser.loss(frames[:, T], clean.sigma, clean.noise, frames[:, :T], actions[:, :T])
     torch.testing.assert_close(made, loss.mean())
 
@@ -52,7 +52,7 @@ def test_answers_take_the_place_of_recorded_frames() -> None:
     denoiser = awaken(Denoiser(RELEASED))
     frames, actions = recording()
     noisings = [noising(i) for i in range(N)]
-    made = sequence_loss(denoiser, frames, actions, noisings)
+    made = list(sequence_losses(denoiser, frames, actions, noisings))
     seen, losses = frames.clone(), []
     for i, n in enumerate(noisings):
         context = seen[:, i : i + T]
@@ -70,7 +70,7 @@ def test_answers_take_the_place_of_recorded_frames() -> None:
         )
         seen[:, T + i] = quantise(estimate)
         losses.append(loss.mean())
-    torch.testing.assert_close(made, sum(losses) / N)
+    torch.testing.assert_close(made, losses)
     assert (seen[:, T:] - frames[:, T:]).abs().mean() > 0.01
 
 
@@ -79,12 +79,12 @@ def test_nothing_is_learnt_through_an_answer() -> None:
     denoiser = awaken(Denoiser(RELEASED))
     frames, actions = recording()
     noisings = [noising(i) for i in range(N)]
-    sequence_loss(denoiser, frames, actions, noisings).backward()
+    sum(sequence_losses(denoiser, frames, actions, noisings)).backward()
     together = [parameter.grad.clone() for parameter in denoiser.parameters()]  # type: ignore[union-attr]
     denoiser.zero_grad()
     frames_so_far = frames.clone()
     for i, n in enumerate(noisings):
-        (sequence_loss(denoiser, frames_so_far[:, i:], actions[:, i:], [n]) / N).backward()
+        next(sequence_losses(denoiser, frames_so_far[:, i:], actions[:, i:], [n])).backward()
         with torch.no_grad():
             context = frames_so_far[:, i : i + T]
             _, estimate = denoiser.loss(
@@ -102,26 +102,29 @@ def test_nothing_is_learnt_through_an_answer() -> None:
         torch.testing.assert_close(parameter.grad, expected, atol=1e-5, rtol=1e-4)
 
 
-@torch.no_grad()
-def test_frames_that_are_not_there_do_not_count() -> None:
+def test_gradients_may_be_taken_frame_by_frame() -> None:
+    """All frames' graphs at once once took as many times the memory."""
     denoiser = awaken(Denoiser(RELEASED))
     frames, actions = recording()
-    noisings = [noising(i) for i in range(2)]
-    valid = torch.ones(B, T + N, dtype=torch.bool)
-    whole = sequence_loss(denoiser, frames, actions, noisings, valid)
-    torch.testing.assert_close(sequence_loss(denoiser, frames, actions, noisings), whole)
-    valid[0, T] = valid[:, T + 1] = False
-    frames[0, T], frames[:, T + 1] = 9.0, 9.0
-    part = sequence_loss(denoiser, frames, actions, noisings, valid)
-    first = noisings[0]
-    alone, _ = denoiser.loss(
-        frames[:, T],
-        first.sigma,
-        first.noise,
-        frames[:, :T],
-        actions[:, :T],
-        shown=first.on_context(frames[:, :T], 0.1),
-        context_sigma=first.context_sigma,
-        offset=first.offset,
-    )
-    torch.testing.assert_close(part, alone[1:].mean() / 2)
+    noisings = [noising(i) for i in range(N)]
+    torch.stack(list(sequence_losses(denoiser, frames, actions, noisings))).sum().backward()
+    together = [parameter.grad.clone() for parameter in denoiser.parameters()]  # type: ignore[union-attr]
+    denoiser.zero_grad()
+    for loss in sequence_losses(denoiser, frames, actions, noisings):
+        loss.backward()
+    for parameter, expected in zip(denoiser.parameters(), together, strict=True):
+        torch.testing.assert_close(parameter.grad, expected, atol=1e-6, rtol=1e-4)
+
+
+def test_rows_have_the_noise_that_they_have_among_all() -> None:
+    denoiser = awaken(Denoiser(RELEASED))
+    frames, actions = recording()
+    noisings = [noising(i) for i in range(N)]
+    chosen, device = slice(1, 3), torch.device("cpu")
+    some = [n.rows(chosen, device) for n in noisings]
+    alone = [n.rows(slice(0, 1), device) for n in noisings]
+    with torch.no_grad():
+        whole = torch.stack(list(sequence_losses(denoiser, frames, actions, noisings)))
+        part = torch.stack(list(sequence_losses(denoiser, frames[1:3], actions[1:3], some)))
+        first = torch.stack(list(sequence_losses(denoiser, frames[:1], actions[:1], alone)))
+    torch.testing.assert_close((2 * part + first) / 3, whole)

@@ -32,6 +32,7 @@ from tests.recordings import record_toys
 from tests.tiny_training import TINY, flags_of, record_enough
 from tools import train as tool
 from training import checkpoint, progress, run_config, speed, trainer
+from training.config import TrainConfig
 from training.run_lock import alone_in
 from training.trainer import Run
 
@@ -322,7 +323,7 @@ def test_a_dry_run_tells_what_would_be_and_writes_nothing(
     said, figures = "".join(lines), json.loads(last)
     assert figures["steps"] == figures["updates"] == 1000 and figures["seconds"] > 0
     assert re.search(r"updates +1000\n", said) and re.search(r"channels +\(8, 16\)\n", said)
-    assert re.search(r"denoiser 0\.\d\d M parameters, reward and ending head 0\.\d\d M", said)
+    assert re.search(r"parameters: denoiser 0\.\d\d M, head 0\.\d\d M\n", said)
     assert "2 episodes with 1000 steps to train on, 1 episodes held out" in said
     assert re.search(r"memory \d+\.\d GB, and up to 0\.0 GB more for decoded recordings", said)
     assert re.search(r"an update of 4 examples takes \d+\.\d\d s", said)
@@ -459,7 +460,7 @@ def test_more_updates_may_be_asked_for_and_fewer_if_they_are_still_to_come(
             train("--resume", "--updates", few)
     assert run_config.load(finished).train.updates == 3
     # The default number is a number like any other.
-    default = tool.TrainConfig().updates
+    default = TrainConfig().updates
     train("--resume", "--updates", str(default), "--dry-run")
     left = default - 3
     assert f"{left} updates would take about" in capsys.readouterr().out
@@ -485,8 +486,8 @@ def test_precision_is_kept_unless_asked_for(
 ) -> None:
     measured = []
 
-    def choose(_: object, __: object, *asked: str) -> speed.Choice:
-        measured.append(asked)
+    def choose(*given: Any) -> speed.Choice:
+        measured.append(given[-2:])
         return speed.Choice("bf16", False, "as a test says")
 
     monkeypatch.setattr(speed, "choose", choose)

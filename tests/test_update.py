@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +15,8 @@ from datasets.batches import Batches
 from tests.networks import awaken
 from tests.tiny_training import TINY, record_enough, tiny_data, tiny_learner
 from training.data import Data
-from training.update import Learner, Losses, average, draw_sigmas
+from training.learner import Losses, average
+from training.update import StreamLearner, draw_sigmas
 
 
 @pytest.fixture(scope="module")
@@ -23,18 +24,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
     return tiny_data(record_enough(tmp_path_factory.mktemp("toys")))
 
 
-def train(learner: Learner, data: Data, first: int, last: int) -> list[Losses]:
+def train(learner: StreamLearner, data: Data, first: int, last: int) -> list[Losses]:
     """Updates number `first` to `last` - 1."""
     config = learner.config
     fresh = Batches(data.segments, config.batch - config.streams, config.seed)
     return [learner.update(index, fresh[index]) for index in range(first, last)]
 
 
-def weights(learner: Learner) -> dict[str, Tensor]:
+def weights(learner: StreamLearner) -> dict[str, Tensor]:
+    state = learner.state_dict()
     return {
         f"{name}.{key}": value
         for name in ("denoiser", "head", "denoiser_ema", "head_ema")
-        for key, value in getattr(learner, name).state_dict().items()
+        for key, value in state[name].items()
     }
 
 
@@ -74,10 +76,10 @@ def test_a_seed_decides_the_losses(data: Data, change: dict[str, object]) -> Non
     first, again = (train(tiny_learner(data, config), data, 0, 3) for _ in range(2))
     assert first == again
     other = replace(config, seed=1)
-    assert train(tiny_learner(data, other), data, 0, 1)[0].recorded != first[0].recorded
+    assert train(tiny_learner(data, other), data, 0, 1)[0]["recorded"] != first[0]["recorded"]
     for losses in first:
-        assert losses.recorded > 0 and losses.head > 0 and losses.gradient_norm > 0
-        assert (losses.dreamed > 0) == (config.streams > 0)
+        assert losses["recorded"] > 0 and losses["head"] > 0 and losses["gradient_norm"] > 0
+        assert (losses["dreamed"] > 0) == (config.streams > 0)
 
 
 def test_building_leaves_the_global_generator_alone(data: Data) -> None:
@@ -143,7 +145,7 @@ def test_early_averages_forget_quickly(data: Data) -> None:
     assert not learner.denoiser_ema.training and learner.denoiser.training
 
 
-def perfect(learner: Learner, data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+def perfect(learner: StreamLearner, data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the network know every answer, whatever noise is put on."""
     streams = learner.streams
     assert streams is not None
@@ -172,8 +174,8 @@ def test_a_perfect_network_dreams_along_with_the_recording(
     assert streams is not None
     perfect(learner, data, monkeypatch)
     for index, losses in enumerate(train(learner, data, 0, 4)):
-        assert losses.recorded < 1e-6 and losses.dreamed < 1e-6
-        assert losses.stream_age == index + 1
+        assert losses["recorded"] < 1e-6 and losses["dreamed"] < 1e-6
+        assert losses["stream_age"] == index + 1
     off = streams.context.int() - streams.batch(4).frames[:, :-1].int()
     # Of a change, what is too faint to be one may be left out: two and a half grey levels.
     assert off.abs().max() <= (0 if target == "frame" else 3)
@@ -251,7 +253,7 @@ def test_another_learners_state_is_refused(data: Data, change: dict[str, object]
 
 def test_losses_are_plain_numbers(data: Data) -> None:
     [losses] = train(tiny_learner(data), data, 0, 1)
-    assert all(type(value) is float for value in asdict(losses).values())
+    assert all(type(value) is float for value in losses.values())
 
 
 def test_bf16_is_close_to_fp32(data: Data) -> None:
@@ -260,5 +262,7 @@ def test_bf16_is_close_to_fp32(data: Data) -> None:
     for learner in (plain, quick):
         awaken(learner.denoiser)
     [a], [b] = train(plain, data, 0, 1), train(quick, data, 0, 1)
-    assert b.recorded == pytest.approx(a.recorded, rel=0.05) and b.recorded != a.recorded
+    assert (
+        b["recorded"] == pytest.approx(a["recorded"], rel=0.05) and b["recorded"] != a["recorded"]
+    )
     assert all(p.dtype == torch.float32 for p in quick.denoiser.parameters())

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import cast
 
 import torch
 
 from tests.recordings import record_toys
+from training.beginning import build
 from training.config import TrainConfig, flag
 from training.data import Data, open_data
-from training.trainer import build
-from training.update import Learner
+from training.update import StreamLearner
 
 TINY = TrainConfig(
     updates=6,
@@ -51,6 +52,6 @@ def tiny_data(folder: Path, config: TrainConfig = TINY) -> Data:
     return open_data(folder, config, memory_gb=1)
 
 
-def tiny_learner(data: Data, config: TrainConfig = TINY) -> Learner:
+def tiny_learner(data: Data, config: TrainConfig = TINY) -> StreamLearner:
     """Networks of a few thousand weights on the CPU, ready to learn."""
-    return build(config, data, torch.device("cpu"))
+    return cast(StreamLearner, build(config, data, torch.device("cpu")))

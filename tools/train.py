@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-import statistics
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import psutil
 import torch
@@ -20,34 +18,46 @@ import tyro
 
 from base.errors import UserError, run_main
 from base.memory import keep_freed_memory
+from models import cartridge
 from models.cartridge_writer import check_place
 from training import checkpoint, run_config, speed
-from training.config import TrainConfig, flag
+from training.beginning import begin_with, build
+from training.config import flag
 from training.data import Data, open_data
+from training.estimate import part_of, update_seconds
 from training.export import describe_world, export
+from training.frame_config import UpsamplerConfig
+from training.learner import Learner
+from training.presets import PRESETS, Preset, Recipe
 from training.run_config import RunConfig
 from training.run_lock import alone_in
 from training.scores import Scores
-from training.trainer import Run, begin_with, build, remove_unfinished
-from training.update import Learner
+from training.trainer import Run, remove_unfinished
 
-DRY_RUN_UPDATES = 4
+R = TypeVar("R")
 PROGRAM = "python -m tools.train"
 CARTRIDGE = "cartridge"  # its folder in a run's
 INTERRUPTED = 130  # the exit code of a program ended by Ctrl-C
 
 
 @dataclass(frozen=True)
-class TrainCommand:
+class TrainCommand(Generic[R]):
     """Train a world model on a folder of recordings, and save it as a cartridge.
 
-    A run that was stopped or killed goes on with --resume.
+    A run that was stopped or killed goes on with --resume. The recipe's flags are those of the
+    preset: --preset csgo --help tells that one's.
     """
 
     out: Path
     """The run's folder; the cartridge comes to lie in its folder `cartridge`."""
     data: Path | None = None
-    """Recordings to train on, from python -m tools.record."""
+    """Recordings to train on, from python -m tools.record; or in two sizes, in its folders low and
+    full."""
+    preset: Preset = "small"
+    """The recipe: of a small world in one size; or of the network that dreams CS:GO's small frames,
+    and of the one that enlarges them."""
+    world: Path | None = None
+    """For an upsampler: the cartridge whose frames it is to enlarge. It becomes part of it."""
     resume: bool = False
     """Go on with the run in --out, as it was in all that is not said again; of the recipe only
     --updates may change."""
@@ -71,7 +81,7 @@ class TrainCommand:
     """Arithmetic; auto measures."""
     compile: Literal["auto", "on", "off"] = "auto"
     """Whether to use torch's compiler; auto measures."""
-    config: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
+    config: tyro.conf.OmitArgPrefixes[R] = field(kw_only=True)
 
     def __post_init__(self) -> None:
         run_config.check_pace(self.evaluate_every, self.checkpoint_seconds, self.memory_gb)
@@ -81,16 +91,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, by default this program's own, and train."""
     arguments = sys.argv[1:] if arguments is None else arguments
     keep_freed_memory()
-    saved = _saved(arguments)
+    run, _ = tyro.cli(_Run, args=arguments, add_help=False, return_unknown_args=True)
+    saved = run_config.load(run.out) if run.resume and run.out else None
     # Of a resumed run, what is not said again is as it was.
-    default = _command_of(saved) if saved else TrainCommand(out=tyro.MISSING)
-    command = tyro.cli(TrainCommand, args=arguments, default=default, prog=PROGRAM)
+    default = _command_of(saved) if saved else _new_command(run.preset)
+    kind: Any = TrainCommand[type(default.config)]  # type: ignore[misc]  # whose flags there are
+    command = tyro.cli(kind, args=arguments, default=default, prog=PROGRAM)
     if saved:
-        _check_recipe(command.config, saved.train)
+        _check_recipe(command, saved)
     return train(command, f"{PROGRAM} {shlex.join(arguments)}", saved)
 
 
-def train(command: TrainCommand, said: str, saved: RunConfig | None = None) -> int:
+def train(command: TrainCommand[Recipe], said: str, saved: RunConfig | None = None) -> int:
     """Train as asked for; the exit code.
 
     said: the command line, for the cartridge's card. saved: of the run that goes on.
@@ -109,9 +121,11 @@ def train(command: TrainCommand, said: str, saved: RunConfig | None = None) -> i
     check_place(place)
     device = _device(command.device)
     data = open_data(command.data, command.config, command.memory_gb)
-    name = command.name or data.store.info.game
-    world = describe_world(name, command.config, data)
-    learner = build(command.config, data, device)
+    onto = _world(command)
+    name = command.name or (onto.manifest.name if onto else data.store.info.game)
+    world = describe_world(name, command.config, data, onto)
+    recipe = part_of(command.config)[0] if command.dry_run else command.config
+    learner = build(recipe, data, device)
     if command.start_from is not None:
         begin_with(learner, command.start_from)
     config = RunConfig(
@@ -124,6 +138,8 @@ def train(command: TrainCommand, said: str, saved: RunConfig | None = None) -> i
         checkpoint_seconds=command.checkpoint_seconds,
         memory_gb=command.memory_gb,
         start_from=str(command.start_from or ""),
+        preset=command.preset,
+        world=str(command.world or ""),
         commands=(*saved.commands, said) if saved else (said,),
     )
     print(f"training on {device.type} in {config.choice.why}")
@@ -134,14 +150,14 @@ def train(command: TrainCommand, said: str, saved: RunConfig | None = None) -> i
     }
 
     def on_evaluation(scores: Scores, updates: int) -> None:
-        export(place, world, learner, data, scores, updates, made_by)
+        export(place, world, learner, data, scores, updates, made_by, onto)
 
-    run = Run(command.out, config, learner, data, on_evaluation)
+    run = Run(command.out, config, learner, on_evaluation)
     with nullcontext() if command.dry_run else alone_in(command.out):
         return _go(run, command, saved, data)
 
 
-def _go(run: Run, command: TrainCommand, saved: RunConfig | None, data: Data) -> int:
+def _go(run: Run, command: TrainCommand[Recipe], saved: RunConfig | None, data: Data) -> int:
     """Train, from the last checkpoint on if there is one, or only estimate; the exit code."""
     if saved and (state := checkpoint.load(command.out)):
         run.restore(state)
@@ -163,23 +179,25 @@ def _go(run: Run, command: TrainCommand, saved: RunConfig | None, data: Data) ->
 
 @dataclass(frozen=True)
 class _Run:
-    """The part of the command line that says which run is meant, if it is to go on."""
+    """The part of the command line that says which run is meant, and of which recipe."""
 
     out: Path | None = None
     resume: bool = False
+    preset: Preset = "small"
 
 
-def _saved(arguments: Sequence[str]) -> RunConfig | None:
-    """The run that is to go on, or None for a new one."""
-    run, _ = tyro.cli(_Run, args=arguments, add_help=False, return_unknown_args=True)
-    return run_config.load(run.out) if run.resume and run.out else None
+def _new_command(preset: Preset) -> TrainCommand[Recipe]:
+    """The command that begins a run of a recipe, but for --out."""
+    return TrainCommand(out=tyro.MISSING, preset=preset, config=PRESETS[preset])
 
 
-def _command_of(saved: RunConfig) -> TrainCommand:
+def _command_of(saved: RunConfig) -> TrainCommand[Recipe]:
     """The command that would begin a run just as it was begun, but for --out."""
     return TrainCommand(
         out=tyro.MISSING,
         data=Path(saved.data),
+        preset=saved.preset,
+        world=Path(saved.world) if saved.world else None,
         name=saved.name,
         evaluate_every=saved.evaluate_every,
         checkpoint_seconds=saved.checkpoint_seconds,
@@ -192,21 +210,42 @@ def _command_of(saved: RunConfig) -> TrainCommand:
     )
 
 
-def _check_recipe(asked: TrainConfig, saved: TrainConfig) -> None:
+def _check_recipe(asked: TrainCommand[Recipe], saved: RunConfig) -> None:
     """UserError if anything but the number of updates differs."""
-    for name, value in dataclasses.asdict(saved).items():
-        if name != "updates" and getattr(asked, name) != value:
+    if asked.preset != saved.preset:
+        raise UserError("--preset cannot change when a run is resumed; only --updates can")
+    for name, value in dataclasses.asdict(saved.train).items():
+        if name != "updates" and getattr(asked.config, name) != value:
             raise UserError(f"{flag(name)} cannot change when a run is resumed; only --updates can")
 
 
-def _choice(command: TrainCommand, learner: Learner, saved: RunConfig | None) -> speed.Choice:
+def _world(command: TrainCommand[Recipe]) -> cartridge.Cartridge | None:
+    """The world that an upsampler is for; UserError if one is missing, or given for nothing."""
+    wanted = isinstance(command.config, UpsamplerConfig)
+    if wanted and command.world is None:
+        raise UserError(
+            "--world is needed: the cartridge whose frames are to be enlarged, as the preset csgo "
+            "makes one"
+        )
+    if not wanted and command.world is not None:
+        raise UserError("--world is for upsamplers; use --start-from for weights to begin with")
+    # Kept in half of float32, as cartridges store it: it is only written again.
+    return cartridge.load(command.world, torch.bfloat16) if command.world else None
+
+
+def _choice(
+    command: TrainCommand[Recipe], learner: Learner, saved: RunConfig | None
+) -> speed.Choice:
     """As saved if that is what is asked for, else as measured now."""
     if saved and saved.device == learner.device.type:
         asked = (command.precision, command.compile)
         if asked == (saved.choice.precision, "on" if saved.choice.compiled else "off"):
             return saved.choice
     print("measuring how this machine trains fastest ...", flush=True)
-    return speed.choose(learner.denoiser, command.config, command.precision, command.compile)
+    recipe = command.config
+    return speed.choose(
+        learner.denoiser, recipe.batch, recipe.passes, command.precision, command.compile
+    )
 
 
 def _device(name: str) -> torch.device:
@@ -220,33 +259,30 @@ def _device(name: str) -> torch.device:
 def _describe(config: RunConfig, data: Data, learner: Learner) -> None:
     for name, value in dataclasses.asdict(config.train).items():
         print(f"  {name:22s} {value}")
-    denoiser, head = (
-        sum(p.numel() for p in network.parameters()) / 1e6
-        for network in (learner.denoiser, learner.head)
+    sizes = (
+        f"{name} {sum(p.numel() for p in network.parameters()) / 1e6:.2f} M"
+        for name, network in learner.networks.items()
     )
-    print(f"denoiser {denoiser:.2f} M parameters, reward and ending head {head:.2f} M")
+    print(f"parameters: {', '.join(sizes)}")
     print(
         f"{data.store.folder}: {len(data.training)} episodes with {data.steps} steps to train on, "
         f"{len(data.held_out)} episodes held out"
     )
-    for reason in data.store.skipped.values():
+    for reason in data.left_out:
         print(f"left out: {reason}")
 
 
 def _estimate(run: Run, data: Data, as_json: bool) -> None:
     """Time a few real updates and print what the whole run would take."""
     learner = run.learner
-    times = [
-        speed.measured(partial(learner.update, index, run.fresh[index]), learner.device)
-        for index in range(run.done, run.done + DRY_RUN_UPDATES)
-    ]
-    seconds = statistics.median(times[1:])
+    _, parts = part_of(run.config.train)
+    seconds = update_seconds(learner, run.done, parts)
     if learner.device.type == "cuda":
         print(f"GPU memory {torch.cuda.max_memory_allocated() / 1e9:.1f} GB")
     memory = psutil.Process().memory_info().rss / 1e9
     recordings = min(data.decoded_gb, run.config.memory_gb)
     print(f"memory {memory:.1f} GB, and up to {recordings:.1f} GB more for decoded recordings")
-    print(f"an update of {learner.config.batch} examples takes {seconds:.2f} s")
+    print(f"an update of {parts * learner.config.batch} examples takes {seconds:.2f} s")
     left = run.updates - run.done
     hours, minutes = divmod(round(seconds * left / 60), 60)
     print(f"{left} updates would take about {hours} h {minutes:02d} min here")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
 from base.errors import UserError
-from base.files import write_bytes
+from base.files import replacing
 
 NAME = "checkpoint.pt"
 
@@ -19,10 +18,32 @@ def save(run: Path, state: dict[str, Any]) -> None:
 
     Raises UserError when the disk refuses; the checkpoint before stays.
     """
-    # Made in memory: on a full disk torch's own writing ends in riddles.
-    made = io.BytesIO()
-    torch.save(state, made)
-    write_bytes(run / NAME, made.getvalue())
+    with replacing(run / NAME) as temporary, open(temporary, "wb") as file:
+        stream = _Stream(file)
+        try:
+            torch.save(state, stream)  # type: ignore[arg-type]  # all of a file that it uses
+        except Exception:  # on a full disk torch's own error is a riddle
+            if stream.refused is None:
+                raise
+            raise stream.refused from None
+
+
+class _Stream:
+    """A file that remembers what the system said when it refused to write."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.refused: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.refused = error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 def load(run: Path) -> dict[str, Any] | None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from base.errors import UserError
 from models.denoiser import DenoiserConfig, Target
 from models.reward_end import RewardEndConfig
 from models.sampler import check_sigmas
 from models.unet import UNetConfig
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 LARGEST_SEED = 2**32 - 1
 POSITIVE = (
@@ -94,16 +99,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Raise UserError for values that nothing can be trained with."""
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, float) and not math.isfinite(value):
-                raise UserError(f"{flag(field.name)} must be a finite number, not {value}")
-        for name in POSITIVE:
-            if not getattr(self, name) > 0:
-                raise UserError(f"{flag(name)} must be more than 0, not {getattr(self, name)}")
-        for name in NOT_NEGATIVE:
-            if not getattr(self, name) >= 0:
-                raise UserError(f"{flag(name)} must not be negative, and {getattr(self, name)} is")
+        check_numbers(self, POSITIVE, NOT_NEGATIVE)
         if self.streams >= self.batch:
             raise UserError(f"--streams must be fewer than --batch: {self.batch - 1} at most")
         try:
@@ -115,10 +111,17 @@ class TrainConfig:
         for name in ("share_enduring", "share_rehearsed", "share_events"):
             if getattr(self, name) > 1:
                 raise UserError(f"{flag(name)} must be at most 1, not {getattr(self, name)}")
-        if self.ema >= 1 or self.cooldown > 1:
-            raise UserError("--ema must be less than 1, and --cooldown not more")
-        if self.seed > LARGEST_SEED:
-            raise UserError(f"--seed must be at most {LARGEST_SEED}")
+        check_pace(self.ema, self.cooldown, self.seed)
+
+    @property
+    def window(self) -> int:
+        """Frames of an example."""
+        return self.context + 1
+
+    @property
+    def passes(self) -> int:
+        """Batches that go through the network and back in all."""
+        return self.updates
 
     def denoiser(self, height: int, width: int, actions: int) -> DenoiserConfig:
         """The denoiser for frames of a size and action vectors of a width.
@@ -139,6 +142,30 @@ class TrainConfig:
     def reward_end(self, height: int, width: int) -> RewardEndConfig:
         """The reward and ending head for frames of a size; it looks at three frames."""
         return RewardEndConfig(height, width, min(3, self.context + 1), self.head_channels)
+
+
+def check_numbers(
+    config: DataclassInstance, positive: Sequence[str], not_negative: Sequence[str]
+) -> None:
+    """UserError unless a recipe's numbers are finite, and those named of the sign they need."""
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"{flag(field.name)} must be a finite number, not {value}")
+    for name in positive:
+        if not getattr(config, name) > 0:
+            raise UserError(f"{flag(name)} must be more than 0, not {getattr(config, name)}")
+    for name in not_negative:
+        if not getattr(config, name) >= 0:
+            raise UserError(f"{flag(name)} must not be negative, and {getattr(config, name)} is")
+
+
+def check_pace(ema: float, cooldown: float, seed: int) -> None:
+    """UserError for an average, a schedule or a seed that cannot be."""
+    if ema >= 1 or cooldown > 1:
+        raise UserError("--ema must be less than 1, and --cooldown not more")
+    if seed > LARGEST_SEED:
+        raise UserError(f"--seed must be at most {LARGEST_SEED}")
 
 
 def flag(name: str) -> str:

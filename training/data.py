@@ -9,10 +9,14 @@ from pathlib import Path
 from base.errors import UserError
 from datasets.segments import Segments
 from datasets.store import Store
-from training.config import TrainConfig
+from training.frame_config import UpsamplerConfig
+from training.pairs import FULL, LOW, LargeFrames
+from training.presets import Recipe
 
 DREAM_STEPS = 50  # dreamed through at evaluations
+ENLARGED_STEPS = 15  # enlarged at them: the frames are large, and errors do not add up for long
 LEAST_STEPS = 1000
+LOW_SHARE = 0.05  # of the memory for recordings in two sizes
 
 
 @dataclass(frozen=True)
@@ -20,8 +24,10 @@ class Data:
     """A dataset made ready for training.
 
     training, held_out: its episodes, by position: to learn from, and for testing alone.
-    segments: windows to learn from, of T + 1 frames.
-    scored:   windows to dream through at evaluations, from held-out episodes.
+    segments: windows to learn from, as long as the recipe's examples.
+    scored:   windows to go through at evaluations, from held-out episodes.
+    large:    the same moments in large frames, for a recipe that enlarges.
+    left_out: why episodes are not among them.
     """
 
     store: Store
@@ -29,6 +35,8 @@ class Data:
     held_out: list[int]
     segments: Segments
     scored: Segments
+    large: LargeFrames | None
+    left_out: list[str]
 
     @property
     def steps(self) -> int:
@@ -38,34 +46,61 @@ class Data:
     @property
     def decoded_gb(self) -> float:
         """What all frames take in memory."""
-        frames = sum(self.store.length(episode) + 1 for episode in range(len(self.store)))
-        return frames * math.prod(self.store.frame_shape) / 1e9
+        stores = [self.store, *([self.large.store] if self.large else [])]
+        return sum(_decoded_bytes(store) for store in stores) / 1e9
 
 
-def open_data(folder: Path, config: TrainConfig, memory_gb: float) -> Data:
-    """Open a folder of recordings for training. Raises UserError if it is not fit for that."""
-    store = Store(folder, memory_gb)
-    training, held_out = store.split()
+def open_data(folder: Path, recipe: Recipe, memory_gb: float) -> Data:
+    """Open recordings for training; of recordings in two sizes, what the recipe is for.
+
+    Raises UserError if they are not fit for that.
+    """
+    in_two = (folder / LOW).is_dir()
+    low, large = folder / LOW if in_two else folder, None
+    if isinstance(recipe, UpsamplerConfig):
+        if not in_two or not (folder / FULL).is_dir():
+            raise UserError(
+                f"{folder} needs recordings in two sizes: its folders {LOW} and {FULL}, such as "
+                "python -m tools.import_csgo writes"
+            )
+        store = Store(low, LOW_SHARE * memory_gb)
+        large = LargeFrames(folder / FULL, store, (1 - LOW_SHARE) * memory_gb)
+    else:
+        store = Store(low, memory_gb)
+    stores = [store, large.store] if large else [store]
+    missing = large.missing if large else {}
+    training, held_out = ([e for e in part if e not in missing] for part in store.split())
     if not held_out:
         raise UserError(
-            f"{folder} holds a single episode; record one more, since one is kept for testing"
+            f"{low} holds a single episode; record one more, since one is kept for testing"
         )
     steps = sum(store.length(episode) for episode in training)
     if steps < LEAST_STEPS:
         raise UserError(
-            f"{folder} has {steps} steps to train on; record at least {LEAST_STEPS} "
+            f"{low} has {steps} steps to train on; record at least {LEAST_STEPS} "
             "(100000 make a good world)"
         )
     longest = max(store.length(episode) + 1 for episode in held_out)
-    if longest <= config.context:
+    if longest < recipe.window:
         raise UserError(
-            f"the episodes of {folder} that are kept for testing have {longest} frames at most, "
-            f"and {config.context + 1} are needed; record longer ones"
+            f"the episodes of {low} that are kept for testing have {longest} frames at most, "
+            f"and {recipe.window} are needed; record longer ones"
         )
+    if isinstance(recipe, UpsamplerConfig):
+        scored = 1 + ENLARGED_STEPS
+    else:
+        scored = recipe.context + DREAM_STEPS
     return Data(
         store,
         training,
         held_out,
-        Segments(store, training, config.context + 1),
-        Segments(store, held_out, min(longest, config.context + DREAM_STEPS)),
+        Segments(store, training, recipe.window),
+        Segments(store, held_out, min(longest, scored)),
+        large,
+        [why for one in stores for why in one.skipped.values()] + list(missing.values()),
     )
+
+
+def _decoded_bytes(store: Store) -> int:
+    frames = sum(store.length(episode) + 1 for episode in range(len(store)))
+    return frames * math.prod(store.frame_shape)

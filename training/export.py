@@ -14,37 +14,108 @@ from numpy.typing import NDArray
 
 from base.errors import UserError
 from engine.video import contact_sheet, encode_png
+from models.cartridge import Cartridge
 from models.cartridge_writer import save
-from models.manifest import Levels, Manifest
+from models.manifest import Levels, Manifest, Preset
+from models.sampler import SamplerConfig
 from training.config import TrainConfig
 from training.data import Data
+from training.frame_config import UpsamplerConfig
+from training.learner import Learner
+from training.presets import Recipe
 from training.scores import Scores
-from training.update import Learner
 
 STARTS = 32
 LICENCE = "MIT (weights); the pictures show the recorded game and belong to its makers"
 
 
-def describe_world(name: str, config: TrainConfig, data: Data) -> Manifest:
+def describe_world(name: str, recipe: Recipe, data: Data, onto: Cartridge | None) -> Manifest:
     """The manifest of the cartridge that a run will make, without what only the run can tell.
 
-    name: its short name. Raises UserError for a world that no cartridge can hold.
+    name: its short name. onto: the world that an upsampler is for, None for other recipes.
+    Raises UserError for a world that no cartridge can hold.
     """
     info, (height, width, _) = data.store.info, data.store.frame_shape
+    source = {"data": describe(data), "training": dataclasses.asdict(recipe)}
     try:
+        if isinstance(recipe, UpsamplerConfig):
+            assert onto is not None
+            return enlarged_world(name, recipe, data, onto.manifest, source)
+        manner: dict[str, Any] = {}
+        if isinstance(recipe, TrainConfig):
+            manner["reward_end"] = recipe.reward_end(height, width)
+            manner["sampler"] = Levels("euler", recipe.sigmas)
+        else:
+            samplers = recipe.samplers().items()
+            manner["presets"] = {way: Preset(sampler) for way, sampler in samplers}
         return Manifest(
             name=name,
             title=name.replace("_", " ").title(),
-            denoiser=config.denoiser(height, width, info.actions.size),
-            reward_end=config.reward_end(height, width),
+            denoiser=recipe.denoiser(height, width, info.actions.size),
             actions=info.actions,
             rate_fps=info.rate_fps,
-            sampler=Levels("euler", config.sigmas),
             licence=LICENCE,
-            source={"data": describe(data), "training": dataclasses.asdict(config)},
+            source=source,
+            **manner,
         )
     except ValueError as error:
         raise UserError(f"this network cannot be built: {error}") from error
+
+
+def enlarged_world(
+    name: str, recipe: UpsamplerConfig, data: Data, world: Manifest, source: Mapping[str, Any]
+) -> Manifest:
+    """A world with an upsampler to the large frames of some recordings.
+
+    What tells rewards and ends, or plays, is left behind: with an upsampler nothing does.
+    Raises UserError for recordings that are not of this world, and ValueError for an upsampler
+    that cannot be built.
+    """
+    assert data.large is not None
+    config, (height, width, _) = world.denoiser, data.store.frame_shape
+    if (config.height, config.width) != (height, width):
+        raise UserError(
+            f"{world.name} makes frames of {config.height} x {config.width} pixels, and the small "
+            f"ones recorded in {data.store.folder} have {height} x {width}"
+        )
+    if world.actions.names != data.store.info.actions.names:
+        raise UserError(f"{world.name} has other actions than {data.store.folder}")
+    if data.scored.length < config.context:
+        raise UserError(
+            f"{world.name} begins from {config.context} frames, and the episodes of "
+            f"{data.store.folder} that are kept for testing have {data.scored.length} at most"
+        )
+    tall, wide, _ = data.large.store.frame_shape
+    return dataclasses.replace(
+        world,
+        name=name,
+        reward_end=None,
+        actor_critic=None,
+        upsampler=recipe.upsampler(tall, wide),
+        sampler=None,
+        presets={
+            way: Preset(frame_sampler(world, way), sampler)
+            for way, sampler in recipe.samplers().items()
+        },
+        source={**source, "denoiser": world.source},
+    )
+
+
+def frame_sampler(world: Manifest, way: str) -> SamplerConfig:
+    """How a world makes its frames, in a way that an upsampler's can go with.
+
+    Raises UserError for noise levels that no sampler of presets has.
+    """
+    if world.sampler is None:
+        return world.presets.get(way, next(iter(world.presets.values()))).frame
+    first, *rest = sigmas = world.sampler.sigmas
+    sampler = SamplerConfig(len(sigmas), rest[-1] if rest else first / 2, first)
+    if sampler.sigmas != sigmas:
+        raise UserError(
+            f"{world.name} is played at noise levels {list(sigmas)}; an upsampler can be added to "
+            "a world of one or two"
+        )
+    return sampler
 
 
 def export(
@@ -55,41 +126,49 @@ def export(
     scores: Scores,
     updates: int,
     made_by: Mapping[str, Any],
+    onto: Cartridge | None,
 ) -> None:
     """Write the averaged weights as the cartridge `path`, replacing an older one there.
 
-    world: as `describe_world` made it. Starting contexts come from held-out episodes.
-    made_by: commands and the like, for its card; plain data.
+    world, onto: as `describe_world` made it, and of what. Starting contexts come from held-out
+    episodes. made_by: commands and the like, for its card; plain data.
     Raises UserError when the disk refuses or something else is in the way.
     """
-    metrics = {
+    figures = {
         "updates": updates,
         "held_out_psnr_1": round(scores.psnr_1, 3),
         "held_out_psnr_n": round(scores.psnr_n, 3),
     }
-    manifest = dataclasses.replace(world, metrics=metrics, source={**made_by, **world.source})
-    frames, actions = starting_contexts(data, world.denoiser.context)
-    preview = encode_png(contact_sheet([f[-1] for f in frames], 4, 2))
-    save(
-        path,
-        manifest,
-        {"denoiser": learner.denoiser_ema, "reward_end": learner.head_ema},
-        {"frames": frames, "actions": actions},
-        preview,
-        card(manifest),
-        torch.bfloat16,
+    if onto is not None:
+        figures = {f"upsampler_{name}": value for name, value in figures.items()}
+    manifest = dataclasses.replace(
+        world, metrics={**world.metrics, **figures}, source={**made_by, **world.source}
     )
+    starts = starting_contexts(data, world.denoiser.context)
+    last = starts["large"] if "large" in starts else starts["frames"][:, -1]
+    preview = encode_png(contact_sheet(list(last), 4, 2))
+    networks = {**(onto.networks if onto else {}), **learner.played()}
+    save(path, manifest, networks, starts, preview, card(manifest), torch.bfloat16)
 
 
-def starting_contexts(data: Data, length: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def starting_contexts(data: Data, length: int) -> dict[str, NDArray[Any]]:
     """Up to STARTS contexts of held-out episodes, spread evenly over all of their moments.
 
-    From each of them the game went on for as long as evaluations dream, so no start is a game
-    about to end. Returns frames uint8 (S, T, H, W, 3) and actions float32 (S, T, A).
+    From each of them the game went on for as long as evaluations go, so no start is a game
+    about to end. As cartridges have it: frames uint8 (S, T, H, W, 3), actions float32 (S, T, A)
+    and, of recordings in two sizes, large uint8 (S, H', W', 3).
     """
-    windows = [segment.window for segment in data.scored.spread(STARTS)]
-    frames = np.stack([window.frames[:length] for window in windows])
-    return frames, np.stack([window.actions[:length] for window in windows])
+    chosen = data.scored.spread_over(STARTS)
+    windows = [data.scored[index].window for index in chosen]
+    starts: dict[str, NDArray[Any]] = {
+        "frames": np.stack([window.frames[:length] for window in windows]),
+        "actions": np.stack([window.actions[:length] for window in windows]),
+    }
+    if data.large is not None:
+        places = [data.scored.place(index) for index in chosen]
+        last = [(episode, first + length - 1) for episode, first in places]
+        starts["large"] = np.concatenate([data.large.read(e, at, at + 1) for e, at in last])
+    return starts
 
 
 def describe(data: Data) -> dict[str, Any]:
@@ -114,12 +193,14 @@ def card(manifest: Manifest) -> str:
         f"- {button}: {', '.join(keys)}" for button, keys in manifest.actions.keys.items()
     )
     metrics = "\n".join(f"- {key}: {value}" for key, value in manifest.metrics.items())
-    commands = "\n".join(f"    {command}" for command in source.get("commands", []))
+    said = [*source.get("denoiser", {}).get("commands", []), *source.get("commands", [])]
+    commands = "\n".join(f"    {command}" for command in said)
     data = "\n".join(f"- {key}: {value}" for key, value in source["data"].items())
+    large = " A second network enlarges it." if manifest.upsampler else ""
     return f"""# {manifest.title}
 
 A world model: a network that dreams the next frame from the last {manifest.denoiser.context} and
-what you press. Play it with `python play.py` and this folder's path.
+what you press.{large} Play it with `python play.py` and this folder's path.
 
 ## Keys
 

@@ -1,4 +1,4 @@
-"""The optimiser: Muon for the convolutions' weights, AdamW for everything else.
+"""Optimisers: AdamW, or Muon for the convolutions' weights and AdamW for everything else.
 
 Muon (Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks") replaces a
 weight matrix's momentum by the nearest orthogonal matrix, so that every direction of the update
@@ -74,17 +74,27 @@ def build(model: nn.Module, lr: float, muon_lr: float, weight_decay: float) -> l
     Biases, norms and embeddings are not decayed. The first and last convolution, where features
     meet pixels, go to AdamW.
     """
-    muon, decayed, plain = [], [], []
+    muon: list[tuple[str, nn.Parameter]] = []
+    rest: list[tuple[str, nn.Parameter]] = []
     for name, parameter in model.named_parameters():
-        if parameter.ndim == 4 and "conv_in" not in name and "conv_out" not in name:
-            muon.append(parameter)
-        elif parameter.ndim >= 2 and "embedding" not in name:
-            decayed.append(parameter)
-        else:
-            plain.append(parameter)
-    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": plain, "weight_decay": 0.0}]
-    adam = AdamW(groups, lr=lr, weight_decay=weight_decay, eps=1e-8)
-    return [adam, Muon(muon, muon_lr, weight_decay)]
+        hidden = parameter.ndim == 4 and "conv_in" not in name and "conv_out" not in name
+        (muon if hidden else rest).append((name, parameter))
+    return [
+        _adamw(rest, lr, weight_decay),
+        Muon([parameter for _, parameter in muon], muon_lr, weight_decay),
+    ]
+
+
+def adamw(model: nn.Module, lr: float, weight_decay: float) -> Optimizer:
+    """AdamW for all of a model. Biases, norms and embeddings are not decayed."""
+    return _adamw(list(model.named_parameters()), lr, weight_decay)
+
+
+def _adamw(named: list[tuple[str, nn.Parameter]], lr: float, weight_decay: float) -> Optimizer:
+    heavy = [p for name, p in named if p.ndim >= 2 and "embedding" not in name]
+    light = [p for name, p in named if p.ndim < 2 or "embedding" in name]
+    groups: list[dict[str, Any]] = [{"params": heavy}, {"params": light, "weight_decay": 0.0}]
+    return AdamW(groups, lr=lr, weight_decay=weight_decay, eps=1e-8)
 
 
 def schedule(update: int, updates: int, warmup: int, cooldown: float) -> float:

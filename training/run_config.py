@@ -11,7 +11,7 @@ from pathlib import Path
 from base import plain
 from base.errors import UserError
 from base.files import write_text
-from training.config import TrainConfig
+from training.presets import Preset, Recipe
 from training.speed import Choice
 
 NAME = "config.json"
@@ -21,7 +21,7 @@ NAME = "config.json"
 class RunConfig:
     """A training run.
 
-    train:    the recipe.
+    train:    the recipe. preset: its name, of what it was before single values were changed.
     data:     folder of recordings.
     choice:   precision and compilation, as measured when the run began.
     device:   where that was: "cpu" or "cuda".
@@ -30,10 +30,11 @@ class RunConfig:
     checkpoint_seconds: time between checkpoints.
     memory_gb: decoded recordings kept in memory, at most.
     start_from: the cartridge whose weights the run began with; empty: it began with none.
+    world:    the cartridge whose frames an upsampler enlarges; empty for other recipes.
     commands: all command lines of the run so far.
     """
 
-    train: TrainConfig
+    train: Recipe
     data: str
     choice: Choice
     device: str = "cpu"
@@ -42,6 +43,8 @@ class RunConfig:
     checkpoint_seconds: float = 60.0
     memory_gb: float = 4.0
     start_from: str = ""
+    preset: Preset = "small"
+    world: str = ""
     commands: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -17,8 +17,12 @@ from torch import Tensor
 from datasets.batches import Batch
 from models.denoiser import Denoiser
 from models.frames import to_float, to_uint8
+from models.sampler import SamplerConfig
+
+Walk = Sequence[float] | SamplerConfig  # from noise to a frame: by falling levels, or as sampled
 
 LEAST_ERROR = 1e-6  # mean square, of [0, 1]: equal frames count as 60 dB, not as infinitely alike
+SCORED_STARTS = 32
 STRIP_FRAMES, STRIP_ROWS = 12, 4
 GREY = 90
 
@@ -28,7 +32,7 @@ def dream(
     denoiser: Denoiser,
     frames: Tensor,
     actions: Tensor,
-    sigmas: Sequence[float],
+    walk: Walk,
     generator: torch.Generator,
 ) -> Tensor:
     """Dream on from a context under recorded actions.
@@ -40,12 +44,29 @@ def dream(
     length = context.shape[1]
     dreamed = []
     for step in range(actions.shape[1] - length + 1):
-        noise = torch.randn(context[:, -1].shape, generator=generator).to(context.device)
         taken = actions[:, step : step + length]
-        frame = denoiser.next_frame(noise, context, taken, sigmas)
+        frame = next_frame(denoiser, context, taken, walk, generator)
         context = torch.cat((context[:, 1:], frame[:, None]), dim=1)
         dreamed.append(to_uint8(frame).cpu())
     return torch.stack(dreamed, dim=1)
+
+
+def next_frame(
+    denoiser: Denoiser,
+    context: Tensor,
+    actions: Tensor | None,
+    walk: Walk,
+    generator: torch.Generator,
+) -> Tensor:
+    """The frame (B, C, H, W) that follows a context (B, T, C, H, W), in [-1, 1]."""
+    shape = context[:, -1].shape
+    if not isinstance(walk, SamplerConfig):
+        assert actions is not None
+        noise = torch.randn(shape, generator=generator).to(context.device)
+        return denoiser.next_frame(noise, context, actions, walk)
+    draws = (len(context), walk.draws(context.shape[1]), *shape[1:])
+    noise = torch.randn(draws, generator=generator).to(context.device)
+    return denoiser.sample(noise, context, actions, walk)
 
 
 def psnr(frames: Tensor, others: Tensor) -> Tensor:
@@ -56,38 +77,51 @@ def psnr(frames: Tensor, others: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Scores:
-    """psnr_1, psnr_n: of dreamed frames after one and after all steps, averages in dB.
+    """psnr_1, psnr_n: of made frames after one and after all steps, averages in dB.
 
-    still_1, still_n: the same for repeating the last recorded frame.
-    strip: a picture, uint8 (H', W', 3): recorded frames above, dreamed ones below.
+    plain_1, plain_n: the same for what costs nothing; plain says what that is, in a word.
+    steps: how many those are.
+    strip: a picture, uint8 (H', W', 3): recorded frames above, made ones below.
     """
 
     psnr_1: float
     psnr_n: float
-    still_1: float
-    still_n: float
+    plain_1: float
+    plain_n: float
+    plain: str
+    steps: int
     strip: NDArray[np.uint8]
 
 
-def score(denoiser: Denoiser, windows: Batch, sigmas: Sequence[float]) -> Scores:
-    """Dream through recorded windows of T + N frames, all at once and from one seed."""
+def scores(true: Tensor, made: Tensor, plain: Tensor, name: str) -> Scores:
+    """Compare made frames and plain ones with the recorded: uint8 (B, N, C, H, W) each."""
+    return Scores(
+        psnr_1=psnr(made[:, 0], true[:, 0]).mean().item(),
+        psnr_n=psnr(made[:, -1], true[:, -1]).mean().item(),
+        plain_1=psnr(plain[:, 0], true[:, 0]).mean().item(),
+        plain_n=psnr(plain[:, -1], true[:, -1]).mean().item(),
+        plain=name,
+        steps=true.shape[1],
+        strip=strip(true, made),
+    )
+
+
+def score(denoiser: Denoiser, windows: Batch, walk: Walk) -> Scores:
+    """Dream through recorded windows of T + N frames, all at once and from one seed.
+
+    What costs nothing is to repeat the last recorded frame: a "still" picture.
+    """
     device = next(denoiser.parameters()).device
     frames, actions, length = windows.frames, windows.actions, denoiser.config.context
     dreamed = dream(
         denoiser,
         frames[:, :length].to(device),
         actions[:, :-1].to(device),
-        sigmas,
+        walk,
         torch.Generator().manual_seed(0),
     )
-    true, last = frames[:, length:], frames[:, length - 1]
-    return Scores(
-        psnr_1=psnr(dreamed[:, 0], true[:, 0]).mean().item(),
-        psnr_n=psnr(dreamed[:, -1], true[:, -1]).mean().item(),
-        still_1=psnr(last, true[:, 0]).mean().item(),
-        still_n=psnr(last, true[:, -1]).mean().item(),
-        strip=strip(true, dreamed),
-    )
+    true = frames[:, length:]
+    return scores(true, dreamed, frames[:, length - 1 : length].expand_as(true), "still")
 
 
 def strip(true: Tensor, dreamed: Tensor) -> NDArray[np.uint8]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import shutil
 import textwrap
@@ -10,74 +9,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from base.errors import UserError
 from base.interrupts import ctrl_c
-from datasets.batches import Batches, collate, prefetch
+from datasets.batches import prefetch
 from engine.video import write_png
-from models import cartridge
-from models.denoiser import Denoiser
-from models.reward_end import RewardEnd
 from training import checkpoint
-from training.config import TrainConfig
-from training.data import Data
+from training.learner import Learner, Losses
 from training.progress import Progress
 from training.run_config import RunConfig
-from training.scores import Scores, score
-from training.speed import autocast, set_compiled
-from training.streams import Streams
-from training.update import Learner, Losses
+from training.scores import Scores
+from training.speed import set_compiled
 
-SCORED_STARTS = 32
 LOG_EVERY = 10
-
-
-def build(config: TrainConfig, data: Data, device: torch.device) -> Learner:
-    """New networks and everything that trains them, decided by the configured seed.
-
-    Raises UserError for networks that cannot be built.
-    """
-    height, width, _ = data.store.frame_shape
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            denoiser = Denoiser(config.denoiser(height, width, data.store.info.actions.size))
-            head = RewardEnd(config.reward_end(height, width))
-    except ValueError as error:
-        raise UserError(f"this network cannot be built: {error}") from error
-    layout = torch.channels_last  # which convolutions are quickest in, on CPUs and GPUs alike
-    denoiser = denoiser.to(device, memory_format=layout)  # type: ignore[call-overload]
-    streams = None
-    if config.streams:
-        enduring = round(config.share_enduring * config.streams)
-        streams = Streams(
-            data.segments, config.streams, enduring, config.stream_steps, config.seed + 1
-        )
-    return Learner(config, denoiser, head.to(device), streams)
-
-
-def begin_with(learner: Learner, path: Path) -> None:
-    """Take a cartridge's weights into a new learner's networks and averages.
-
-    Raises UserError for what is no cartridge, and for networks of other shapes.
-    """
-    networks = cartridge.load(path).networks
-    pairs = {"denoiser": learner.denoiser, "reward_end": learner.head}
-    for name, network in pairs.items():
-        try:
-            network.load_state_dict(networks[name].state_dict())
-        except (KeyError, RuntimeError) as error:
-            raise UserError(
-                f"the {name} of {path} is not of this recipe's shape, for frames of this size and "
-                "these actions; training cannot start from it"
-            ) from error
-    learner.average(keep=0.0)
+SHOWN = 2  # losses beside the progress bar
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -118,17 +69,11 @@ class Run:
         folder: Path,
         config: RunConfig,
         learner: Learner,
-        data: Data,
         on_evaluation: Callable[[Scores, int], None],
     ) -> None:
         self.folder, self.config, self.learner = folder, config, learner
         self.on_evaluation = on_evaluation
         self.done = 0
-        recipe = config.train
-        self.fresh = Batches(
-            data.segments, recipe.batch - recipe.streams, recipe.seed, recipe.share_events
-        )
-        self.scored = collate(data.scored.spread(SCORED_STARTS))
         learner.precision = config.choice.precision
         set_compiled(learner.denoiser, config.choice.compiled)
 
@@ -170,7 +115,7 @@ class Run:
         return self.config.train.updates
 
     def _train(self, board: SummaryWriter, bar: tqdm, stopped: list[bool]) -> None:
-        batches = prefetch(self.fresh, self.done)
+        batches = prefetch(self.learner.batches, self.done)
         saved_at = time.monotonic()
         progress = Progress(self.folder, self.updates)
         progress.tell(self.done)
@@ -194,15 +139,14 @@ class Run:
 
     def _log(self, losses: Losses, board: SummaryWriter, bar: tqdm, last: bool) -> None:
         """Show and write an update's losses, now and then; UserError if they are no numbers."""
-        values = dataclasses.asdict(losses)
-        if not all(math.isfinite(value) for value in values.values()):
+        if not all(math.isfinite(value) for value in losses.values()):
             raise UserError(
                 f"training went astray at update {self.done}: a loss is not a finite number; "
                 "try lower learning rates"
             )
         if last or self.done % LOG_EVERY == 0:
-            bar.set_postfix(loss=f"{losses.recorded:.3f}", dream=f"{losses.dreamed:.3f}")
-            for name, value in values.items():
+            bar.set_postfix({k: f"{value:.3f}" for k, value in islice(losses.items(), SHOWN)})
+            for name, value in losses.items():
                 board.add_scalar(f"train/{name}", value, self.done)
 
     def save(self, board: SummaryWriter) -> None:
@@ -213,17 +157,20 @@ class Run:
 
     def evaluate(self, board: SummaryWriter, bar: tqdm) -> None:
         """Score the averaged weights on held-out episodes; write figures and a picture strip."""
-        denoiser = self.learner.denoiser_ema
-        with autocast(self.learner.device, self.learner.precision):
-            scores = score(denoiser, self.scored, self.config.train.sigmas)
-        for name in ("psnr_1", "psnr_n", "still_1", "still_n"):
-            board.add_scalar(f"held_out/{name}", getattr(scores, name), self.done)
+        scores = self.learner.score()
+        figures = {
+            "psnr_1": scores.psnr_1,
+            "psnr_n": scores.psnr_n,
+            f"{scores.plain}_1": scores.plain_1,
+            f"{scores.plain}_n": scores.plain_n,
+        }
+        for name, value in figures.items():
+            board.add_scalar(f"held_out/{name}", value, self.done)
         board.add_image("held_out/strip", scores.strip, self.done, dataformats="HWC")
         write_png(self.folder / "strips" / f"{self.done:06d}.png", scores.strip)
-        steps = self.scored.frames.shape[1] - denoiser.config.context
         bar.write(
-            f"update {self.done}: held-out PSNR {scores.psnr_1:.2f} dB after a step (still "
-            f"picture {scores.still_1:.2f}), {scores.psnr_n:.2f} dB after {steps} "
-            f"({scores.still_n:.2f})"
+            f"update {self.done}: held-out PSNR {scores.psnr_1:.2f} dB after a step "
+            f"({scores.plain} {scores.plain_1:.2f}), {scores.psnr_n:.2f} dB after {scores.steps} "
+            f"({scores.plain_n:.2f})"
         )
         self.on_evaluation(scores, self.done)

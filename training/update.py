@@ -1,120 +1,93 @@
-"""One update of a world model: which examples, at which noise, and what is learnt from them."""
+"""Learning from recordings and from own dreams: which examples, at which noise, and how."""
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-from datasets.batches import Batch, join
+from datasets.batches import Batch, Batches, collate, join
 from models.denoiser import Denoiser
 from models.frames import to_float, to_uint8
 from models.reward_end import RewardEnd
 from training.config import TrainConfig
-from training.optimizer import build, schedule
-from training.speed import Precision, autocast
+from training.data import Data
+from training.learner import Learner, Losses
+from training.optimizer import build
+from training.scores import SCORED_STARTS, Scores, score
+from training.speed import autocast
 from training.streams import Streams
 
-NETWORKS = ("denoiser", "head", "denoiser_ema", "head_ema")
 
+class StreamLearner(Learner):
+    """A denoiser, and a head for rewards and ends, in training on recordings and on own dreams.
 
-@dataclass(frozen=True)
-class Losses:
-    """What one update reports: plain floats, averaged over the examples of each kind.
-
-    recorded, dreamed: the denoiser's loss after recorded contexts, and after its own (0 if there
-                       are no streams).
-    head:              the reward and ending head's loss.
-    gradient_norm:     the denoiser's, before clipping.
-    stream_age:        mean steps that the streams have dreamed.
+    streams: the dreams they learn from.
     """
 
-    recorded: float
-    dreamed: float
-    head: float
-    gradient_norm: float
-    stream_age: float
-
-
-class Learner:
-    """The networks in training, their averages, their optimisers and the dreams they learn from.
-
-    denoiser, head: what is optimised. denoiser_ema, head_ema: the averaged weights, which will be
-    played. precision: of the networks' arithmetic.
-    """
+    config: TrainConfig
 
     def __init__(
-        self, config: TrainConfig, denoiser: Denoiser, head: RewardEnd, streams: Streams | None
+        self,
+        config: TrainConfig,
+        denoiser: Denoiser,
+        head: RewardEnd,
+        streams: Streams | None,
+        data: Data,
     ) -> None:
-        self.config = config
-        self.denoiser, self.head, self.streams = denoiser, head, streams
-        self.denoiser_ema = copy.deepcopy(denoiser).requires_grad_(False).eval()
-        self.head_ema = copy.deepcopy(head).requires_grad_(False).eval()
-        self.optimizers: list[Optimizer] = [
-            *build(
-                denoiser,
-                config.learning_rate,
-                config.muon_learning_rate,
-                config.weight_decay,
-            ),
-            # Rewards and ends are rare: with Adam's usual long memory of gradients, the few large
-            # ones among many tiny ones make steps so large that training comes apart.
-            torch.optim.AdamW(head.parameters(), lr=config.head_learning_rate, betas=(0.9, 0.95)),
-        ]
-        self._rates = [[g["lr"] for g in optimizer.param_groups] for optimizer in self.optimizers]
-        self.device = next(denoiser.parameters()).device
-        self.precision: Precision = "fp32"
+        optimizers = build(
+            denoiser, config.learning_rate, config.muon_learning_rate, config.weight_decay
+        )
+        # Rewards and ends are rare: with Adam's usual long memory of gradients, the few large
+        # ones among many tiny ones make steps so large that training comes apart.
+        slow = torch.optim.AdamW(head.parameters(), lr=config.head_learning_rate, betas=(0.9, 0.95))
+        networks = {"denoiser": denoiser, "head": head}
+        super().__init__(config, denoiser, networks, [*optimizers, slow])
+        self.head, self.streams, self.data = head, streams, data
+        fresh = config.batch - config.streams
+        self.batches = Batches(data.segments, fresh, config.seed, config.share_events)
 
-    def update(self, index: int, fresh: Batch) -> Losses:
-        """Optimiser step number `index` (from 0) on a batch of recorded windows of T + 1 frames.
+    def gradients(self, index: int, batch: Batch) -> Losses:
+        """batch: recorded windows of T + 1 frames, besides those of the streams.
 
-        Everything random in it comes from the configured seed and `index`.
+        Reports, averaged over the examples of each kind: recorded, dreamed, the denoiser's loss
+        after recorded contexts and after its own (0 if there are no streams); head, that of the
+        head; gradient_norm, the denoiser's before clipping; stream_age, in steps.
         """
         config = self.config
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + index)
-        losses, head_loss, streamed = self.losses(index, fresh, generator)
+        losses, head_loss, streamed = self.losses(index, batch, generator)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         (losses.mean() + head_loss).backward()
         norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), config.gradient_clip)
-        factor = schedule(index, config.updates, config.warmup, config.cooldown)
-        for optimizer, rates in zip(self.optimizers, self._rates, strict=True):
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * factor
-            optimizer.step()
-        # Early averages forget quickly, so that the first evaluations show what was learnt.
-        keep = min(config.ema, (1 + index) / (10 + index))
-        self.average(keep)
-        dreamed = losses[:streamed].mean().item() if streamed else 0.0
-        age = self.streams.ages.clamp(min=0).float().mean().item() if self.streams else 0.0
-        return Losses(losses[streamed:].mean().item(), dreamed, head_loss.item(), norm.item(), age)
-
-    def average(self, keep: float) -> None:
-        """Move the averages towards the networks; `keep` is how much of them stays."""
-        average(self.denoiser_ema, self.denoiser, keep)
-        average(self.head_ema, self.head, keep)
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that `load_state_dict` needs to go on exactly: plain data and tensors."""
         return {
-            **{name: getattr(self, name).state_dict() for name in NETWORKS},
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "streams": self.streams.state_dict() if self.streams else None,
+            "recorded": losses[streamed:].mean().item(),
+            "dreamed": losses[:streamed].mean().item() if streamed else 0.0,
+            "head": head_loss.item(),
+            "gradient_norm": norm.item(),
+            "stream_age": (
+                self.streams.ages.clamp(min=0).float().mean().item() if self.streams else 0.0
+            ),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken.
+    def score(self) -> Scores:
+        windows = collate(self.data.scored.spread(SCORED_STARTS))
+        with autocast(self.device, self.precision):
+            return score(self.denoiser_ema, windows, self.config.sigmas)
 
-        Raises KeyError, RuntimeError or ValueError for what another kind of learner left.
-        """
-        for name in NETWORKS:
-            getattr(self, name).load_state_dict(state[name])
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
+    @property
+    def denoiser_ema(self) -> Denoiser:
+        """The denoiser's average."""
+        return cast(Denoiser, self.averages["denoiser"])
+
+    def state_dict(self) -> dict[str, Any]:
+        streams = self.streams.state_dict() if self.streams else None
+        return {**super().state_dict(), "streams": streams}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
         if self.streams is not None:
             self.streams.load_state_dict(state["streams"])
 
@@ -210,9 +183,3 @@ def draw_sigmas(config: TrainConfig, streams: int, rows: int, generator: torch.G
     sigma[kind < config.share_first] = first
     sigma[:streams] = first
     return sigma
-
-
-@torch.no_grad()
-def average(ema: nn.Module, model: nn.Module, keep: float) -> None:
-    """Move the averaged weights towards the model's."""
-    torch._foreach_lerp_(list(ema.parameters()), list(model.parameters()), 1 - keep)

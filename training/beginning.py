@@ -1,0 +1,91 @@
+"""How a run begins: new networks and all that trains them, and other weights to begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from base.errors import UserError
+from models import cartridge
+from models.denoiser import Denoiser, DenoiserConfig
+from models.reward_end import RewardEnd
+from training.config import TrainConfig
+from training.data import Data
+from training.frame_config import SequenceConfig, UpsamplerConfig
+from training.learner import IN_CARTRIDGES, Learner
+from training.presets import Recipe
+from training.sequence_learner import SequenceLearner
+from training.streams import Streams
+from training.update import StreamLearner
+from training.upsampler_learner import UpsamplerLearner
+
+
+def build(recipe: Recipe, data: Data, device: torch.device) -> Learner:
+    """New networks and everything that trains them, decided by the configured seed.
+
+    Raises UserError for networks that cannot be built.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            match recipe:
+                case TrainConfig():
+                    return _stream_learner(recipe, data, device)
+                case SequenceConfig():
+                    denoiser = _network(recipe.denoiser(*_sizes(data)), device)
+                    return SequenceLearner(recipe, denoiser, data)
+                case UpsamplerConfig():
+                    assert data.large is not None
+                    height, width, _ = data.large.store.frame_shape
+                    upsampler = _network(recipe.upsampler(height, width), device)
+                    return UpsamplerLearner(recipe, upsampler, data)
+    except ValueError as error:
+        raise UserError(f"this network cannot be built: {error}") from error
+
+
+def _stream_learner(recipe: TrainConfig, data: Data, device: torch.device) -> StreamLearner:
+    height, width, actions = _sizes(data)
+    denoiser = Denoiser(recipe.denoiser(height, width, actions))
+    head = RewardEnd(recipe.reward_end(height, width)).to(device)
+    streams = None
+    if recipe.streams:
+        enduring = round(recipe.share_enduring * recipe.streams)
+        streams = Streams(
+            data.segments, recipe.streams, enduring, recipe.stream_steps, recipe.seed + 1
+        )
+    return StreamLearner(recipe, _placed(denoiser, device), head, streams, data)
+
+
+def _network(config: DenoiserConfig, device: torch.device) -> Denoiser:
+    return _placed(Denoiser(config), device)
+
+
+def _placed(denoiser: Denoiser, device: torch.device) -> Denoiser:
+    """On a device, in the layout that convolutions are quickest in, on CPUs and GPUs alike."""
+    layout = torch.channels_last
+    return denoiser.to(device, memory_format=layout)  # type: ignore[call-overload]
+
+
+def _sizes(data: Data) -> tuple[int, int, int]:
+    """Height, width and action width of what is recorded."""
+    height, width, _ = data.store.frame_shape
+    return height, width, data.store.info.actions.size
+
+
+def begin_with(learner: Learner, path: Path) -> None:
+    """Take a cartridge's weights into a new learner's networks and averages.
+
+    Raises UserError for what is no cartridge, and for networks of other shapes.
+    """
+    networks = cartridge.load(path).networks
+    for own, network in learner.networks.items():
+        name = IN_CARTRIDGES.get(own, own)
+        try:
+            network.load_state_dict(networks[name].state_dict())
+        except (KeyError, RuntimeError) as error:
+            raise UserError(
+                f"the {name} of {path} is not of this recipe's shape, for frames of this size and "
+                "these actions; training cannot start from it"
+            ) from error
+    learner.average(keep=0.0)

@@ -1,0 +1,37 @@
+"""How long training would take here, from a few updates or parts of updates."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from functools import partial
+
+from training.frame_config import FrameConfig
+from training.learner import Learner
+from training.presets import Recipe
+from training.speed import LONG_S, measured
+
+UPDATES = 4
+
+
+def part_of(recipe: Recipe) -> tuple[Recipe, int]:
+    """A recipe whose updates are of one batch, and how many of those add up to one of this."""
+    if isinstance(recipe, FrameConfig):
+        return dataclasses.replace(recipe, accumulate=1), recipe.accumulate
+    return recipe, 1
+
+
+def update_seconds(learner: Learner, first: int, parts: int) -> float:
+    """Median seconds of an update, of a few from number `first`, which are made.
+
+    learner: of a part's recipe. parts: how many of its batches add up to an update. What takes
+    long is done once only.
+    """
+    times = []
+    for index in range(first, first + UPDATES):
+        gradients = partial(learner.gradients, index, learner.batches[index])
+        seconds = measured(gradients, learner.device)
+        times.append(parts * seconds + measured(partial(learner.step, index), learner.device))
+        if seconds > LONG_S:
+            break
+    return statistics.median(times[1:] or times)

@@ -1,0 +1,60 @@
+"""Learning to dream small frames: several in a row, each on the answers before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from datasets.batches import Batch, Batches, collate
+from models.denoiser import Denoiser
+from models.frames import to_float
+from models.sequence_loss import Noising, sequence_losses
+from training.data import Data
+from training.frame_config import WAYS, SequenceConfig
+from training.frame_learner import FrameLearner
+from training.scores import SCORED_STARTS, Scores, score
+from training.speed import autocast
+
+
+class SequenceLearner(FrameLearner):
+    """A denoiser that sees noised frames, first recorded ones and then its own."""
+
+    config: SequenceConfig
+
+    def __init__(self, config: SequenceConfig, denoiser: Denoiser, data: Data) -> None:
+        super().__init__(config, "denoiser", denoiser)
+        self.data = data
+        self.batches = Batches(data.segments, config.batch * config.accumulate, config.seed)
+
+    def examples(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        return batch.frames, batch.actions
+
+    def noisings(self, rows: int, generator: torch.Generator) -> list[Noising]:
+        network, context = self.denoiser.config, self.config.context
+        frame = (3, network.height, network.width)
+
+        def unit(*shape: int) -> Tensor:
+            return torch.randn(rows, *shape, generator=generator)
+
+        return [
+            Noising(
+                sigma=self.level(rows, generator),
+                noise=unit(*frame),
+                offset=unit(3, 1, 1),
+                context_sigma=self.level(rows, generator),
+                context_noise=unit(context, *frame),
+                context_offset=unit(context, 3, 1, 1),
+            )
+            for _ in range(self.config.learnt)
+        ]
+
+    def losses(self, one: Tensor, other: Tensor, noisings: Sequence[Noising]) -> Iterator[Tensor]:
+        """one: frames uint8 (B, T + N, C, H, W); other: actions (B, T + N, A)."""
+        return sequence_losses(self.denoiser, to_float(one), other, noisings)
+
+    def score(self) -> Scores:
+        windows = collate(self.data.scored.spread(SCORED_STARTS))
+        with autocast(self.device, self.precision):
+            return score(self.averaged, windows, self.config.samplers()[WAYS[0]])
