@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -17,7 +18,7 @@ from base.errors import UserError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 0.5
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -35,9 +36,9 @@ def work_off(
 
     work:    a function of a module; items and results must be such as can be pickled.
     limit_s: a process that takes longer for an item is ended, and the item is Lost, as is one
-             whose process dies.
-    A UserError of `work` ends all and is raised here; anything else that escapes it, as
-    RuntimeError. Whenever the iterator is closed, all processes have ended.
+             whose process dies, or whose work fails.
+    A UserError of `work` ends all and is raised here. Whenever the iterator is closed, all
+    processes have ended.
     """
     waiting = iter(items)
     busy: dict[Connection, _Worker[Item, Result]] = {}
@@ -54,8 +55,10 @@ def work_off(
             late = time.monotonic() - limit_s
             for pipe, worker in list(busy.items()):
                 if pipe in ready:
+                    result = worker.hear()
+                    if result is None:
+                        continue
                     del busy[pipe]
-                    result = worker.result()
                     if not isinstance(result, Lost):
                         idle.append(worker)
                     yield worker.item, result
@@ -72,7 +75,7 @@ class _Worker(Generic[Item, Result]):
     """One process. pipe: readable once there is a result, or the process has died."""
 
     item: Item
-    begun_at: float
+    begun_at = math.inf  # until it is there
 
     def __init__(self, work: Callable[[Item], Result]) -> None:
         context = multiprocessing.get_context("spawn")  # a fork may inherit a lock that is held
@@ -91,12 +94,14 @@ class _Worker(Generic[Item, Result]):
         theirs.close()
 
     def begin(self, item: Item) -> None:
-        self.item, self.begun_at = item, time.monotonic()
-        with suppress(OSError):  # it died just now: `result` will say so
+        self.item = item
+        if self.begun_at < math.inf:
+            self.begun_at = time.monotonic()
+        with suppress(OSError):  # it died just now: `hear` will say so
             self.pipe.send(item)
 
-    def result(self) -> Result | Lost:
-        """What came of the item. Raises what `work` raised."""
+    def hear(self) -> Result | Lost | None:
+        """What came of the item; None if the process just came up. Raises UserError."""
         try:
             kind, value = self.pipe.recv()
         except (EOFError, OSError):
@@ -105,10 +110,14 @@ class _Worker(Generic[Item, Result]):
             self.end()
             how = f"signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"code {code}"
             return Lost(f"its process died with {how}")
+        if kind == "here":
+            self.begun_at = time.monotonic()
+            return None
         if kind == "refused":
             raise UserError(value)
         if kind == "failed":
-            raise RuntimeError(value)
+            self.end()
+            return Lost(value)
         done: Result = value
         return done
 
@@ -121,8 +130,12 @@ class _Worker(Generic[Item, Result]):
 def _serve(pipe: Connection, work: Callable[[Item], object]) -> None:
     """Answer items until the other end is closed, as it is when that process dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and ends this one
-    answer: tuple[str, object]
+    answer: tuple[str, object] = "here", None
     while True:
+        try:
+            pipe.send(answer)
+        except OSError:
+            return
         try:
             item = pipe.recv()
         except (EOFError, OSError):
@@ -132,11 +145,7 @@ def _serve(pipe: Connection, work: Callable[[Item], object]) -> None:
         except UserError as error:
             answer = "refused", str(error)
         except BaseException as error:
-            answer = "failed", f"{type(error).__name__}: {error}"
-        try:
-            pipe.send(answer)
-        except OSError:
-            return
+            answer = "failed", f"it failed with {type(error).__name__}: {error}"
 
 
 def _take(waiting: Iterator[Item], count: int) -> Iterator[Item]:

@@ -97,10 +97,15 @@ def left(items: Sequence[Item], rules: Rules) -> list[Item]:
 
 
 def run(
-    found: Found, rules: Rules, processes: int, watch: Callable[[Item], object] = lambda item: None
+    found: Found,
+    todo: Sequence[Item],
+    rules: Rules,
+    processes: int,
+    watch: Callable[[Item], object] = lambda item: None,
 ) -> Outcome:
-    """Import all that was found and is not there yet, in some processes.
+    """Import some of what was found, in some processes.
 
+    todo:  what is `left` of it, or the first part of that.
     watch: told of each file when it is done or set aside.
     However this ends, what is finished counts, and the next run goes on from there. A file that
     was set aside is tried again. Raises UserError when the folder is being written to, or cannot
@@ -111,7 +116,6 @@ def run(
         for folder in rules.folders:
             _prepare(folder, stack)
             _hold_out(folder, found)
-        unfinished = left(found.items, rules)
         try:
             log = stack.enter_context(open(rules.folder / LOG, "a+", encoding="utf-8"))
             _read_log(log, outcome)
@@ -122,12 +126,13 @@ def run(
                 log.flush()
                 outcome.take(name, result)
 
+            missing = {item.name for item in left(found.items, rules)}
             for item in found.items:
-                if item.name not in outcome.done and item not in unfinished:
+                if item.name not in missing and item.name not in outcome.done:
                     note(item.name, _as_written(rules, item))
             for name, fault in found.refused:
                 note(name, SetAside(fault.kind, str(fault)))
-            jobs = [(item, rules) for item in unfinished]
+            jobs = [(item, rules) for item in todo]
             for (item, _), became in work_off(_import, jobs, processes, LIMIT_S):
                 if isinstance(became, Lost):
                     became = SetAside("crash", became.reason)

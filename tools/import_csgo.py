@@ -93,7 +93,8 @@ def import_csgo(config: ImportConfig) -> None:
     processes = config.processes or os.cpu_count() or 1
     with tqdm(total=size, unit="B", unit_scale=True, disable=not kept) as bar:
         outcome = run(
-            type(found)(tuple(kept), found.refused),
+            found,
+            kept,
             rules,
             min(processes, max(len(kept), 1)),
             lambda item: bar.update(item.size),
