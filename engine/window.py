@@ -37,12 +37,8 @@ from engine.screen import (
 from engine.window_pads import PadReader
 from engine.window_page import draw_page
 from engine.window_rows import draw_help, draw_panel
+from engine.window_words import ACCENT, GROUND, OVER, PLAIN, QUIET, Colour, Fonts, write
 
-GROUND = (14, 14, 17)
-LABEL = (132, 132, 144)
-VALUE = (232, 232, 236)
-LINE = (255, 206, 92)
-PANEL = (24, 24, 29, 236)
 SHARE_OF_DESKTOP = (0.9, 0.72)  # of its width and height, at most, for the playfield
 USUAL_REFRESH_FPS = 60
 BAR_ROWS = 4  # rows of text under the playfield, kept free even when empty: nothing jumps
@@ -95,7 +91,7 @@ class DesktopWindow:
         self._field = pygame.Rect(0, 0, 0, 0)  # where the playfield was drawn
         self._layout: Layout | None = None  # of the page that is shown, if one is
         self._pads = PadReader()
-        self._fonts: dict[int, pygame.font.Font] = {}
+        self._font = Fonts()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -170,7 +166,9 @@ class DesktopWindow:
             self._layout = lay_out(picture.page, (width, height))
             draw_page(surface, picture.page, self._layout, picture.line, self._font)
         elif picture.frame is None:
-            self._text(surface, picture.line, LINE, width // 2, height // 2, width, centre=True)
+            self._text(
+                surface, picture.line, ACCENT, (width // 2, height // 2), width, centred=True
+            )
         else:
             self._playfield(surface, picture.frame, pygame.Rect(0, 0, width, bar_top))
             bar = pygame.Rect(0, bar_top, min(width, side * 5 // 4) - 2 * margin, row)
@@ -180,7 +178,7 @@ class DesktopWindow:
             if picture.panel:
                 draw_panel(surface, picture.panel, self._field, text_px(side), self._font)
         if picture.help:
-            draw_help(surface, picture.help, text_px(side), self._font)
+            draw_help(surface, picture.help, self._font)
         self._window.flip()
 
     def _fit(self, shape: tuple[int, ...]) -> None:
@@ -216,15 +214,17 @@ class DesktopWindow:
         size = (max(1, int(width * scale)), max(1, int(height * scale)))
         column = size[0] + gap
         panel = pygame.Surface((len(row) * column + gap, size[1] + line + gap), pygame.SRCALPHA)
-        panel.fill(PANEL)
+        panel.fill(OVER)
         for i, thumbnail in enumerate(row):
             place = pygame.Rect((gap + i * column, gap), size)
             panel.blit(pygame.transform.smoothscale(_image(thumbnail.frame), size), place)
-            colour, middle = LABEL, place.bottom + line // 2
+            colour, middle = QUIET, place.bottom + line // 2
             if thumbnail.marked:
-                colour = LINE
+                colour = ACCENT
                 pygame.draw.rect(panel, colour, place.inflate(gap, gap), max(2, gap // 3))
-            self._text(panel, thumbnail.label, colour, place.centerx, middle, column, centre=True)
+            self._text(
+                panel, thumbnail.label, colour, (place.centerx, middle), column, centred=True
+            )
         surface.blit(panel, panel.get_rect(midtop=field.midtop))
 
     def _bar(self, surface: pygame.Surface, picture: Picture, row: pygame.Rect) -> None:
@@ -233,7 +233,7 @@ class DesktopWindow:
             self._cells(surface, cells, row.left, middle, row.width)
             middle += row.height
         bottom = row.top + (BAR_ROWS - 1) * row.height + row.height // 2
-        self._text(surface, picture.line, LINE, row.left, bottom, row.width)
+        self._text(surface, picture.line, ACCENT, (row.left, bottom), row.width)
 
     def _cells(
         self,
@@ -246,37 +246,21 @@ class DesktopWindow:
         column = width // max(1, len(cells))
         for i, (label, value) in enumerate(cells):
             at = left + i * column
-            used = self._text(surface, f"{label} ", LABEL, at, middle, column * 3 // 4)
-            self._text(surface, value, VALUE, at + used, middle, column - used)
+            used = self._text(surface, f"{label} ", QUIET, (at, middle), column * 3 // 4)
+            self._text(surface, value, PLAIN, (at + used, middle), column - used)
 
     def _text(
         self,
         surface: pygame.Surface,
-        text: str,
-        colour: tuple[int, int, int],
-        x: int,
-        middle: int,
-        room_px: int,
-        centre: bool = False,
+        words: str,
+        colour: Colour,
+        at: tuple[int, int],
+        room: int,
+        centred: bool = False,
     ) -> int:
-        """Draw one line, smaller if it would not fit in `room_px`; its width in pixels."""
-        if not text.strip():
-            return 0
+        """`write` in the size of all text of the game."""
         size = text_px(min(self._surface.get_size()))
-        wide = self._font(size).size(text)[0]
-        if wide > room_px:
-            size = max(8, size * max(1, room_px) // wide)
-        drawn = self._font(size).render(text, True, colour)
-        place = (
-            drawn.get_rect(center=(x, middle)) if centre else drawn.get_rect(midleft=(x, middle))
-        )
-        surface.blit(drawn, place)
-        return drawn.get_width()
-
-    def _font(self, size_px: int) -> pygame.font.Font:
-        if size_px not in self._fonts:
-            self._fonts[size_px] = pygame.font.Font(None, size_px)
-        return self._fonts[size_px]
+        return write(surface, words, size, colour, at, room, self._font, centred)
 
     def capture(self) -> Frame:
         pixels = pygame.surfarray.array3d(self._surface)  # (W, H, 3)

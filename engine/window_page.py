@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import pygame
 
 from engine.page import NOTES, Dialog, Page, Row, Tile
 from engine.page_layout import Box, Layout, dialog_lines
+from engine.window_words import (
+    ACCENT,
+    EDGE,
+    GROUND,
+    MARKED,
+    PLAIN,
+    QUIET,
+    RAISED,
+    Colour,
+    Font,
+    write,
+)
 
-Font = pygame.font.Font
-Colour = tuple[int, int, int]
-
-GROUND = (14, 14, 17)
-RAISED = (30, 30, 36)  # what can be chosen stands out a little from the ground
-MARKED = (46, 46, 56)
-EDGE = (64, 64, 76)
-QUIET = (142, 142, 154)
-PLAIN = (232, 232, 236)
-ACCENT = (255, 206, 92)
 SHADE = (8, 8, 10, 190)  # over what a question makes wait
 SMALL = 7 / 8  # notes, against the other text
 CURSOR = "_"
@@ -30,7 +32,7 @@ def draw_page(
     page: Page,
     layout: Layout,
     line: str,
-    font: Callable[[int], Font],
+    font: Font,
 ) -> None:
     """Draw a page over all of `surface`.
 
@@ -50,9 +52,7 @@ def draw_page(
 class _Painter:
     """Draws the parts of a page on one surface."""
 
-    def __init__(
-        self, surface: pygame.Surface, layout: Layout, font: Callable[[int], Font]
-    ) -> None:
+    def __init__(self, surface: pygame.Surface, layout: Layout, font: Font) -> None:
         self._surface, self._layout, self._font = surface, layout, font
 
     def header(self, page: Page) -> None:
@@ -220,15 +220,7 @@ class _Painter:
     def _words(
         self, words: str, size: int, colour: Colour, left: int, middle: int, room: int
     ) -> int:
-        """Write one line, smaller if it has to be; its width in pixels."""
-        if not words.strip() or room < 1:
-            return 0
-        wide = self._font(size).size(words)[0]
-        if wide > room:
-            size = max(8, size * room // wide)
-        drawn = self._font(size).render(words, True, colour)
-        self._surface.blit(drawn, drawn.get_rect(midleft=(left, middle)), (0, 0, room, size * 2))
-        return min(drawn.get_width(), room)
+        return write(self._surface, words, size, colour, (left, middle), room, self._font)
 
     def _wrapped(self, words: str, size: int, room: int, most: int) -> list[str]:
         """At most so many lines; what is left over is on the last, which is then cut."""

@@ -2,48 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pygame
 
+from engine.help_pages import LINE, help_room
+from engine.page_layout import text_px
+from engine.window_words import ACCENT, OVER, PLAIN, Font, write
+
 Pairs = Sequence[tuple[str, str]]
-Font = Callable[[int], pygame.font.Font]
 
-PLAIN = (232, 232, 236)
-ACCENT = (255, 206, 92)
-GROUND = (24, 24, 29, 236)
 CLEAR_GROUND = (24, 24, 29, 200)  # the game is to be seen behind it
-MOST_IN_COLUMN = 20
 KEYS_SHARE = 1 / 3  # of a column, for the keys
-LINE = 5 / 4  # height of a line, in sizes of its text
 
 
-def draw_help(surface: pygame.Surface, pairs: Pairs, text_px: int, font: Font) -> None:
-    """Draw (keys, what they do) over all of `surface`, in as many columns as it takes."""
+def draw_help(surface: pygame.Surface, pairs: Pairs, font: Font) -> None:
+    """Draw (keys, what they do) over all of `surface`, as many as engine.help_pages gives it."""
     width, height = surface.get_size()
-    columns = -(-len(pairs) // MOST_IN_COLUMN)
+    columns, room = help_room((width, height))
+    columns = min(columns, -(-len(pairs) // (room // 2)))  # two that are half empty are one
     lines = -(-len(pairs) // columns)
-    line = min(int(text_px * LINE), height // (lines + 1))
-    size = min(text_px, int(line / LINE))
-    gap = text_px // 2
-    room = (width - gap) // columns - gap
+    size = text_px(min(width, height))
+    if size * LINE * lines + size > height:  # a list without pages, in the smallest windows
+        size = int(height / (LINE * lines + 1))
+    line, gap = int(size * LINE), size // 2
+    column = (width - gap) // columns - gap
     shade = pygame.Surface((width, line * lines + 2 * gap), pygame.SRCALPHA)
-    shade.fill(GROUND)
+    shade.fill(OVER)
     for i, (keys, meaning) in enumerate(pairs):
-        left = gap + i // lines * (room + gap)
+        left = gap + i // lines * (column + gap)
         middle = gap + i % lines * line + line // 2
-        keys_room = int(room * KEYS_SHARE)
-        _write(shade, keys, ACCENT, (left, middle), keys_room - gap // 2, size, font)
-        _write(shade, meaning, PLAIN, (left + keys_room, middle), room - keys_room, size, font)
+        share = int(column * KEYS_SHARE)
+        write(shade, keys, size, ACCENT, (left, middle), share - gap // 2, font)
+        write(shade, meaning, size, PLAIN, (left + share, middle), column - share, font)
     surface.blit(shade, shade.get_rect(center=(width // 2, height // 2)))
 
 
 def draw_panel(
-    surface: pygame.Surface, pairs: Pairs, field: pygame.Rect, text_px: int, font: Font
+    surface: pygame.Surface, pairs: Pairs, field: pygame.Rect, size: int, font: Font
 ) -> None:
-    """Draw (what, how it stands) in the upper right corner of the playfield `field`."""
-    line, gap = int(text_px * LINE), text_px // 2
-    wide = [max(font(text_px).size(pair[side])[0] for pair in pairs) for side in (0, 1)]
+    """Draw (what, how it stands), in a size of text, in the upper right corner of the playfield
+    `field`."""
+    line, gap = int(size * LINE), size // 2
+    wide = [max(font(size).size(pair[side])[0] for pair in pairs) for side in (0, 1)]
     width = min(sum(wide) + 4 * gap, field.width)
     shade = pygame.Surface((width, line * len(pairs) + gap), pygame.SRCALPHA)
     shade.fill(CLEAR_GROUND)
@@ -51,23 +52,6 @@ def draw_panel(
     for i, (what, how) in enumerate(pairs):
         middle = gap // 2 + i * line + line // 2
         colour = ACCENT if what.startswith(">") else PLAIN
-        _write(shade, what, colour, (gap, middle), second - 2 * gap, text_px, font)
-        _write(shade, how, colour, (second, middle), width - second - gap, text_px, font)
+        write(shade, what, size, colour, (gap, middle), second - 2 * gap, font)
+        write(shade, how, size, colour, (second, middle), width - second - gap, font)
     surface.blit(shade, shade.get_rect(topright=field.topright))
-
-
-def _write(
-    surface: pygame.Surface,
-    words: str,
-    colour: tuple[int, int, int],
-    place: tuple[int, int],
-    room: int,
-    size: int,
-    font: Font,
-) -> None:
-    """Write one line from `place`, the middle of its left edge; smaller if it has to be."""
-    wide = font(size).size(words)[0]
-    if wide > room:
-        size = max(6, size * max(1, room) // wide)
-    drawn = font(size).render(words, True, colour)
-    surface.blit(drawn, drawn.get_rect(midleft=place))

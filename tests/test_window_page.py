@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pygame
 import pytest
 
-from engine.contracts import Frame
+from engine.bindings import layout_of
+from engine.contracts import CsgoActions, Frame
+from engine.help_pages import help_page
+from engine.own_keys import OwnKeys, help_rows
 from engine.page import Dialog, Page, Row, Tile
-from engine.page_layout import Box, lay_out
+from engine.page_layout import Box, lay_out, text_px
 from engine.screen import KeyDown, Picture, Pointed, Scrolled
+from engine.settings import Settings
 from engine.window import DesktopWindow
-from engine.window_page import ACCENT
+from engine.window_rows import draw_help
+from engine.window_words import ACCENT
 
 ASK = Dialog("Download?", ("about 51.7 MB",), (Row("Download", "Enter"), Row("Go back", "Esc")))
 LONG = "a name that is far too long for any tile of any menu " * 3
@@ -137,3 +143,28 @@ def test_the_mouse_points_at_items_and_the_wheel_scrolls(window: DesktopWindow) 
     assert told(click((window.size[0] // 2, 9))) == [
         KeyDown("left button", pytest.approx(0, abs=1e9))
     ]
+
+
+@pytest.mark.parametrize("size", [(512, 512), (1280, 720), (960, 540)])
+def test_words_of_the_list_of_keys_are_as_large_as_all_others(
+    window: DesktopWindow, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A game with many keys once had them in three columns of tiny letters."""
+    layout, own = layout_of(CsgoActions()), OwnKeys(Settings())
+    rows = help_rows(own, layout.bound(Settings()), [("F3", "the small frame, in a corner")], True)
+    shortened: list[str] = []
+
+    def write(*about: Any) -> int:
+        surface, words, size_px, _, at, room, font = about
+        wide, high = font(size_px).size(words)
+        assert size_px == text_px(min(size)) and at[1] - high / 2 >= 0
+        assert at[1] + high / 2 <= surface.get_height() <= size[1]
+        shortened.extend([words] * (wide > room))
+        return 0
+
+    monkeypatch.setattr("engine.window_rows.write", write)
+    number = 1
+    while page := help_page(rows, number, size):
+        draw_help(pygame.Surface(size), page, window._font)
+        number += 1
+    assert number > 2 and not shortened
