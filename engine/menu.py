@@ -90,10 +90,12 @@ def run(
             menu.follow(clock())
             if menu.stale:
                 menu.present()
+        if trainings.busy:
+            menu.present("stopping the training ...")
     finally:
+        trainings.close(LAST_S)
         window.close()
         downloads.close()
-        trainings.close(LAST_S)
 
 
 @dataclass(frozen=True)
@@ -135,8 +137,8 @@ class Menu:
 
     # What is to be seen
 
-    def present(self) -> None:
-        """Draw what there is to see."""
+    def present(self, notice: str = "") -> None:
+        """Draw what there is to see, with a notice in the place of what can be done."""
         self.stale = False
         line, entry = HINT, self._marked
         if entry is not None:
@@ -146,7 +148,7 @@ class Menu:
         elif entry is not None and (error := self._error(entry)):
             line = error
         page, keys = self._page(), self._keys() if self._help else ()
-        self._window.present(Picture(page=page, line=line, help=keys))
+        self._window.present(Picture(page=page, line=notice or line, help=keys))
 
     def _keys(self) -> tuple[tuple[str, str], ...]:
         full = self._own_keys.written(Command.FULLSCREEN)
@@ -204,7 +206,7 @@ class Menu:
         if self._downloads.any_ended() | self._trainings.any_ended():
             self.come_back()
         training = self._trainings.under_way
-        words = "" if training is None else in_words(training)
+        words = "" if training is None else f"training: {in_words(training)}"
         self.stale |= self._downloads.busy or words != self._training
         self._training = words
 

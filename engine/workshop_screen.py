@@ -44,7 +44,7 @@ class Question:
     """What is asked about a recording.
 
     choices: what can be said, and what is done then; the last one is to leave all as it is.
-    measured: the time that training takes is a part of what is said.
+    measured: how much there is to train on, and the time that this takes, are said first.
     """
 
     recorded: Recorded
@@ -154,7 +154,7 @@ class WorkshopScreen:
             name = question.recorded.name
             failed = self._measuring.of(name)
             error = "" if failed is None else failed.error
-            lines = (error or self._times.get(name, MEASURING), *lines)
+            lines = (question.recorded.amount, error or self._times.get(name, MEASURING), *lines)
         names = [name for name, _ in question.choices]
         keys = ("Enter", *[""] * (len(names) - 2), "Esc")[-len(names) :]
         return Dialog(question.title, lines, tuple(map(Row, names, keys)))
@@ -259,8 +259,8 @@ class WorkshopScreen:
             choices = (("Go on", start[1]), anew, no)
             return Question(recorded, f"Go on training {world}?", lines, choices)
         earlier = () if recorded.done is None else (f"{world}, trained on it before, stays.",)
-        title, lines = f"Train a world on {recorded.title}?", (recorded.amount, *earlier, STAYS)
-        return Question(recorded, title, lines, (start, no), measured=True)
+        title = f"Train a world on {recorded.title}?"
+        return Question(recorded, title, (*earlier, STAYS), (start, no), measured=True)
 
     def _begin_anew(self, name: str) -> None:
         self._workshop.begin_anew(name)

@@ -269,3 +269,4 @@ def test_leaving_the_menu_stops_a_training_that_can_go_on_then(tmp_path: Path) -
     )
     run(Shelf(), workshop, guest, SettingsFile(tmp_path / "s.json"), clock=guest.clock)
     assert guest.closed and workshop.stopped == 1 and not workshop.trained
+    assert guest.last.line == "stopping the training ..."
