@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from base.errors import UserError
 from base.files import write_bytes
+from datasets.heaps import check_heaps
 from datasets.packed import PackedSteps, Steps
 from datasets.stamp import (
     MAGIC,
@@ -167,6 +168,7 @@ class EpisodeFile:
         self.path = Path(path)
         self._file: Any = None  # opened by the first reading of frames
         self._raw = check_stamp(self.path)  # where its frames lie, if they are not compressed
+        check_heaps(self.path, self._raw)
         try:
             with h5py.File(self.path, "r") as file:
                 self._read_all_but_frames(file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import struct
 import tempfile
 import zlib
 from pathlib import Path
@@ -62,10 +63,10 @@ def _open_bytes(data: bytes, name: str) -> Store | UserError:
         (Path(folder) / name).write_bytes(data)
         try:
             store = Store(Path(folder), memory_gb=1)
+            store.read(0, 0, store.length(0) + 1)  # everything is in memory now
         except UserError as error:
             assert "\n" not in str(error)
             return error
-        store.read(0, 0, store.length(0) + 1)  # everything is in memory now
         store.close()
         return store
 
@@ -148,6 +149,32 @@ def test_a_damaged_byte_of_an_episode_file_is_noticed(at: int, flip: int) -> Non
     if isinstance(result, Store):  # only in the blanks between stamp and HDF5
         assert at < STAMP_BYTES
         assert result.length(0) == LENGTH
+
+
+@given(st.lists(st.tuples(st.integers(STAMP_BYTES, len(_episode()) - 1), st.integers(0, 255))))
+@settings(max_examples=100, deadline=None)
+def test_a_damaged_file_with_a_right_checksum_is_data_or_one_line(
+    changes: list[tuple[int, int]],
+) -> None:
+    """Whoever made a file could make its stamp, too; then HDF5's library reads what it finds."""
+    made = bytearray(_episode())
+    for at, value in changes:
+        made[at] = value
+    _open_bytes(stamped(bytes(made)), "episode_000000.h5")
+
+
+@pytest.mark.parametrize(
+    ("number", "size"),
+    [(0, 0), (0, 8), (0, 1 << 20), (1, 1 << 20), (1, (1 << 64) - 16), (1, (1 << 64) - 1)],
+)
+def test_texts_of_impossible_lengths_are_not_read_for_ever(number: int, size: int) -> None:
+    """HDF5's library went round and round in a heap whose objects lead back, or nowhere."""
+    made = bytearray(_episode())
+    first = made.index(b"GCOL") + 16  # object of the heap: its number, 6 bytes, its size
+    struct.pack_into("<HHIQ", made, first, number, 1, 0, size)
+    result = _open_bytes(stamped(bytes(made)), "episode_000000.h5")
+    assert isinstance(result, UserError)
+    assert "texts in it have impossible lengths" in str(result)
 
 
 @given(st.integers(0, len(_episode()) - 1))
