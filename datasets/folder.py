@@ -27,6 +27,12 @@ def episode_path(folder: Path, number: int) -> Path:
     return folder / f"episode_{number:06d}.h5"
 
 
+def is_episode(name: str) -> bool:
+    """Whether a file called so is a finished episode."""
+    match = _NAME.fullmatch(name)
+    return match is not None and match[2] == "h5"
+
+
 def numbered(folder: Path, suffix: str) -> dict[int, Path]:
     """The files of a folder named as episodes ("h5") or journals ("journal"), by number."""
     try:

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from huggingface_hub import constants
 
-LARGE = (".pt", ".safetensors", ".npy", ".png", ".tar")  # what the Hub keeps apart from git
+LARGE = (".pt", ".safetensors", ".npy", ".png", ".tar", ".h5")  # what the Hub keeps apart from git
 
 
 @dataclass

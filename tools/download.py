@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import tyro
 from tqdm import tqdm
@@ -19,6 +18,8 @@ from base.sizes import in_words
 from models.catalogue import World, atari, find_world, read_catalogue
 from models.hub import cached, fetch, fetch_all, fetch_repo
 from tools.terminal import confirm
+
+T = TypeVar("T")
 
 LIST, ALL_ATARI = "list", "all-atari"
 
@@ -63,10 +64,10 @@ def download(config: DownloadConfig, worlds: Sequence[World]) -> None:
     print(f"it is in {folder}; play it with: python play.py {name}")
 
 
-def on_terminal(fetching: Callable[[Ask, Watch], Path], yes: bool = False) -> Path:
+def on_terminal(fetching: Callable[[Ask, Watch], T], yes: bool = False) -> T:
     """Fetch with the question and the progress bar on the terminal.
 
-    fetching: calls one of the fetch functions of models.hub. yes: no question.
+    fetching: calls something of models.hub or datasets.hub_pull. yes: no question.
     UserError if there is a question and no terminal to ask it on.
     """
     with _bar() as watch:

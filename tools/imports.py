@@ -59,11 +59,16 @@ def import_all(
     return steps, refused
 
 
+def left_out(reasons: Sequence[str]) -> None:
+    """Say what was left out, and why."""
+    for line in reasons[:MOST_LISTED]:
+        print(f"left out: {line}")
+    if len(reasons) > MOST_LISTED:
+        print(f"left out: {len(reasons) - MOST_LISTED} more")
+
+
 def report(out: Path, steps: int, refused: Sequence[str]) -> None:
     """Say what was written, what was left out, and what can be done with it."""
-    for line in refused[:MOST_LISTED]:
-        print(f"left out: {line}")
-    if len(refused) > MOST_LISTED:
-        print(f"left out: {len(refused) - MOST_LISTED} more")
+    left_out(refused)
     print(f"wrote {len(numbered(out, 'h5'))} episodes of {steps} steps in all to {out}")
     print(f"look at them with: python -m tools.inspect {out}")
