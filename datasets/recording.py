@@ -48,6 +48,8 @@ class Recording:
     recorded to, and, from any method, when the disk refuses; all written before stays readable.
     """
 
+    _number: int
+
     def __init__(self, folder: Path, game: str) -> None:
         self.folder = Path(folder)
         self._stack = ExitStack()
@@ -81,6 +83,11 @@ class Recording:
     def number(self) -> int:
         """The number of the episode in progress, or of the next one."""
         return self._number
+
+    def skip_to(self, number: int) -> None:
+        """Leave out numbers, before the first episode is begun."""
+        assert self._info is None and number >= self._number
+        self._number = number
 
     def begin(self, info: EpisodeInfo, frame: Frame) -> None:
         """Begin an episode with its first frame; one in progress is finished as truncated."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -16,6 +17,15 @@ class Player(Protocol):
     def act(self, frame: Frame) -> ActionVector:
         """The action (A,) for the step after `frame`."""
         ...
+
+
+class CountingPlayer(Player, Protocol):
+    """A player of one episode that tells how it was played.
+
+    mixture: how many steps were played in each way so far, by its name.
+    """
+
+    mixture: Counter[str]
 
 
 class Autopilot(Player, Protocol):

@@ -20,6 +20,7 @@ from engine.screen import CloseAsked, Event
 from engine.worlds.atari import AtariWorld
 from tests.recordings import record_toys
 from tests.scripted_game import TICK_S, PromptWorker, hold, tap
+from tools.games import game_called
 from tools.record import Hand, RecordConfig, Take, record, record_by_hand
 
 
@@ -73,7 +74,8 @@ def test_seed_and_number_decide_an_episode(
 def _take(folder: Path, steps: int = 1000) -> Iterator[Take]:
     config = RecordConfig("breakout", folder, player="human", steps=steps)
     with Recording(folder, "breakout") as recording, tqdm(delay=60) as bar:
-        yield Take(config, AtariWorld("breakout"), recording, bar, [])
+        game = game_called("breakout")
+        yield Take(config, game, AtariWorld("breakout"), recording, bar, [])
 
 
 def _play_by_hand(folder: Path, events: list[Event], ticks: int) -> Store:

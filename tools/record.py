@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,38 +21,46 @@ from tqdm import tqdm
 from base.errors import UserError, run_main
 from base.folders import data_folder
 from base.interrupts import ctrl_c
+from datasets.csgo_layout import FRAMES
 from datasets.episode import EpisodeInfo
-from datasets.recording import Recording
-from engine.contracts import ActionVector, Frame, Step
+from engine.contracts import ActionVector, Frame, Step, World, making_of
 from engine.loop import play
 from engine.observer import Observer
 from engine.screen import Window
 from engine.window import NoDisplayError, open_window
-from engine.worlds.atari import AtariWorld
-from engine.worlds.atari_players import CountingPlayer, RandomPlayer, ScriptedPlayer
 from tools import record_screen
+from tools.games import Coverage, Game, Keeper, game_called
 
 
 @dataclass(frozen=True)
 class RecordConfig:
-    """Record an Atari game into a folder of episodes, or add to one."""
+    """Record a game into a folder of episodes, or add to one."""
 
     game: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="GAME")]
-    """One of the 26 Atari 100k games, such as breakout or ms_pacman; `screen` for any other."""
+    """doom, or one of the 26 Atari 100k games, such as breakout; `screen` for any other."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """The folder: a new or empty one, or one with recordings of the same game."""
+    """The folder: a new or empty one, or one with recordings of the same game. Doom is recorded in
+    two sizes: DIR/full has frames of 150×280, DIR/low the same ones of 30×56."""
     player: Literal["human", "random", "scripted", "agent"] = "random"
-    """Who plays: you, chance, a script that reads the game's memory, a trained agent."""
+    """Who plays: you, chance, a script that knows the game from inside, a trained agent."""
     steps: int = 20_000
-    """How many steps to record; there are 15 in a second of play."""
+    """How many steps to record; there are 15 in a second of play, 16 of Doom."""
     seed: int = 0
     """Decides the episodes, together with their numbers in the folder."""
+    layout: Literal["dreamcart", "csgo"] = "dreamcart"
+    """How it is laid out on disk. csgo, of doom: files like those of the CS:GO dataset, of 1,000
+    frames each, that tools.import_csgo reads."""
 
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise UserError(f"--steps must be 1 or more, not {self.steps}")
         if self.seed < 0:
             raise UserError(f"--seed must be 0 or more, not {self.seed}")
+        if self.layout == "csgo" and self.steps % FRAMES:
+            raise UserError(
+                f"files of the CS:GO layout hold {FRAMES} steps each: --steps must be a multiple "
+                f"of that, not {self.steps}"
+            )
 
 
 def main() -> None:
@@ -63,19 +71,23 @@ def main() -> None:
         record(tyro.cli(RecordConfig, prog="python -m tools.record"))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Take:
     """A recording under way.
 
-    bar:     counts the steps of this run.
-    stopped: not empty once Ctrl-C was pressed.
+    bar:      counts the steps of this run.
+    stopped:  not empty once Ctrl-C was pressed.
+    coverage: is told of every step, if the game has such a thing.
     """
 
     config: RecordConfig
-    world: AtariWorld
-    recording: Recording
+    game: Game
+    world: World
+    keeper: Keeper
     bar: tqdm
     stopped: list[bool]
+    coverage: Coverage | None = None
+    _steps: int = 0  # of the episode
 
     @property
     def done(self) -> bool:
@@ -85,7 +97,7 @@ class Take:
     @property
     def next_seed(self) -> int:
         """The seed of the next episode: unlike those of all other episodes and folders."""
-        numbers = [self.config.seed, self.recording.number]
+        numbers = [self.config.seed, self.keeper.number]
         return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
     def begin(self, seed: int, frame: Frame) -> None:
@@ -96,36 +108,49 @@ class Take:
             rate_fps=self.world.rate_fps,
             seed=seed,
             player=self.config.player,
-            emulator=self.world.emulator.to_json(),
+            emulator=making_of(self.world),
         )
-        self.recording.begin(info, frame)
+        self._steps = 0
+        self.keeper.begin(info, frame)
 
-    def add(self, action: ActionVector, step: Step, mixture: Mapping[str, int]) -> None:
-        """Record a step."""
-        self.recording.add(action, step, mixture)
+    def add(self, action: ActionVector, step: Step, mixture: Mapping[str, int]) -> Step:
+        """Record a step; the same, as truncated if the episode is as long as it may be."""
+        self._steps += 1
+        if self._steps == self.game.episode_steps and not step.ended:
+            step = replace(step, truncated=True)
+        done = action if step.action is None else step.action
+        self.keeper.add(done, step, mixture)
+        if self.coverage is not None:
+            self.coverage.add(done)
         self.bar.update()
+        return step
 
 
 def record(config: RecordConfig) -> None:
     """Record as asked for, until done or stopped by Ctrl-C; says what was recorded."""
-    world = AtariWorld(config.game)
+    game = game_called(config.game)
+    world = game.open()
     window: Window | None = None
     if config.player == "human":
         window = _open_window(world)
     else:
-        _player(config.player, world, seed=0)  # no folder is made for a player there is not
+        game.player(config.player, world, seed=0)  # no folder is made for a player there is not
+    coverage = game.coverage(world) if game.coverage else None
     started_at = time.perf_counter()
     with (
         ctrl_c() as stopped,
-        Recording(config.out, world.name) as recording,
+        game.keeper(config.layout, config.out) as keeper,
         tqdm(total=config.steps, unit="step") as bar,
     ):
-        take = Take(config, world, recording, bar, stopped)
+        take = Take(config, game, world, keeper, bar, stopped, coverage)
         mixture = record_by_program(take) if window is None else record_by_hand(take, window)
     steps = mixture.total()
     rate = steps / (time.perf_counter() - started_at)
     ways = ", ".join(f"{way} {n / steps:.0%}" for way, n in mixture.most_common() if n)
     print(f"recorded {steps} steps at {rate:.0f} steps/s into {config.out} ({ways or 'nothing'})")
+    for line in coverage.lines() if coverage else ():
+        print(line)
+    world.close()
 
 
 def record_by_program(take: Take) -> Counter[str]:
@@ -133,14 +158,13 @@ def record_by_program(take: Take) -> Counter[str]:
     mixture: Counter[str] = Counter()
     while not take.done:
         seed = take.next_seed
-        player = _player(take.config.player, take.world, seed)
-        frame, ended = take.world.reset(seed), False
+        player = take.game.player(take.config.player, take.world, seed)
+        frame, over = take.world.reset(seed), False
         take.begin(seed, frame)
-        while not (ended or take.done):
+        while not (over or take.done):
             action = player.act(frame)
-            step = take.world.step(action)
-            take.add(action, step, player.mixture)
-            frame, ended = step.frame, step.ended
+            step = take.add(action, take.world.step(action), player.mixture)
+            frame, over = step.frame, step.ended or step.truncated
         mixture += player.mixture
     return mixture
 
@@ -177,7 +201,9 @@ class Hand(Observer):
 
     def stepped(self, action: ActionVector, step: Step) -> None:
         self._steps += 1
-        self._take.add(action, step, {"human": self._steps})
+        added = self._take.add(action, step, {"human": self._steps})
+        if added.truncated and not step.truncated:  # the game goes on
+            self.jumped(step.frame)
         if self._take.stopped:
             raise _StopAsked
 
@@ -186,19 +212,13 @@ class Hand(Observer):
         self._take.begin(self._seed, frame)
 
 
-def _open_window(world: AtariWorld) -> Window:
+def _open_window(world: World) -> Window:
     try:
         return open_window(f"{world.name} - recording - Dreamcart")
     except NoDisplayError as error:
         raise UserError(
             f"playing by hand needs a display ({error}); use --player scripted or random"
         ) from error
-
-
-def _player(kind: str, world: AtariWorld, seed: int) -> CountingPlayer:
-    if kind == "agent":
-        raise UserError(f"no agent for {world.name} is there yet; use --player scripted or random")
-    return ScriptedPlayer(world, seed) if kind == "scripted" else RandomPlayer(world, seed)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from base.errors import UserError
 from engine.contracts import ActionVector, Frame
-from engine.players import Player
 from engine.worlds.atari import AtariWorld
 
 # What one step of holding a direction does to a paddle, in its own pixels: part of the way now,
@@ -29,15 +27,6 @@ MAX_ERROR_WIDTH_PX = 6.0  # standard deviation; half a paddle is 8
 
 MAX_SERVE_DELAY = 12  # steps
 MAX_HOLD = 12  # steps that a random key stays down
-
-
-class CountingPlayer(Player, Protocol):
-    """A player of one episode that tells how it was played.
-
-    mixture: how many steps were played in each way so far, by its name.
-    """
-
-    mixture: Counter[str]
 
 
 class RandomPlayer:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import signal
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,7 +35,7 @@ RUN, SIDEWAYS = 25, 24  # of Doom's own units of push in a tic: 266 map units a 
 WALK = 0.5  # of that, while the walking key is held
 
 ROUND_STEPS = 9600  # ten minutes; going back to a moment plays all that led to it again
-READY_TICS = 20  # until the weapon is up
+AWAKE_TICS, READY_TICS = 16, 8  # until the player can turn, and then until the weapon is up
 
 _W, _A, _S, _D, _JUMP, _CROUCH, _WALK, _FIRST, _SECOND, _KNIFE, _USE, _FIRE, _ZOOM = range(
     len(BUTTONS)
@@ -62,22 +63,10 @@ _WATCHED = (
     GameVariable.PITCH,
 )
 
-
-@dataclass(frozen=True)
-class Engine:
-    """What played the game: enough to play it again.
-
-    version: of ViZDoom. content: the file with the game's pictures. The hashes are in hex.
-    """
-
-    version: str
-    content: str
-    content_sha256: str
-    map_sha256: str
-
-    def to_json(self) -> dict[str, str]:
-        """Plain data for recordings."""
-        return asdict(self)
+# With these sections missing the game makes a folder for them where one happens to be.
+_SETTINGS = "".join(
+    f"[{game}.AutoExec]\n" for game in ("Doom", "Heretic", "Hexen", "Strife", "Chex")
+)
 
 
 @dataclass(frozen=True)
@@ -86,7 +75,7 @@ class Pose:
 
     x, y:    map coordinates, as in doom_map.py.
     heading: degrees, counter-clockwise from the right of the map, 0 to 360.
-    pitch:   degrees, upwards; about -57 to 32.
+    pitch:   degrees, upwards; -56 to 32.
     """
 
     x: float
@@ -116,28 +105,33 @@ class DoomWorld:
 
     def __init__(self) -> None:
         self.actions = CsgoActions()
-        self._folder = TemporaryDirectory(prefix="dreamcart-doom-")
+        folder = TemporaryDirectory(prefix="dreamcart-doom-")
         wad = doom_map.wad()
-        path = Path(self._folder.name) / "house.wad"
+        path = Path(folder.name) / "house.wad"
         path.write_bytes(wad)
         self._content = Path(vizdoom.__file__).parent / "freedoom2.wad"
         self._map_sha256 = hashlib.sha256(wad).hexdigest()
         self._game = _configured(self._content, path)
         with _ctrl_c_kept_away():
             self._game.init()
+        self._end = weakref.finalize(self, _end, self._game, folder)
         self.reset(seed=0)
 
     @property
-    def emulator(self) -> Engine:
-        """What plays the game."""
-        content = hashlib.sha256(self._content.read_bytes()).hexdigest()
-        version = str(vizdoom.__version__)
-        return Engine(version, self._content.name, content, self._map_sha256)
+    def making(self) -> Mapping[str, str]:
+        """What plays the game, for `engine.contracts.making_of`; the hashes are in hex."""
+        return {
+            "version": str(vizdoom.__version__),
+            "content": self._content.name,
+            "content_sha256": hashlib.sha256(self._content.read_bytes()).hexdigest(),
+            "map_sha256": self._map_sha256,
+        }
 
     @property
     def pose(self) -> Pose:
         """Where the player is now: what scripted players see."""
-        return Pose(*(float(self._game.get_game_variable(watched)) for watched in _WATCHED))
+        x, y, heading, down = (float(self._game.get_game_variable(var)) for var in _WATCHED)
+        return Pose(x, y, heading, -down)
 
     def reset(self, seed: int, start: int = 0) -> Frame:
         """Stand the player somewhere in the house, as the seed chooses."""
@@ -183,8 +177,7 @@ class DoomWorld:
 
     def close(self) -> None:
         """End the game's process and remove its files."""
-        self._game.close()
-        self._folder.cleanup()
+        self._end()
 
     def _begin(self, seed: int) -> None:
         """A new game up to its last tic before the first frame."""
@@ -201,7 +194,7 @@ class DoomWorld:
         nothing = [0.0] * len(_PUSHED)
         turn = list(nothing)
         turn[_PUSHED.index(Button.TURN_LEFT_RIGHT_DELTA)] = float(rng.uniform(-180, 180))
-        for push, tics in ((nothing, 1), (turn, 1), (nothing, READY_TICS - 3)):
+        for push, tics in ((nothing, AWAKE_TICS), (turn, 1), (nothing, READY_TICS)):
             self._game.set_action(push)
             self._game.advance_action(tics, False)
 
@@ -215,7 +208,7 @@ class DoomWorld:
                 pace * RUN * float(action[_W] - action[_S]),
                 pace * SIDEWAYS * float(action[_D] - action[_A]),
                 right * DEGREES_PER_COUNT / TICS,
-                down * DEGREES_PER_COUNT / TICS,
+                -down * DEGREES_PER_COUNT / TICS,
                 *(float(action[entry]) for entry in _HELD),
             ]
         )
@@ -234,7 +227,9 @@ def _configured(content: Path, wad: Path) -> vizdoom.DoomGame:
     game.set_doom_game_path(str(content))
     game.set_doom_scenario_path(str(wad))
     game.set_doom_map(doom_map.MAP_NAME)
-    game.set_doom_config_path(str(wad.with_suffix(".ini")))  # or it lies where one happens to be
+    settings = wad.with_suffix(".ini")
+    settings.write_text(_SETTINGS)
+    game.set_doom_config_path(str(settings))
     game.set_doom_skill(1)
     game.set_mode(vizdoom.Mode.PLAYER)
     game.set_episode_timeout(0)
@@ -250,6 +245,12 @@ def _configured(content: Path, wad: Path) -> vizdoom.DoomGame:
     game.set_available_game_variables(list(_WATCHED))
     game.add_game_args("+sv_infiniteammo 1")
     return game
+
+
+def _end(game: vizdoom.DoomGame, folder: TemporaryDirectory[str]) -> None:
+    """End the game's process, which writes its settings, and then remove its files."""
+    game.close()
+    folder.cleanup()
 
 
 @contextmanager

@@ -13,30 +13,30 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-PLAN = """
-AAAAAAAAAA....BBBBBBBBBBBB...........
-AAAAAAAAAA....BBBBBBBBBBBB....CCCCCCC
-AAAAAAAAAA....BBBBBBBBBBBB....CCCCCCC
-AAAAAAAAAAaaaaBBBBBBBBBBBBbb=bCCCCCCC
-AAAAAAAAAAaaaaBBBBBBBBBBBBbb=bCCCCCCC
-AAAAAAAAAAaaaaBBBBBBBBBBBBbb=bCCCCCCC
-AAAAAAAAAAaaaaBBBBBBBBBBBBbb=bCCCCCCC
-AAAAAAAAAA....BBBBBBBBBBBB....CCCCCCC
-AAAAAAAAAA....BBBBBBBBBBBB....CCCCCCC
-...cccc........====.............dddd.
-...cccc........eeee.............dddd.
-...cccc........eeee.............dddd.
-...cccc....EEEEEEEEEEEEEEEE.....dddd.
-DDDDDDDD...EEEEEEEEEEEEEEEE...FFFFFFF
-DDDDDDDD...EEEEEEEEEEEEEEEE...FFFFFFF
-DDDDDDDDfffEEEEEEEEEEEEEEEEgggFFFFFFF
-DDDDDDDDfffEEEEEE..EEEEEEEEgggFFFFFFF
-DDDDDDDDfffEEEEEE..EEEEEEEEgggFFFFFFF
-DDDDDDDDfffEEEEEEEEEEEEEEEEgggFFFFFFF
-DDDDDDDD...EEEEEEEEEEEEEEEE...FFFFFFF
-DDDDDDDD...EEEEEEEEEEEEEEEE...FFFFFFF
-DDDDDDDD......................FFFFFFF
-""".split()
+PLAN = (
+    "AAAAAAAAAA....BBBBBBBBBBBB...........",
+    "AAAAAAAAAA....BBBBBBBBBBBB....CCCCCCC",
+    "AAAAAAAAAA....BBBBBBBBBBBB....CCCCCCC",
+    "AAAAAAAAAAaaaaBBBBBBBBBBBBbb=bCCCCCCC",
+    "AAAAAAAAAAaaaaBBBBBBBBBBBBbb=bCCCCCCC",
+    "AAAAAAAAAAaaaaBBBBBBBBBBBBbb=bCCCCCCC",
+    "AAAAAAAAAAaaaaBBBBBBBBBBBBbb=bCCCCCCC",
+    "AAAAAAAAAA....BBBBBBBBBBBB....CCCCCCC",
+    "AAAAAAAAAA....BBBBBBBBBBBB....CCCCCCC",
+    "...cccc........====.............dddd.",
+    "...cccc........eeee.............dddd.",
+    "...cccc........eeee.............dddd.",
+    "...cccc....EEEEEEEEEEEEEEEE.....dddd.",
+    "DDDDDDDD...EEEEEEEEEEEEEEEE...FFFFFFF",
+    "DDDDDDDD...EEEEEEEEEEEEEEEE...FFFFFFF",
+    "DDDDDDDDfffEEEEEEEEEEEEEEEEgggFFFFFFF",
+    "DDDDDDDDfffEEEEEE..EEEEEEEEgggFFFFFFF",
+    "DDDDDDDDfffEEEEEE..EEEEEEEEgggFFFFFFF",
+    "DDDDDDDDfffEEEEEEEEEEEEEEEEgggFFFFFFF",
+    "DDDDDDDD...EEEEEEEEEEEEEEEE...FFFFFFF",
+    "DDDDDDDD...EEEEEEEEEEEEEEEE...FFFFFFF",
+    "DDDDDDDD......................FFFFFFF",
+)
 
 CELL = 32  # map units; a player is as wide
 ROCK, DOOR = ".", "="
@@ -60,7 +60,7 @@ class Look:
 
 LOOKS = {
     "A": Look("BRICK7", "FLOOR4_8", "CEIL1_1", 128, 192),
-    "B": Look("COMPBLUE", "FLAT14", "CEIL5_1", 144, 208),
+    "B": Look("COMPBLUE", "FLAT1_1", "CEIL5_1", 144, 208),
     "C": Look("WOOD5", "FLAT5_2", "FLAT5_1", 112, 176),
     "D": Look("MARBLE1", "FLOOR7_2", "DEM1_5", 160, 208),
     "E": Look("STONE2", "GRASS1", "F_SKY1", 160, 240),
@@ -68,7 +68,7 @@ LOOKS = {
     "a": Look("TEKGREN1", "FLOOR1_1", "CEIL4_2", 96, 176),
     "b": Look("BRONZE1", "FLOOR6_1", "CEIL5_2", 96, 176),
     "c": Look("REDWALL", "RROCK09", "FLAT5_4", 96, 192),
-    "d": Look("STUCCO1", "FLAT1_1", "FLAT20", 96, 192),
+    "d": Look("STUCCO1", "FLAT14", "FLAT20", 96, 192),
     "e": Look("METAL2", "FLOOR5_4", "FLAT23", 96, 176),
     "f": Look("TANROCK2", "RROCK03", "RROCK13", 112, 208),
     "g": Look("ZIMMER2", "MFLR8_1", "CEIL4_1", 112, 192),
@@ -142,10 +142,9 @@ def _text_map() -> str:
         assert right is not None
         ends = [vertices.setdefault(corner, len(vertices)) for corner in (start, end)]
         values: dict[str, object] = {"v1": ends[0], "v2": ends[1], "sidefront": len(sides)}
-        door = None not in (right, left) and DOOR in (_sign(rooms, right), _sign(rooms, left))
-        if door and _sign(rooms, right) == DOOR:  # a door opens from the front of its lines
-            assert left is not None
-            start, end, right, left = end, start, left, right
+        door = left is not None and DOOR in (_sign(rooms, right), _sign(rooms, left))
+        if left is not None and _sign(rooms, right) == DOOR:
+            right, left = left, right  # a door opens from the front of its lines
             values |= {"v1": ends[1], "v2": ends[0]}
         sides.append(_side(rooms, right, left))
         if left is None:
@@ -158,7 +157,7 @@ def _text_map() -> str:
                        "playeruse": True, "repeatspecial": True}  # fmt: skip
         lines.append(_block("linedef", values))
     start_x, start_y = middle(rooms[0][len(rooms[0]) // 2])
-    thing = {"x": start_x, "y": start_y, "type": _PLAYER_START, "angle": 0, "single": True}
+    thing: dict[str, object] = {"x": start_x, "y": start_y, "type": _PLAYER_START, "single": True}
     thing |= {f"skill{skill}": True for skill in range(1, 6)}
     return "\n".join(
         [

@@ -1,0 +1,128 @@
+"""The real games that can be recorded, by name: their worlds, their players, what is kept of them.
+
+What a game needs is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from base.errors import UserError, unknown
+from datasets.episode import EpisodeInfo
+from datasets.recording import Recording
+from engine.contracts import ActionVector, Frame, Step, World
+from engine.players import CountingPlayer
+from engine.worlds.atari_games import GAMES, find_game
+
+DOOM = "doom"
+
+
+class Keeper(Protocol):
+    """Keeps what is recorded; as `datasets.recording.Recording`, which is one."""
+
+    @property
+    def number(self) -> int: ...
+
+    def begin(self, info: EpisodeInfo, frame: Frame) -> None: ...
+
+    def add(self, action: ActionVector, step: Step, mixture: Mapping[str, int]) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class Coverage(Protocol):
+    """Counts how much of a game some play has covered."""
+
+    def add(self, action: ActionVector) -> None:
+        """Count the step that an action has just led to."""
+        ...
+
+    def lines(self) -> list[str]:
+        """What was covered, in words; empty before the first step."""
+        ...
+
+
+@dataclass(frozen=True)
+class Game:
+    """A real game.
+
+    name:    its own name.
+    open:    makes its world.
+    players: (world, seed) -> who plays an episode without a person, by kind.
+    layouts: (folder, name) -> where a recording goes, by the name of its layout on disk.
+    coverage: makes what counts the coverage of a world, for games that have places to cover.
+    episode_steps: an episode is cut off after so many; None for games that end by themselves.
+    """
+
+    name: str
+    open: Callable[[], World]
+    players: Mapping[str, Callable[[Any, int], CountingPlayer]]
+    layouts: Mapping[str, Callable[[Path, str], Keeper]] = field(
+        default_factory=lambda: {"dreamcart": Recording}
+    )
+    coverage: Callable[[Any], Coverage] | None = None
+    episode_steps: int | None = None
+
+    def player(self, kind: str, world: World, seed: int) -> CountingPlayer:
+        """A player for one episode. Raises UserError if the game has none of this kind."""
+        if kind not in self.players:
+            others = " or ".join(sorted(self.players, reverse=True))
+            raise UserError(f"no {kind} for {self.name} is there yet; use --player {others}")
+        return self.players[kind](world, seed)
+
+    def keeper(self, layout: str, folder: Path) -> Keeper:
+        """Where a recording goes. Raises UserError if the game cannot be kept so."""
+        if layout not in self.layouts:
+            kept = ", ".join(self.layouts)
+            raise UserError(f"{self.name} cannot be written in the layout {layout}; only {kept}")
+        return self.layouts[layout](folder, self.name)
+
+
+def game_called(name: str) -> Game:
+    """The game of a name, in whatever way it is spelled. Raises UserError if there is none."""
+    if name.lower() == DOOM:
+        return _doom()
+    try:
+        return _atari(find_game(name))
+    except UserError:
+        raise unknown("game", name, (DOOM, *GAMES)) from None
+
+
+def _atari(name: str) -> Game:
+    from engine.worlds.atari import AtariWorld
+    from engine.worlds.atari_players import RandomPlayer, ScriptedPlayer
+
+    return Game(
+        name,
+        lambda: AtariWorld(name),
+        players={"random": RandomPlayer, "scripted": ScriptedPlayer},
+    )
+
+
+def _doom() -> Game:
+    from datasets.csgo_layout import FRAMES
+    from datasets.csgo_recording import CsgoRecording
+    from datasets.siblings import Siblings
+    from engine.worlds.doom import DoomWorld
+    from engine.worlds.doom_coverage import DoomCoverage
+    from engine.worlds.doom_player import ExploringPlayer, RandomPlayer
+
+    return Game(
+        DOOM,
+        DoomWorld,
+        players={"random": RandomPlayer, "scripted": ExploringPlayer},
+        layouts={"dreamcart": Siblings, "csgo": CsgoRecording},
+        coverage=DoomCoverage,
+        episode_steps=FRAMES,
+    )
