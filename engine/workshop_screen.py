@@ -106,14 +106,23 @@ class WorkshopScreen:
             training = self._trainings.of(marked.name)
             if training is not None and training.error:
                 return training.error
-            stop = training is not None and training.active
-            return f"Enter {'stops this' if stop else 'trains a world on this'} - Esc goes back"
+            return f"Enter {self._does(marked)} - Esc goes back"
         if error := self._errors.get(marked.name, ""):
             return error
         if not self._recordings and (self._outdated or self._listing.busy):
             return "looking for recordings ..."
         record = self._own_keys.hint(Command.RECORD, "records there")
         return " - ".join(filter(None, ("Enter plays the game", record, "Esc goes back")))
+
+    def _does(self, recorded: Recorded) -> str:
+        """What choosing a recording leads to."""
+        training = self._trainings.of(recorded.name)
+        if training is not None and training.active:
+            return "stops this"
+        if recorded.refused:
+            return "says what is missing"
+        stopped = recorded.done is not None and recorded.done < 1
+        return "goes on with this" if stopped else "trains a world on this"
 
     @property
     def _marked(self) -> Recorded | RealGame | None:

@@ -87,6 +87,7 @@ def test_too_little_is_said_and_nothing_can_be_started(settings: SettingsFile) -
         (asked(few), "return"),
         (listed, "escape"),
     )
+    assert guest.last.line == "Enter says what is missing - Esc goes back"
     (question,) = {page.dialog for page in guest.pages if page.dialog is not None}
     assert [row.label for row in question.choices] == ["Go back"]
     assert not workshop.measured and not workshop.trained
