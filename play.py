@@ -43,8 +43,8 @@ class Flags:
     cartridge: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WORLD")] = ""
     """A cartridge in cartridges/ or the folder of one, a released world (python -m tools.download
     list names them; diamond:NAME for one that is also a cartridge), hf:OWNER/NAME, own:NAME for a
-    world that was trained in the menu, or game:NAME for an Atari game itself. Without one a menu of
-    all worlds opens; --headless plays breakout."""
+    world that was trained in the menu, or game:NAME for a game itself (doom, pong, ...). Without
+    one a menu of all worlds opens; --headless plays breakout."""
 
     seed: int = 0
     """Decides the dream: same seed and actions, same frames."""

@@ -18,7 +18,6 @@ from base.cartridges import (
 )
 from base.errors import UserError, unknown
 from engine.contracts import Report, World
-from engine.worlds.atari_games import find_game
 
 GAME_PREFIX = "game:"  # before the name of a game that is played itself, and not dreamed
 
@@ -71,7 +70,10 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
         shown = name if name in shipped_names() else ""
         return Found(shown, path.resolve().name, lambda report: _checked(path))
     if name.startswith(GAME_PREFIX):
-        game = find_game(name.removeprefix(GAME_PREFIX))
+        # Imported late, as all that a cartridge at hand has no need of.
+        from tools.games import game_called
+
+        game = game_called(name.removeprefix(GAME_PREFIX)).name
         return Found(GAME_PREFIX + game, game, None, game)
     if name.startswith(OWN_PREFIX):
         own = own_cartridges()
@@ -113,9 +115,9 @@ def open_world(found: Found, wishes: Wishes, report: Report = lambda line: None)
     Raises UserError for what is not a whole cartridge and for what this machine cannot do.
     """
     if found.cartridge is None:
-        from engine.worlds.atari import AtariWorld
+        from tools.games import game_called
 
-        return AtariWorld(found.game)
+        return game_called(found.game).open()
     from models.dream import open_world as open_dream
 
     checked = found.cartridge(report)
@@ -131,12 +133,13 @@ def open_world(found: Found, wishes: Wishes, report: Report = lambda line: None)
     explain(dream, wishes)
     if not dream.game:
         return dream
-    from engine.worlds.atari import AtariWorld
     from engine.worlds.pair import PairWorld
+    from tools.games import game_called
 
     report("starting the emulator")
     opening = [dream.actions.idle()] * (dream.context - 1)
-    return PairWorld(dream, AtariWorld(dream.game), dream.enter, opening, dream.agent)
+    real = game_called(dream.game).open()
+    return PairWorld(dream, real, dream.enter, opening, dream.agent)
 
 
 def explain(dream: DiffusionWorld, wishes: Wishes) -> None:
