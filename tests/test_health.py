@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 
 from base.errors import UserError
-from datasets.health import examine, sample_frames, warnings
+from datasets.colours import channel_order
+from datasets.episode import stamped
+from datasets.health import examine
+from datasets.motion import explain_motion
 from datasets.recording import Recording
+from datasets.samples import sample_frames, sample_places
 from datasets.store import Store
+from datasets.stretches import Stretches
+from datasets.verdict import clipped, to_record, warnings
 from engine.contracts import CsgoActions, Step
 from tests.recordings import record_toys, toy_episode, toy_info
 from tests.toy_world import ACTIONS
+from tools.histograms import length_counts
 from tools.inspect import InspectConfig, inspect
 
 
@@ -62,8 +72,10 @@ def test_buttons_that_are_held_together_count_each(tmp_path: Path) -> None:
     assert health.actions == dict.fromkeys(space.pressed(np.zeros((0, 51), np.float32)), 0) | done
     assert health.idle == 2
     said = list(warnings(health))
-    assert any("the action rightclick is hardly used (0 steps)" in sentence for sentence in said)
-    assert not any("action x" in sentence for sentence in said)
+    (never,) = (sentence for sentence in said if sentence.startswith("never used"))
+    assert "rightclick" in never and "mouse" not in never and "x+" not in never
+    assert health.mouse["right"][30] == 1 and health.mouse["right"][0] == 5
+    assert health.mouse["down"][4] == 1
 
 
 def test_a_frozen_stretch_is_told_with_its_place(tmp_path: Path) -> None:
@@ -86,7 +98,7 @@ def test_a_stretch_at_the_end_counts_too(tmp_path: Path) -> None:
     health = examine(Store(tmp_path))
     (stretch,) = health.frozen
     assert (stretch.start, stretch.steps) == (0, 50)
-    assert "the picture stands still in 100% of the time" in list(warnings(health))
+    assert "the picture stands still in 98% of the time" in list(warnings(health))
 
 
 def test_copies_and_damaged_files_are_named(tmp_path: Path) -> None:
@@ -106,7 +118,8 @@ def test_copies_and_damaged_files_are_named(tmp_path: Path) -> None:
     [
         ("nfrl" * 10, "", "40 steps are few"),
         ("nfrl" * 10, "", "there is one episode only"),
-        ("nfr" * 10, "", "the action LEFT is hardly used"),
+        ("nfr" * 10, "", "never used: LEFT"),
+        ("n" + "fr" * 100 + "l", "", "hardly used: NOOP (1 steps), LEFT (1 steps)"),
         ("nnnnnfrl", "", "nothing is pressed in 62% of the steps"),
         ("nfrl", "", "no reward was ever earned"),
         ("nfrl", "0001", "no game was ever over"),
@@ -119,9 +132,140 @@ def test_what_will_hurt_is_said(tmp_path: Path, actions: str, rewards: str, says
 
 
 def test_a_good_recording_earns_no_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("datasets.health.FEW_STEPS", 300)
-    record_toys(tmp_path, *[30] * 10)
-    assert list(warnings(examine(Store(tmp_path)))) == []
+    monkeypatch.setattr("datasets.verdict.FEW_STEPS", 300)
+    record_toys(tmp_path, *[30] * 10, shape=(16, 16))
+    health = examine(Store(tmp_path))
+    assert list(warnings(health)) == to_record(health) == []
+
+
+def test_what_to_record_more_of_is_said(tmp_path: Path) -> None:
+    _record(tmp_path, "nnnnnnnnnfr")
+    assert to_record(examine(Store(tmp_path))) == [
+        "play in all (19989 steps)",
+        "episodes (9)",
+        "LEFT, if the game has it",
+        "play with something pressed",
+        "rewards, if the game has any",
+        "games that are played to their end",
+    ]
+
+
+def test_a_mouse_at_the_end_of_its_range_is_told(tmp_path: Path) -> None:
+    frame, space = np.zeros((8, 8, 3), np.uint8), CsgoActions()
+    held = ["mouse(1000,0)", "mouse(-5000,2)", "mouse(500,0)", "idle"]
+    with Recording(tmp_path, "toy") as recording:
+        recording.begin(replace(toy_info(), actions=space), frame)
+        for name in held:
+            recording.add(space.named(name), Step(frame), {})
+    health = examine(Store(tmp_path))
+    assert clipped(health) == {"right": 0.5, "down": 0.0}
+    (said,) = (s for s in warnings(health) if "end of its range" in s)
+    assert said.startswith("the mouse's motion right is at the end of its range in 50%")
+
+
+def _pictures(*numbers: int) -> list[np.ndarray]:
+    """A picture for each number: equal ones for equal numbers."""
+    return [np.full((2, 2, 3), number, np.uint8) for number in numbers]
+
+
+def test_what_was_recorded_before_is_told_with_its_place() -> None:
+    """A stretch counts by what moves in it; frames beside a gap do not follow one another."""
+    one, other = Path("one"), Path("other")
+    stretches = Stretches(least=4)
+    stretches.follow(one, 0, _pictures(*range(10)))
+    stretches.follow(other, 0, _pictures(50, 51, 2, 3, 3, 3, 4, 5, 6, 7, 52))
+    stretches.follow(other, 100, _pictures(0, 1, 2, 3))  # too short
+    stretches.follow(other, 200, _pictures(4, 5, 6, 7))  # and not its sequel
+    stretches.finish()
+    (found,) = stretches.repeated
+    assert (found.path, found.start, found.steps) == (other, 2, 5)
+    assert stretches.frozen == []
+
+
+def test_a_large_store_is_looked_at_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datasets.health.MOST_FRAMES", 130)
+    record_toys(tmp_path, 300, 200)
+    store = Store(tmp_path)
+    health = examine(store)
+    assert (health.frames, health.looked_at) == (502, 120)  # two places of four seconds
+    everything = sample_places(store, 60, most=1000)
+    assert sum(place.stop - place.start for place in everything) == 502
+    assert sample_places(store, 60, most=3) == sorted(
+        set(everything) & set(sample_places(store, 60, most=3)), key=everything.index
+    )
+
+
+def test_frames_that_cannot_be_read_are_told_and_the_rest_is_counted(tmp_path: Path) -> None:
+    record_toys(tmp_path, 40, 25)
+    path = tmp_path / "episode_000001.h5"
+    with h5py.File(path, "r") as file:
+        at = file["frames"].id.get_chunk_info(0).byte_offset
+    data = bytearray(path.read_bytes())
+    data[at : at + 200] = bytes(200)
+    path.write_bytes(stamped(bytes(data)))
+    health = examine(Store(tmp_path))
+    assert list(health.skipped) == [path]
+    assert any(s.startswith(f"left out: cannot read frames from {path}") for s in warnings(health))
+    assert health.lengths == [40, 25]
+
+
+@functools.cache
+def _wall() -> np.ndarray:
+    rocks = np.random.default_rng(5).integers(0, 255, (6, 200, 3), np.uint8)
+    return cv2.resize(rocks, (1600, 48), interpolation=cv2.INTER_CUBIC)
+
+
+def _scene(shift: int) -> np.ndarray:
+    """A wall of rocks, of which one sees what is at `shift`."""
+    return np.ascontiguousarray(_wall()[:, shift : shift + 64])
+
+
+@pytest.mark.parametrize("late", [0, 3, -2])
+def test_a_mouse_that_turns_the_picture_explains_its_motion(tmp_path: Path, late: int) -> None:
+    """Recorded in step, and with pictures that come late, or before what they should follow."""
+    space, rng = CsgoActions(), np.random.default_rng(1)
+    turns = rng.choice([-100, -30, 0, 30, 100], 220).tolist()
+    at = np.clip(700 + np.cumsum(turns) // 20, 0, 1400).tolist()
+    with Recording(tmp_path, "toy") as recording:
+        recording.begin(replace(toy_info(), actions=space), _scene(700))
+        for i in range(10, 210):
+            action = space.named(f"mouse({turns[i]},0)")
+            recording.add(action, Step(_scene(at[i - late])), {})
+    store = Store(tmp_path)
+    (right,) = explain_motion(store, {})  # the mouse never goes down
+    assert right.axis == "mouse right" and right.correlation < -0.8
+    assert right.lag == late
+    assert right.in_step == (late == 0)
+    assert ("out of step" in " ".join(warnings(examine(store)))) == (late != 0)
+
+
+def test_keys_that_do_nothing_explain_nothing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    with Recording(tmp_path, "toy") as recording:
+        recording.begin(toy_info(), _scene(700))
+        for shift in rng.integers(600, 800, 200).tolist():
+            recording.add(ACTIONS.one_hot(int(rng.integers(4))), Step(_scene(shift)), {})
+    health = examine(Store(tmp_path))
+    (keys,) = health.explained
+    assert keys.axis == "left and right" and "hardly explained" in str(keys)
+    assert any("actions hardly explain how the picture moves" in s for s in warnings(health))
+
+
+def test_the_order_of_channels_is_guessed_and_never_certain() -> None:
+    noise = np.random.default_rng(3).integers(-40, 40, (60, 80, 3))
+    sky, sand = np.array([110, 150, 210]), np.array([190, 150, 100])
+    whole = np.where(np.arange(60)[:, None, None] < 30, sky, sand) + noise
+    outdoors = whole.astype(np.uint8)
+    assert str(channel_order([outdoors])).startswith("likely RGB")
+    assert channel_order([outdoors[..., ::-1]]).order == "BGR"
+    indoors = (sand + noise).astype(np.uint8)
+    assert str(channel_order([indoors[..., ::-1]])).startswith("possibly BGR")
+    grey = (100 + noise // 4).astype(np.uint8)
+    assert channel_order([grey]).order == "unknown"
+    drawn = np.full((60, 80, 3), (40, 40, 250), np.uint8)
+    assert "few colours" in str(channel_order([drawn]))
 
 
 @pytest.mark.parametrize("episodes", [1, 2, 3, 9])
@@ -144,11 +288,37 @@ def test_inspecting_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixtu
     said = capsys.readouterr().out
     assert "episodes:   2 by random 2 (100.0%)" in said
     assert "steps:      65 (0.1 minutes); 25 to 40 an episode" in said
+    assert "looked at:  100% of the frames" in said
     assert "warning: 65 steps are few" in said
-    sheets = [tmp_path / "toys" / "contact_sheet.png", tmp_path / "here.png"]
-    for sheet in sheets:
-        assert cv2.imread(str(sheet)).std() > 5
+    assert "verdict: record more of: play in all (19935 steps); episodes (8)\n" in said
+    for folder, name in (("toys", "contact_sheet.png"), ("", "here.png")):
+        for drawn in (name, "histograms.png"):
+            assert cv2.imread(str(tmp_path / folder / drawn)).std() > 5
     record_toys(tmp_path / "toys", 3)  # its own contact sheet does not make a folder foreign
+
+
+def test_two_sizes_of_the_same_episodes_are_both_inspected(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record_toys(tmp_path / "low", 20, 10, shape=(8, 8))
+    record_toys(tmp_path / "full", 20, shape=(16, 16))
+    inspect(InspectConfig(tmp_path))
+    said = capsys.readouterr().out
+    assert "8 x 8 pixels" in said and "16 x 16 pixels" in said
+    assert f"1 episodes of {tmp_path / 'low'} are not in {tmp_path / 'full'}, the first" in said
+    inspect(InspectConfig(tmp_path, json=True))
+    low, full = json.loads(capsys.readouterr().out)
+    assert (low["steps"], full["steps"]) == (30, 20)
+    assert full["actions"].keys() == set(ACTIONS.names) and full["record_more_of"]
+    with pytest.raises(UserError, match=r"--sheet is for one folder; inspect .*low and .*full"):
+        inspect(InspectConfig(tmp_path, sheet=tmp_path / "sheet.png"))
+
+
+def test_lengths_fall_into_ranges_that_hold_them_all() -> None:
+    assert length_counts([5]) == {"5-5": 1}
+    assert length_counts([5, 6, 6, 8]) == {"5-5": 1, "6-6": 2, "7-7": 0, "8-8": 1}
+    many = length_counts(list(range(100, 300)))
+    assert len(many) == 12 and sum(many.values()) == 200
 
 
 def test_inspecting_nothing_is_a_clear_error(tmp_path: Path) -> None:

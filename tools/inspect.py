@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import tyro
 from tqdm import tqdm
 
-from base.errors import run_main
-from datasets.health import Health, examine, sample_frames, warnings
+from base.errors import UserError, run_main
+from datasets.folder import numbered
+from datasets.health import SHEET, Health, examine
+from datasets.samples import sample_frames
 from datasets.store import Store
+from datasets.verdict import to_record, warnings
 from engine.video import contact_sheet, write_png
+from engine.window import NoDisplayError, open_window
+from tools.browse import browse
+from tools.health_report import described, to_json
+from tools.histograms import draw_histograms, length_counts
 
-ROWS, COLUMNS = 6, 8  # of the contact sheet
-MOST_LISTED = 10  # files of one kind
+SIZES = ("low", "full")  # folders of an import, with the same episodes in two sizes
 
 
 @dataclass(frozen=True)
 class InspectConfig:
-    """Print what is in a folder of recordings, draw a contact sheet, warn of what hurts training.
+    """Print what is in a folder of recordings, draw it, warn of what hurts training, and say what
+    to record more of.
 
-    Episodes that a crash left unfinished are rescued first.
+    A folder that holds the same episodes in two sizes, in low/ and full/, is inspected twice. All
+    steps are counted; frames are looked at by chance where there are too many. Episodes that a
+    crash left unfinished are rescued first.
     """
 
     data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
     """The folder, as tools.record wrote it."""
     sheet: Path | None = None
-    """Where the contact sheet goes; contact_sheet.png in the folder if not given."""
+    """Where the contact sheet goes; contact_sheet.png in the folder if not given. The histograms go
+    beside it, as histograms.png."""
+    json: bool = False
+    """Print one line of JSON, a list with an entry for each folder."""
+    play: bool = False
+    """Walk through the episodes in a window instead."""
 
 
 def main() -> None:
@@ -39,75 +52,99 @@ def main() -> None:
 
 
 def inspect(config: InspectConfig) -> None:
-    """Read the whole folder once and print what was found."""
-    store = Store(config.data)
-    with tqdm(total=sum(map(store.length, range(len(store)))), unit="step", leave=False) as bar:
-        health = examine(store, watch=bar.update)
-    print(describe(health))
-    frames = sample_frames(store, ROWS, COLUMNS)
-    sheet = write_png(
-        config.sheet or config.data / "contact_sheet.png", contact_sheet(frames, COLUMNS, ROWS)
-    )
-    print(f"contact sheet: {sheet} (a row is an episode from first to last frame)")
-    found = list(warnings(health))
-    for sentence in found:
-        print(f"warning: {sentence}")
-    if not found:
-        print("nothing in it will hurt training")
+    """Read the folder and print what was found, or show it in a window."""
+    folders = recordings_in(config.data)
+    if config.play:
+        show(folders[-1])  # the largest pictures
+        return
+    if config.sheet is not None and len(folders) > 1:
+        named = " and ".join(str(folder) for folder in folders)
+        raise UserError(f"--sheet is for one folder; inspect {named} one by one")
+    found = []
+    for folder in folders:
+        sheet = config.sheet or folder / "contact_sheet.png"
+        health, drawn = look_at(folder, sheet)
+        found.append(to_json(folder, health))
+        if not config.json:
+            print("\n".join([*([f"{folder}:"] if len(folders) > 1 else []), *told(health), *drawn]))
+    if len(folders) > 1 and not config.json:
+        print("\n".join(differing(*folders)))
+    if config.json:
+        print(json.dumps(found))
 
 
-def describe(health: Health) -> str:
-    """The figures, a line each."""
-    steps, lengths = health.steps, health.lengths
-    minutes = steps / health.rate_fps / 60
-    short, middle, long = (int(n) for n in np.percentile(lengths, [0, 50, 100]))
-    return "\n".join(
-        [
-            f"game:       {health.game} at {health.rate_fps:g} steps/s",
-            f"episodes:   {len(lengths)} by {_parts(health.players, len(lengths))}",
-            f"steps:      {steps} ({minutes:.1f} minutes); {short} to {long} an episode, half of "
-            f"them over {middle}",
-            f"played:     {_parts(health.mixture, steps)}",
-            f"actions:    {_parts(health.actions, steps)}",
-            f"idle:       {health.idle / steps:.1%} of the steps",
-            f"rewards:    {_rewards(health)}",
-            f"ends:       {health.ended} games over, {len(lengths) - health.ended} cut off, "
-            f"{health.lives_lost} lives lost",
-            f"frozen:     {_frozen(health)}",
-            f"duplicates: {_files([f'{a.name} = {b.name}' for a, b in health.duplicates])}",
-            f"left out:   {_files(list(health.skipped.values()))}",
-        ]
-    )
+def recordings_in(folder: Path) -> list[Path]:
+    """The folder itself, or those of its sizes where it holds these and no episode of its own."""
+    sizes = [folder / size for size in SIZES if (folder / size).is_dir()]
+    if sizes and not (numbered(folder, "h5") or numbered(folder, "journal")):
+        return sizes
+    return [folder]
 
 
-def _parts(counts: Mapping[str, int], total: int) -> str:
-    return ", ".join(f"{name} {count} ({count / total:.1%})" for name, count in counts.items())
+def look_at(folder: Path, sheet: Path) -> tuple[Health, list[str]]:
+    """Examine a folder and draw what is in it; a line for each picture drawn."""
+    store = Store(folder)
+    with tqdm(unit="frame", leave=False, disable=None) as bar:
+
+        def watch(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        health = examine(store, watch)
+    rows, columns = SHEET
+    write_png(sheet, contact_sheet(sample_frames(store, rows, columns), columns, rows))
+    store.close()
+    bars = write_png(sheet.with_name("histograms.png"), draw_histograms(_panels(health)))
+    return health, [
+        f"contact sheet: {sheet} (a row is an episode from first to last frame)",
+        f"histograms:    {bars}",
+    ]
 
 
-def _rewards(health: Health) -> str:
-    if not health.rewards:
-        return "none"
-    total = sum(value * count for value, count in health.rewards.items())
-    each = ", ".join(f"{value:+g} × {count}" for value, count in sorted(health.rewards.items()))
-    return f"{each}; {total / len(health.lengths):.1f} an episode"
+def told(health: Health) -> list[str]:
+    """The figures, the warnings and the verdict, a line each."""
+    found, wanted = list(warnings(health)), to_record(health)
+    lines = [*described(health), *(f"warning: {sentence}" for sentence in found)]
+    if wanted:
+        return [*lines, f"verdict: record more of: {'; '.join(wanted)}"]
+    end = "see the warnings first" if found else "nothing in it will hurt training"
+    return [*lines, f"verdict: there is enough of everything; {end}"]
 
 
-def _frozen(health: Health) -> str:
-    if not health.frozen:
-        return "never"
-    longest = max(health.frozen, key=lambda stretch: stretch.steps)
-    total = sum(stretch.steps for stretch in health.frozen)
-    return (
-        f"{total / health.steps:.1%} of the steps, in {len(health.frozen)} stretches; the longest "
-        f"{longest.steps} steps from frame {longest.start} of {longest.path.name}"
-    )
+def differing(first: Path, second: Path) -> list[str]:
+    """What to say of two folders that should hold the same episodes, and do not."""
+    ours, theirs = (set(numbered(folder, "h5")) for folder in (first, second))
+    pairs = ((ours - theirs, first, second), (theirs - ours, second, first))
+    return [
+        f"warning: {len(missing)} episodes of {here} are not in {there}, the first of them "
+        f"number {min(missing)}"
+        for missing, here, there in pairs
+        if missing
+    ]
 
 
-def _files(lines: list[str]) -> str:
-    if not lines:
-        return "none"
-    more = [f"and {len(lines) - MOST_LISTED} more"] if len(lines) > MOST_LISTED else []
-    return "\n            ".join([*lines[:MOST_LISTED], *more])
+def show(folder: Path) -> None:
+    """Walk through a folder's episodes in a window; UserError without a display."""
+    store = Store(folder)
+    try:
+        window = open_window(f"{folder} - Dreamcart")
+    except NoDisplayError as error:
+        raise UserError(f"there is no display to show episodes on ({error})") from error
+    browse(store, window)
+
+
+def _panels(health: Health) -> dict[str, tuple[dict[str, int], int]]:
+    rewards = {f"{value:+g}": n for value, n in sorted(health.rewards.most_common(20))}
+    motions = {
+        f"mouse {way}, of steps": ({f"{by:+d}": n for by, n in counts.items()}, health.steps)
+        for way, counts in health.mouse.items()
+    }
+    return {
+        "actions, of steps": ({**health.actions, "(idle)": health.idle}, health.steps),
+        **motions,
+        "lengths, of episodes": (length_counts(health.lengths), len(health.lengths)),
+        "rewards, of steps": (rewards, health.steps),
+    }
 
 
 if __name__ == "__main__":
