@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import json
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,7 @@ from engine.csgo_actions import MOUSE_X, MOUSE_Y
 from tests.crew_tasks import halve_or_die, refuse
 from tests.csgo_files import COUNT, faulty, file_bytes, float32, gameplay, tar_bytes
 from tests.hub_server import HubServer, Repo, serving, use
+from tools import bench
 from tools.import_csgo import ImportConfig, import_csgo
 
 NAME = "hdf5_dm_july2021_{}.hdf5"
@@ -299,6 +301,26 @@ def test_a_process_that_dies_or_hangs_costs_its_item_alone() -> None:
 def test_an_error_of_the_user_ends_the_work() -> None:
     with pytest.raises(UserError, match="the disk is full at 2"):
         list(work_off(refuse, [2], 1, limit_s=60.0))
+
+
+def test_reading_is_measured_against_the_originals_in_one_run(
+    tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {NAME.format(n): file_bytes() for n in (1, 3)}
+    source, out = _fill(tmp_path / "source", files), tmp_path / "out"
+    _import(source, out)
+    capsys.readouterr()
+    command = ["bench", "reading", str(source), str(out), "--json", "--seconds", "0.2"]
+    monkeypatch.setattr("sys.argv", command)
+    bench.main()
+    figures = json.loads(capsys.readouterr().out)
+    for name in ("low", "full"):
+        rates = figures[f"{name}_windows_per_s"], figures[f"original_{name}_windows_per_s"]
+        assert figures[f"{name}_ratio"] == pytest.approx(rates[0] / rates[1], rel=0.1)
+    assert "reading_growth_mb" in figures
+    monkeypatch.setattr("sys.argv", ["bench", "reading", str(tmp_path / "other"), str(out)])
+    with pytest.raises(UserError, match="holds no episode of the files in"):
+        bench.main()
 
 
 # The Hub

@@ -1,4 +1,4 @@
-"""Measure speed: python -m tools.bench play|record|soak|runtime ... --json."""
+"""Measure speed: python -m tools.bench play|record|soak|runtime|reading ... --json."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from base.errors import UserError, run_main
 from models.cartridge import load
 from models.runtime import Choice, TorchRunner, frame_ms
 from models.walks import Walks
+from tools.bench_reading import ReadingBench, bench_reading
 from tools.bench_runtime import RuntimeBench, bench_runtime
 from tools.bench_runtime import table as runtime_table
 from tools.record import RecordConfig, record
@@ -31,13 +32,14 @@ from tools.soak import SoakBench, bench_soak
 PLAYER = Path(__file__).resolve().parent.parent / "play.py"
 WATCH_S = 0.01
 EAGER_FRAMES = 60
-FLOORS = {"record_steps_per_s": 600.0}  # at least
+FLOORS = {"record_steps_per_s": 600.0, "low_ratio": 20.0, "full_ratio": 20.0}  # at least
 CEILINGS = {
     "model_median_ms": 20.0,
     "model_p95_ms": 30.0,
     "first_start_s": 6.0,
     "start_s": 6.0,
     "memory_mb": 1200.0,
+    "reading_growth_mb": 10.0,
 }  # at most
 
 
@@ -85,12 +87,13 @@ Bench = (
     | Annotated[RecordBench, tyro.conf.subcommand("record")]
     | Annotated[SoakBench, tyro.conf.subcommand("soak")]
     | Annotated[RuntimeBench, tyro.conf.subcommand("runtime")]
+    | Annotated[ReadingBench, tyro.conf.subcommand("reading")]
 )
 
 
 def main() -> None:
     """Parse the command line, measure, print."""
-    bench: PlayBench | RecordBench | SoakBench | RuntimeBench = tyro.cli(
+    bench: PlayBench | RecordBench | SoakBench | RuntimeBench | ReadingBench = tyro.cli(
         Bench, prog="python -m tools.bench"
     )
     shown = table
@@ -101,6 +104,8 @@ def main() -> None:
             figures = bench_record(bench)
         case SoakBench():
             figures = bench_soak(bench)
+        case ReadingBench():
+            figures = bench_reading(bench)
         case RuntimeBench():
             figures, shown = bench_runtime(bench), runtime_table
     print(json.dumps(figures) if bench.json else shown(figures))
