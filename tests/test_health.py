@@ -293,7 +293,8 @@ def test_inspecting_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "verdict: record more of: play in all (19935 steps); episodes (8)\n" in said
     for folder, name in (("toys", "contact_sheet.png"), ("", "here.png")):
         for drawn in (name, "histograms.png"):
-            assert cv2.imread(str(tmp_path / folder / drawn)).std() > 5
+            picture = cv2.imread(str(tmp_path / folder / drawn))
+            assert picture is not None and picture.std() > 5
     record_toys(tmp_path / "toys", 3)  # its own contact sheet does not make a folder foreign
 
 
