@@ -149,7 +149,7 @@ class WorkshopScreen:
         elif recorded.done < 1:
             note = f"{recorded.world}: stopped at {recorded.done:.0%}"
         else:
-            note = f"{recorded.world} is among the worlds"
+            note = f"{recorded.world} is ready"
         title = f"Recorded: {recorded.title}"
         return Tile(title, (recorded.amount, note), recorded.picture, progress)
 

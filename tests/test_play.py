@@ -252,3 +252,24 @@ def test_a_replay_that_asks_for_what_is_not_known_is_refused(
     saved.write_text(json.dumps(json.loads(header) | {"asked": asked}) + "\n" + rest)
     with pytest.raises(UserError, match=complaint):
         run(cartridge, "--headless", "--replay", saved)
+
+
+def test_a_game_itself_is_recorded_apart_from_its_dreams(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    keys = ["f8", "f5"]
+
+    class Person(NullWindow):
+        """Presses these keys once the game runs."""
+
+        def poll(self, timeout_s: float) -> list[Event]:
+            if keys and any(picture.frame is not None for picture in self.pictures):
+                return [KeyDown(keys.pop(0))]
+            return super().poll(min(timeout_s, 0.01))
+
+    monkeypatch.setattr(play, "open_window", lambda title: Person([CloseAsked(1e12)]))
+    run("game:pong", "--steps", 20)
+    store = Store(tmp_path / "dreamcart" / "recordings" / "pong_game")
+    assert store.info.game == "pong" == store.info.emulator["rom"]
+    assert (tmp_path / "dreamcart" / "emulator" / "pong.npz").is_file()

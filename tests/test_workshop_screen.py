@@ -45,7 +45,7 @@ def test_a_recording_becomes_a_world(settings: SettingsFile) -> None:
         (noted("Enter trains a world on this"), "return"),
         (asked("Train a world on Pong?", PONG.amount, "1 h 50 min here", STAYS), "return"),
         (half_way, "f5"),
-        (noted("My Pong Game is among the worlds"), "escape"),
+        (noted("My Pong Game is ready"), "escape"),
     )
     questions = [page.dialog for page in guest.pages if page.dialog is not None]
     assert [row.label for row in questions[0].choices] == ["Start", "Not now"]
@@ -72,7 +72,7 @@ def test_who_starts_or_leaves_does_not_wait_until_all_is_measured(settings: Sett
         workshop = ToyWorkshop(PONG)
         workshop.ready.clear()
         workshop.let.set()
-        end = noted("among the worlds" if trained else "Enter trains a world on this")
+        end = noted("is ready" if trained else "Enter trains a world on this")
         visit(workshop, settings, (listed, "return"), (asked(MEASURING), key), (end, "escape"))
         assert len(workshop.trained) == trained
 
@@ -102,7 +102,7 @@ def test_a_training_is_stopped_and_goes_on(settings: SettingsFile, way: str) -> 
 
     def again(page: Page) -> object:
         workshop.let.set()
-        return noted("among the worlds")(page)
+        return noted("is ready")(page)
 
     visit(
         workshop,
@@ -126,7 +126,7 @@ def test_another_world_can_be_begun_instead_of_going_on(settings: SettingsFile) 
         (listed, "return"),
         (asked("Go on"), "down"),
         (lambda page: page.marked == 1, "return"),
-        (noted("among the worlds"), "escape"),
+        (noted("is ready"), "escape"),
     )
     assert workshop.anew == workshop.trained == ["pong_game"]
 
@@ -151,7 +151,7 @@ def test_a_training_outlives_the_page(settings: SettingsFile) -> None:
     show_workshop(guest, workshop, trainings, settings, guest.clock)
     assert trainings.busy
     workshop.let.set()
-    guest = Guest((noted("My Pong Game is among the worlds"), "escape"))
+    guest = Guest((noted("My Pong Game is ready"), "escape"))
     show_workshop(guest, workshop, trainings, settings, guest.clock)
     assert workshop.trained == ["pong_game"]
 
