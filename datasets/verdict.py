@@ -64,10 +64,10 @@ def to_record(health: Health) -> list[str]:
         wanted.append(f"play in all ({FEW_STEPS - health.steps} steps)")
     if len(health.lengths) < FEW_EPISODES:
         wanted.append(f"episodes ({FEW_EPISODES - len(health.lengths)})")
-    wanted += [
-        f"{name} ({_uses_missing(health, count)} steps)" if count else f"{name}, if the game has it"
-        for name, count in hardly_used(health).items()
-    ]
+    rare = hardly_used(health)
+    wanted += [f"{name} ({_uses_missing(health, n)} steps)" for name, n in rare.items() if n]
+    if never := [name for name, count in rare.items() if not count]:
+        wanted.append(f"{', '.join(never)}, where the game has it")
     if health.idle > MOSTLY_IDLE * health.steps:
         wanted.append("play with something pressed")
     if not health.rewards:

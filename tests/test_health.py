@@ -143,7 +143,7 @@ def test_what_to_record_more_of_is_said(tmp_path: Path) -> None:
     assert to_record(examine(Store(tmp_path))) == [
         "play in all (19989 steps)",
         "episodes (9)",
-        "LEFT, if the game has it",
+        "LEFT, where the game has it",
         "play with something pressed",
         "rewards, if the game has any",
         "games that are played to their end",
