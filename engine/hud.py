@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.contracts import Notes
-from engine.pacing import Spread
+from engine.pacing import Spread, keeps_up
 
 Cells = Notes  # (label, value) pairs
-
-KEEPS_UP = 0.95  # of the natural rate; below it the game runs in slow motion, and we say so
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def rows(figures: Figures) -> tuple[Cells, ...]:
 
 def slow_motion(rate_fps: float | None, natural_fps: float) -> str:
     """A line that admits it when the machine cannot keep the game's pace; else empty."""
-    if rate_fps is None or rate_fps >= KEEPS_UP * natural_fps:
+    if rate_fps is None or keeps_up(rate_fps, natural_fps):
         return ""
     return f"slow motion: {rate_fps:.1f} of {natural_fps:g} steps/s"
 

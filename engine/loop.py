@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from engine.governor import Governor
 from engine.history import Moment
 from engine.observer import Observer, Observers, Recorder
 from engine.own_keys import OwnKeys
-from engine.pacing import Clock, Timings
+from engine.pacing import Clock, Timings, steady
 from engine.replay_file import Log, Replay
 from engine.screen import Window
 from engine.session import Advance, Arrival, Session
@@ -120,24 +121,27 @@ class Loop:
         self._display, self._course, self._commands = display, course, commands
         self._steps_left, self._auto, self._clock = steps_left, auto, clock
         self._job: Job | None = None  # under way on the worker
+        self._at_the_end = ExitStack()
 
     def run(self) -> None:
         """Open the world and play until the player leaves."""
         self._display.present(None)  # something to look at before anything is loaded
         self._begin(Job(partial(self._session.open, self._display.report), self._opened))
-        while not self._commands.leaving:
-            if self._job is not None and self._worker.done:
-                self._finish()
-            # What is due goes first: the model works while the window draws.
-            if self._job is None:
-                self._start_what_is_due()
-            self._display.expire()
-            if self._display.stale and not self._due_before_drawn():
-                self._display.present(self._course.game)
-            for event in self._window.poll(self._patience_s()):
-                self._commands.handle(event)
+        with self._at_the_end:
+            while not self._commands.leaving:
+                if self._job is not None and self._worker.done:
+                    self._finish()
+                # What is due goes first: the model works while the window draws.
+                if self._job is None:
+                    self._start_what_is_due()
+                self._display.expire()
+                if self._display.stale and not self._due_before_drawn():
+                    self._display.present(self._course.game)
+                for event in self._window.poll(self._patience_s()):
+                    self._commands.handle(event)
 
     def _opened(self, moment: Moment) -> None:
+        self._at_the_end.enter_context(steady())  # all that the world needs is loaded
         self._course.opened(moment)
         game = self._course.game
         if self._auto and game is not None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import statistics
+import sys
 from array import array
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from base.errors import UserError
 
 Clock = Callable[[], float]  # monotonic seconds, like time.perf_counter
 
+KEEPS_UP = 0.95  # of its natural rate, at least, has a game that runs at full speed
+SWITCH_S = 1e-3  # between two threads that both compute in Python
 RECENT = 60  # measurements behind a figure in the heads-up display
 
 
@@ -57,6 +62,25 @@ class Pacer:
         self._waited_for = False
 
 
+@contextmanager
+def steady() -> Iterator[None]:
+    """Keep Python from making steps late while a game is played.
+
+    A thread that computes in Python hands over within a millisecond instead of five. What was
+    loaded before is not searched for garbage again: with a model's libraries that takes longer
+    than a step of a game may be late.
+    """
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(before_s)
+
+
 class RateMeter:
     """Steps per second over the last two seconds, or over the last two steps if slower."""
 
@@ -82,6 +106,11 @@ class RateMeter:
             return None
         span = self._times[-1] - self._times[0]
         return (len(self._times) - 1) / span if span > 0 else None
+
+
+def keeps_up(rate_fps: float, natural_fps: float) -> bool:
+    """Whether so many steps per second look like a game's natural rate."""
+    return rate_fps >= KEEPS_UP * natural_fps
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ from engine.window_words import ACCENT, GROUND, OVER, PLAIN, QUIET, Colour, Font
 
 SHARE_OF_DESKTOP = (0.9, 0.72)  # of its width and height, at most, for the playfield
 USUAL_REFRESH_FPS = 60
+LAST_MS, NAP_S = 1, 5e-4  # of a wait: not left to pygame, and slept at once
 BAR_ROWS = 4  # rows of text under the playfield, kept free even when empty: nothing jumps
 ROW_SHARE = 1 / 7  # of the playfield's height, at most, for a row of small pictures
 PAGE_SHAPE = (120, 176)  # (H, W): with the room for text under a frame, three by four
@@ -106,11 +107,13 @@ class DesktopWindow:
     def poll(self, timeout_s: float) -> list[Event]:
         raw = pygame.event.get()
         if not raw and timeout_s > 0:
-            # pygame waits in whole milliseconds and takes 0 for "for ever".
-            if timeout_s >= 1e-3:
-                raw = [pygame.event.wait(int(timeout_s * 1e3)), *pygame.event.get()]
+            # pygame waits in whole milliseconds, some systems oversleep by one, and what is due
+            # at the end of the wait is not to be late: the last of it is slept in small parts.
+            waited_ms = int(timeout_s * 1e3) - LAST_MS
+            if waited_ms >= 1:  # pygame takes 0 for "for ever"
+                raw = [pygame.event.wait(waited_ms), *pygame.event.get()]
             else:
-                time.sleep(timeout_s)
+                time.sleep(min(timeout_s, NAP_S))
                 raw = pygame.event.get()
         now = self._clock()
         events: list[Event] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from array import array
 from itertools import pairwise
 
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from base.errors import UserError
-from engine.pacing import Pacer, RateMeter, Spread, Timings, percentile
+from engine.pacing import SWITCH_S, Pacer, RateMeter, Spread, Timings, percentile, steady
 
 PERIOD = 1 / 15
 
@@ -92,3 +94,12 @@ def test_timings_summary() -> None:
 def test_percentile_is_by_nearest_rank() -> None:
     assert percentile(array("d", [3.0]), 0.95) == 3.0
     assert percentile(array("d", [2.0, 1.0]), 0.5) == 1.0
+
+
+def test_python_holds_nothing_up_while_a_game_is_played_and_is_as_before_then() -> None:
+    before, frozen = sys.getswitchinterval(), gc.get_freeze_count()
+    with pytest.raises(KeyError), steady():
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_S) and before > SWITCH_S
+        assert gc.isenabled() and gc.get_freeze_count() > 1000  # all that was loaded
+        raise KeyError
+    assert sys.getswitchinterval() == before and gc.get_freeze_count() == frozen

@@ -168,3 +168,24 @@ def test_words_of_the_list_of_keys_are_as_large_as_all_others(
         draw_help(pygame.Surface(size), page, window._font)
         number += 1
     assert number > 2 and not shortened
+
+
+def test_the_end_of_a_wait_is_slept_in_small_parts(
+    window: DesktopWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system that oversleeps by a millisecond would make the step late that is waited for."""
+    waited: list[float] = []
+
+    def wait(ms: int) -> pygame.event.Event:
+        waited.append(ms / 1e3)
+        return pygame.event.Event(pygame.NOEVENT)
+
+    window.poll(0)
+    monkeypatch.setattr("engine.window.pygame.event.get", lambda: [])
+    monkeypatch.setattr("engine.window.pygame.event.wait", wait)
+    monkeypatch.setattr("engine.window.time.sleep", waited.append)
+    left_s = 0.0105
+    while left_s > 1e-9:
+        assert window.poll(left_s) == []
+        left_s -= waited[-1]
+    assert waited[0] == 0.009 and max(waited[1:]) <= 5e-4 and left_s == pytest.approx(0)
