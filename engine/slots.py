@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from base.errors import UserError
+from base.pictures import fitted
 from engine.contracts import Frame
 from engine.history import Moment
 from engine.saves import read_moment, read_picture, save_path, write_moment
@@ -51,9 +52,7 @@ class Slots:
     def row(self, chosen: int, like: Moment) -> tuple[str, bool, tuple[Thumbnail, ...]]:
         """A line about the chosen slot, whether it can be played on from, and the pictures of
         all, in the shape of `like`'s."""
-        height, width = like.frame.shape[:2]
-        scale = SIDE_PX / max(height, width)
-        size = max(1, round(width * scale)), max(1, round(height * scale))
+        height, width = fitted(like.frame, SIDE_PX, SIDE_PX, enlarge=True).shape[:2]
         line, holds, row = "", False, []
         for slot in range(1, COUNT + 1):
             picture, label = self._picture(slot), f"{slot}"
@@ -62,7 +61,7 @@ class Slots:
                 label, about = f"{slot} damaged", f"slot {slot}: {picture}"
             if slot == chosen:
                 line, holds = about, isinstance(picture, np.ndarray)
-            row.append(Thumbnail(_fitted(picture, size), label, marked=slot == chosen))
+            row.append(Thumbnail(_shown(picture, width, height), label, marked=slot == chosen))
         return line, holds, tuple(row)
 
     def _picture(self, slot: int) -> Frame | UserError | None:
@@ -86,21 +85,16 @@ class Slots:
         return save_path(self._folder, self._world, slot)
 
 
-def _fitted(picture: Frame | UserError | None, size: tuple[int, int]) -> Frame:
-    """A picture in the middle of (width, height) pixels; a cross for what cannot be shown."""
-    width, height = size
+def _shown(picture: Frame | UserError | None, width: int, height: int) -> Frame:
+    """A picture in the middle of so many pixels; a cross for what cannot be shown."""
     ground = np.full((height, width, 3), EMPTY_LEVEL, np.uint8)
     if isinstance(picture, UserError):
         grey = (CROSS_LEVEL,) * 3
         cv2.line(ground, (0, 0), (width - 1, height - 1), grey, 2)
         cv2.line(ground, (0, height - 1), (width - 1, 0), grey, 2)
     elif picture is not None:
-        scale = min(width / picture.shape[1], height / picture.shape[0])
-        across = min(width, max(1, round(picture.shape[1] * scale)))
-        down = min(height, max(1, round(picture.shape[0] * scale)))
+        small = fitted(picture, width, height, enlarge=True)
+        down, across = small.shape[:2]
         left, top = (width - across) // 2, (height - down) // 2
-        smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
-        ground[top : top + down, left : left + across] = cv2.resize(
-            picture, (across, down), interpolation=smooth
-        )
+        ground[top : top + down, left : left + across] = small
     return ground

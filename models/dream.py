@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from base.errors import UserError
+from base.pictures import fitted
 from engine.contracts import (
     DENOISING_STEPS,
     PLAYING,
@@ -96,10 +97,7 @@ class DiffusionWorld:
     def thumbnails(self) -> tuple[Frame, ...]:
         """The starts' last frames, made small if they are not."""
         frames = self._starts["large"] if "large" in self._starts else self._starts["frames"][:, -1]
-        height, width = frames.shape[1:3]
-        scale = min(1.0, THUMBNAIL_PX / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        return tuple(cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames)
+        return tuple(fitted(frame, THUMBNAIL_PX, THUMBNAIL_PX) for frame in frames)
 
     def reset(self, seed: int, start: int = 0) -> Frame:
         """Begin again from a starting context; its last frame."""

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from base.cartridges import SHIPPED, shipped_names
 from base.errors import UserError
+from engine.pacing import keeps_up
 from models.cartridge import Checked, check
 from models.dream import open_world
 from models.gpus import Machine, idle_gpu
 from models.runtime import cpu_threads
 from tools.checkup import REINSTALL, Finding, reinstall
-from tools.speeds import keeps_up
 
 TIMED_STEPS = 5
 FETCH = f"git checkout -- {SHIPPED.name}"  # brings back what ships with the program
@@ -82,6 +82,6 @@ def speed(name: str, checked: Checked) -> Finding:
     world.close()
     ms, whole_ms = statistics.median(spent_ms), 1e3 / world.rate_fps
     text = f"{ms:.1f} ms a frame, of {whole_ms:.1f} ms at full speed; {world.runtime}"
-    if keeps_up(ms, world.rate_fps):
+    if keeps_up(1e3 / ms, world.rate_fps):
         return Finding(title, "ok", text)
     return Finding(title, "warning", f"slow motion: {text}", "end other programs, or use a GPU")

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from base.cartridges import CARD, LARGEST_CARD_BYTES, PREVIEW
+from base.pictures import fitted
 from engine.contracts import Frame
 
 LARGEST_PICTURE_BYTES = 16 << 20
@@ -70,8 +71,5 @@ def read_preview(folder: Path) -> Frame | None:
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     if picture is None:
         return None
-    if picture.shape[1] > SHOWN_WIDTH_PX:
-        scale = SHOWN_WIDTH_PX / picture.shape[1]
-        size = (SHOWN_WIDTH_PX, max(1, round(picture.shape[0] * scale)))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(picture, np.uint8)
+    small = fitted(np.asarray(picture, np.uint8), SHOWN_WIDTH_PX, LARGEST_SIDE_PX)
+    return np.ascontiguousarray(small)

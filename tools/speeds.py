@@ -15,13 +15,7 @@ from base.folders import cache_folder
 from engine.pacing import Timings
 
 FILE = "speeds.json"
-KEEPS_UP = 1.05  # times as long as a step may take, which still looks like full speed
 FEWEST_STEPS = 30  # that say something: the first ones of a world are slow
-
-
-def keeps_up(ms: float, rate_fps: float) -> bool:
-    """Whether steps that take so long let a world run at its natural rate."""
-    return ms <= KEEPS_UP * 1e3 / rate_fps
 
 
 def keep_speed(world: str, timings: Timings, path: Path | None = None) -> None:

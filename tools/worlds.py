@@ -17,6 +17,7 @@ from base.hub_file import REPO_NAME
 from base.sizes import in_words
 from engine.errands import Watch
 from engine.library import Entry
+from engine.pacing import keeps_up
 from engine.replay_file import Replay, read_replay
 from engine.screen import Window
 from engine.settings import SettingsFile
@@ -25,7 +26,7 @@ from models.catalogue import World, read_catalogue
 from tools.labels import Label, read_label, read_preview
 from tools.replays import PREFIX, replay_entry, saved_replays
 from tools.shelf import GAME_PREFIX, Found, find
-from tools.speeds import keeps_up, kept_speeds
+from tools.speeds import kept_speeds
 
 NOT_MEASURED = "not measured yet"
 
@@ -100,7 +101,7 @@ def speed_in_words(ms: float | None, rate_fps: float | None) -> str:
     """How fast a world runs whose steps take so long, against its natural rate."""
     if ms is None or rate_fps is None:
         return NOT_MEASURED
-    pace = "full speed" if keeps_up(ms, rate_fps) else "slow motion"
+    pace = "full speed" if keeps_up(1e3 / ms, rate_fps) else "slow motion"
     return f"{pace}, {ms:.3g} ms a frame"
 
 
