@@ -21,6 +21,7 @@ class Recorded:
     world:   for people, what the world is called that was trained on them last or would be next.
     done:    share of that training that is done, from 0 to 1; None if it has not begun.
     picture: uint8 (H, W, 3), or None.
+    advice:  what to know about the amount; empty if it will do.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Recorded:
     world: str
     done: float | None = None
     picture: Frame | None = None
+    advice: str = ""
 
 
 @dataclass(frozen=True)

@@ -160,10 +160,12 @@ class WorkshopScreen:
     def _dialog(self, question: Question) -> Dialog:
         lines = question.lines
         if question.measured:
-            name = question.recorded.name
+            recorded = question.recorded
+            name = recorded.name
+            amount = "; ".join(filter(None, (recorded.amount, recorded.advice)))
             failed = self._measuring.of(name)
             error = "" if failed is None else failed.error
-            lines = (question.recorded.amount, error or self._times.get(name, MEASURING), *lines)
+            lines = (amount, error or self._times.get(name, MEASURING), *lines)
         names = [name for name, _ in question.choices]
         keys = ("Enter", *[""] * (len(names) - 2), "Esc")[-len(names) :]
         return Dialog(question.title, lines, tuple(map(Row, names, keys)))

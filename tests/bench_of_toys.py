@@ -14,7 +14,14 @@ from engine.page import Page, Tile
 from engine.screen import CloseAsked, Event, KeyDown, Picture, Window
 from engine.workshop import RealGame, Recorded
 
-PONG = Recorded("pong_game", "Pong", "4,210 steps in 3 episodes", "", "My Pong Game")
+PONG = Recorded(
+    "pong_game",
+    "Pong",
+    "4,210 steps in 3 episodes",
+    refused="",
+    world="My Pong Game",
+    advice="100,000 make a good world",
+)
 
 
 class ToyWorkshop:

@@ -111,6 +111,7 @@ def test_what_is_told_of_recordings(bench: Bench) -> None:
         "1,210 steps in 3 episodes",
     )
     assert (pong.refused, pong.world, pong.done) == ("", "My Pong Game", None)
+    assert pong.advice == "100,000 make a good world"
     assert pong.picture is not None and pong.picture.shape == (8, 8, 3)
     assert toy.amount == "30 steps in 1 episode"
     assert toy.refused.startswith("this recording holds a single episode; record one more")

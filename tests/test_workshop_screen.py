@@ -43,7 +43,12 @@ def test_a_recording_becomes_a_world(settings: SettingsFile) -> None:
         workshop,
         settings,
         (noted("Enter trains a world on this"), "return"),
-        (asked("Train a world on Pong?", PONG.amount, "1 h 50 min here", STAYS), "return"),
+        (
+            asked(
+                "Train a world on Pong?", f"{PONG.amount}; {PONG.advice}", "1 h 50 min here", STAYS
+            ),
+            "return",
+        ),
         (half_way, "f5"),
         (noted("My Pong Game is ready"), "escape"),
     )

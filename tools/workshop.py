@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TRAINER = (sys.executable, "-m", "tools.train")
 LOG = "training.log"  # in a run's folder: what the trainer said
 LOOK_S = 0.2  # between two looks at a program that is under way
+GOOD_STEPS = 100_000
 LAST_S = 60.0  # that a trainer which is to stop has for its last checkpoint
 BACKGROUND = 10  # niceness: the game that is played meanwhile comes first
 
@@ -67,7 +68,9 @@ class HomeWorkshop:
         """See `engine.workshop.Workshop`. Compiling, which takes minutes to try, is left out."""
         words = ["--dry-run", "--json", "--compile", "off", "--data", recordings_folder() / name]
         with TemporaryFile() as said:
-            self._run([*words, "--out", _run_folder(name, 1)], said, lambda: watch(0, 0), kill=True)
+            self._run(
+                [*words, "--out", _run_folder(name, 1)], said, lambda: watch(0, 0), brief=True
+            )
             said.seek(0)
             figures = json.loads(said.read().splitlines()[-1])
         return f"{figures['updates']:,} updates take {time_in_words(figures['seconds'])} here."
@@ -134,6 +137,7 @@ class HomeWorkshop:
             world=_plain(run).replace("_", " ").title(),
             done=_share_done(run),
             picture=picture,
+            advice=f"{GOOD_STEPS:,} make a good world" if sum(lengths) < GOOD_STEPS else "",
         )
 
     def _run(
@@ -142,12 +146,13 @@ class HomeWorkshop:
         said: IO[bytes],
         look: Callable[[], None],
         *,
-        kill: bool = False,
+        brief: bool = False,
     ) -> None:
         """Run the trainer to its end, with a look every now and then.
 
-        said: takes what it says. What `look` raises stops the trainer, which is then waited for,
-        unless it is to be killed. Raises UserError, in the trainer's own words if it has any.
+        said: takes what it says. brief: a person waits for it, and nothing of it is kept; else it
+        comes behind other work and is given the time to stop. What `look` raises stops it.
+        Raises UserError, in the trainer's own words if it has any.
         """
         process = subprocess.Popen(
             [*self._trainer, *map(str, words)],
@@ -157,13 +162,14 @@ class HomeWorkshop:
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a Ctrl-C is for us, who then stop the trainer
         )
-        with suppress(OSError, AttributeError):  # it has ended, or the platform has no such thing
-            os.setpriority(os.PRIO_PROCESS, process.pid, BACKGROUND)
+        if not brief:
+            with suppress(OSError, AttributeError):  # it has ended, or there is no such thing here
+                os.setpriority(os.PRIO_PROCESS, process.pid, BACKGROUND)
         try:
             while (code := _waited(process, LOOK_S)) is None:
                 look()
         except BaseException:
-            if not kill and os.name == "posix":
+            if not brief and os.name == "posix":
                 process.send_signal(signal.SIGINT)
                 _waited(process, LAST_S)
             process.kill()  # of no effect once it has ended
