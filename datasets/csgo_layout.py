@@ -131,7 +131,7 @@ class CsgoFile:
     def __init__(self, source: Path | bytes) -> None:
         try:
             self._file = h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r")
-            names = set(self._file)
+            names = {name for name in self._file if isinstance(name, str)}  # bytes if damaged
         except _HDF5_ERRORS as error:
             raise _unopened(error) from error
         numbers = {kind: _numbers(names, kind) for kind in _KINDS}

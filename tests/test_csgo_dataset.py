@@ -116,6 +116,31 @@ def test_any_bytes_are_refused_in_one_line(data: bytes, as_hdf5: bool) -> None:
         file.read()
 
 
+def test_damage_between_the_frames_is_an_error_or_no_matter() -> None:
+    """A damaged name came as bytes once, and ended the run. Seeded: HDF5 itself may crash."""
+    whole, rng = file_bytes(), np.random.default_rng(5)
+    with h5py.File(io.BytesIO(whole)) as file:
+        starts = [file[f"frame_{i}_x"].id.get_offset() for i in range(COUNT)]
+    near = np.concatenate([np.arange(at - 600, at) for at in starts])
+    names = np.array([whole.index(f"frame_{i}_x\0".encode()) for i in range(COUNT)])
+    outcomes = set()
+    for i in range(30):
+        damaged = bytearray(whole)
+        if i < COUNT:
+            damaged[names[i]] = 0xE9  # no UTF-8
+        else:
+            for at in rng.choice(near, 40):
+                damaged[at] = rng.integers(256)
+        try:
+            with CsgoFile(bytes(damaged)) as file:
+                file.read(COUNT)
+            outcomes.add("read")
+        except CsgoFileError as error:
+            assert "\n" not in str(error)
+            outcomes.add(error.kind)
+    assert {"missing frames", "damaged"} <= outcomes
+
+
 def test_colours_are_judged_on_the_map_of_sand_alone(tmp_path: Path) -> None:
     swapped = FAULTS["swapped channels"][1]
     for name in ("hdf5_dm_nuke_expert_3.hdf5", "hdf5_doom_3.hdf5"):
