@@ -94,7 +94,7 @@ def record_screen(config: ScreenConfig) -> None:
             late = film(scene, profile, footage, goes_on)
     print(
         f"recorded {footage.steps} steps in {footage.episodes} episodes into {config.out}"
-        + (f"; {late} of the steps came late: this machine is too slow for more" if late else "")
+        + (f"; {late} of the steps came late: the machine was busy" if late else "")
     )
 
 
