@@ -23,13 +23,13 @@ from engine.worlds.doom_paths import (
 
 # Ways of playing between two walks: how often each is chosen, and how many steps it lasts.
 ASIDES: dict[str, tuple[float, tuple[int, int]]] = {
-    "looking around": (0.28, (12, 40)),
-    "strafing": (0.22, (8, 24)),
-    "backing": (0.14, (6, 16)),
-    "shooting": (0.16, (8, 24)),
-    "trying keys": (0.20, (12, 40)),
+    "looking around": (0.23, (12, 40)),
+    "strafing": (0.20, (8, 24)),
+    "backing": (0.22, (8, 24)),
+    "shooting": (0.15, (8, 24)),
+    "trying keys": (0.20, (16, 48)),
 }
-WALK_STEPS = (20, 70)
+WALK_STEPS = (12, 50)
 OPENING_STEPS = 18  # a door takes as long to rise
 
 LOOK_AHEAD = 6  # cells of the way that are aimed at, at most
@@ -185,7 +185,9 @@ class ExploringPlayer:
         if self._mode == "strafing":
             return self._sidestep(pose)
         if self._mode == "backing":
-            return ("back",) if self._free(pose, 180) else ()
+            if not self._free(pose, 180):
+                self._left = 0
+            return ("back",)
         if self._mode == "shooting":
             if self._left % 6 == 0:
                 self._keys = ("fire",) if self._rng.random() < 0.7 else ()
