@@ -20,6 +20,7 @@ from engine.worlds.doom_coverage import DoomCoverage
 from engine.worlds.doom_paths import PATHS, way
 from engine.worlds.doom_player import ExploringPlayer, RandomPlayer
 from tests.world_conformance import check_world
+from tools.shelf import find
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,7 +51,7 @@ def _hold(world: DoomWorld, action: str, steps: int) -> tuple[float, float]:
 
 
 def test_keeps_the_contract() -> None:
-    check_world(DoomWorld(), steps=12, another=DoomWorld)
+    check_world(DoomWorld(), steps=10, another=DoomWorld)
 
 
 def test_keys_lead_where_they_say(world: DoomWorld) -> None:
@@ -174,6 +175,11 @@ def test_the_random_player_does_all_there_is(world: DoomWorld) -> None:
     player = RandomPlayer(world, seed=0)
     actions = np.array([player.act(world.reset(0)) for _ in range(3)])
     assert player.mixture == {"random": 3} and actions.shape == (3, 51)
+
+
+def test_it_can_be_played_by_its_name() -> None:
+    found = find("game:Doom")
+    assert (found.name, found.game) == ("game:doom", "doom")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="consoles there end all their programs")
