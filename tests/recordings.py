@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from datasets.episode import EpisodeInfo
 from datasets.recording import Recording
-from engine.contracts import Step
+from engine.contracts import CsgoActions, Step
 from tests.toy_world import ACTIONS, ToyWorld
 
 
@@ -63,3 +63,37 @@ class Here:
 
     def call(self, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
+
+
+def record_in_two_sizes(
+    folder: Path, *lengths: int, shape: tuple[int, int] = (10, 16), factor: int = 2
+) -> None:
+    """Record episodes in folder/low and, so many times as large, in folder/full.
+
+    A light square over a still ground goes right with the mouse and left; what it looks like when
+    it is large, small frames only hint at. Actions are those of Counter-Strike.
+    """
+    actions = CsgoActions()
+    info = EpisodeInfo("shooter", actions, rate_fps=16.0, seed=0, player="random")
+    height, width = shape
+    with Recording(folder / "low", "shooter") as low, Recording(folder / "full", "shooter") as full:
+        for length in lengths:
+            rng = np.random.default_rng(low.number)
+            ground = rng.integers(40, 90, (height, width, 3), dtype=np.uint8)
+            x = int(rng.integers(width))
+
+            def frames(x: int, ground: NDArray[np.uint8] = ground) -> list[NDArray[np.uint8]]:
+                small = ground.copy()
+                small[height // 2 - 1 : height // 2 + 1, [x, (x + 1) % width]] = 220
+                large = small.repeat(factor, axis=0).repeat(factor, axis=1)
+                large[::2, ::2] //= 2
+                return [small, large]
+
+            for recording, frame in zip((low, full), frames(x), strict=True):
+                recording.begin(info, frame)
+            for i in range(length):
+                turn = int(rng.choice((-4, 0, 4)))
+                action = actions.named(f"w+mouse({turn},0)")
+                x = (x + turn // 4) % width
+                for recording, frame in zip((low, full), frames(x), strict=True):
+                    recording.add(action, Step(frame, ended=i == length - 1), {"random": i + 1})

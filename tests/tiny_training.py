@@ -12,6 +12,8 @@ from tests.recordings import record_toys
 from training.beginning import build
 from training.config import TrainConfig, flag
 from training.data import Data, open_data
+from training.frame_config import SequenceConfig, UpsamplerConfig
+from training.presets import Recipe
 from training.update import StreamLearner
 
 TINY = TrainConfig(
@@ -30,12 +32,36 @@ TINY = TrainConfig(
     cooldown=0.25,
 )
 
+TINY_SEQUENCE = SequenceConfig(
+    updates=4,
+    batch=2,
+    accumulate=2,
+    channels=(8, 16),
+    depths=(1, 1),
+    attention=(False, True),
+    cond=16,
+    warmup=2,
+    context=2,
+    learnt=3,
+)
 
-def flags_of(config: TrainConfig) -> list[str]:
-    """The command line's words for what differs from the defaults."""
+TINY_UPSAMPLER = UpsamplerConfig(
+    updates=4,
+    batch=2,
+    accumulate=2,
+    channels=(8, 16),
+    depths=(1, 1),
+    attention=(False, True),
+    cond=16,
+    warmup=2,
+)
+
+
+def flags_of(config: Recipe) -> list[str]:
+    """The command line's words for what differs from the defaults of its kind."""
     words: list[str] = []
     for name, value in dataclasses.asdict(config).items():
-        if value != getattr(TrainConfig(), name):
+        if value != getattr(type(config)(), name):
             values = value if isinstance(value, tuple) else (value,)
             words += [flag(name), *map(str, values)]
     return words
