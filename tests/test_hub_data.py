@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,6 +96,8 @@ def test_only_whole_recordings_are_pushed(
         push(recorded, "toys", "mit")
     with Recording(recorded, "toy") as recording:
         recording.begin(toy_info(), toy_episode(1)[0])
+        while not list(recorded.glob("*.journal")):  # a thread writes it
+            time.sleep(0.01)
         with pytest.raises(UserError, match="is being recorded"):
             push(recorded, REPO, "mit")
     whole = (recorded / SECOND).read_bytes()
