@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from base.errors import UserError
 from base.files import sha256
@@ -190,27 +190,33 @@ def _complete(remote: Remote, watch: Callable[[int], None]) -> None:
             watch(remote.held)
 
 
+def request(repo: str, path: str, kind: Kind, revision: str, wanted: str = "") -> dict[str, Any]:
+    """What a session's `stream` is given to ask for a file; wanted: a range of bytes of it."""
+    from huggingface_hub import constants, hf_hub_url
+    from huggingface_hub.utils import build_hf_headers
+
+    headers = {"Accept-Encoding": "identity"}  # ranges count the file's own bytes
+    if wanted:
+        headers["Range"] = wanted
+    return {
+        "method": "GET",
+        "url": hf_hub_url(
+            repo, path, repo_type=kind, revision=revision, endpoint=constants.ENDPOINT
+        ),
+        "headers": build_hf_headers(library_name="dreamcart") | headers,
+        "timeout": constants.HF_HUB_DOWNLOAD_TIMEOUT,  # seconds without a single byte
+    }
+
+
 def _receive_some(remote: Remote, watch: Callable[[int], None]) -> None:
     """Ask for the rest of a file and append what comes, until the answer ends or breaks."""
-    from huggingface_hub import constants, hf_hub_url
-    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+    from huggingface_hub.utils import get_session, hf_raise_for_status
 
-    url = hf_hub_url(
-        remote.repo,
-        remote.path,
-        repo_type=remote.kind,
-        revision=remote.revision,
-        endpoint=constants.ENDPOINT,
-    )
     held = remote.held
-    headers = build_hf_headers(library_name="dreamcart") | {
-        "Accept-Encoding": "identity"  # ranges count the file's own bytes
-    }
-    if held:
-        headers["Range"] = f"bytes={held}-"
-    timeout_s = constants.HF_HUB_DOWNLOAD_TIMEOUT  # without a single byte
+    wanted = f"bytes={held}-" if held else ""
+    asked = request(remote.repo, remote.path, remote.kind, remote.revision, wanted)
     with (
-        get_session().stream("GET", url, headers=headers, timeout=timeout_s) as answer,
+        get_session().stream(**asked) as answer,
         open(remote.partial, "ab") as file,
     ):
         hf_raise_for_status(answer)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from base.errors import UserError
 from base.hub_errors import UnreachableError, explained, short
-from base.hub_file import PASSING, PAUSES_S, Kind
+from base.hub_file import PASSING, PAUSES_S, Kind, request
 
 
 @dataclass(frozen=True)
@@ -53,26 +53,16 @@ class RemoteBytes:
     def _read_some(self, start: int, stop: int) -> tuple[bytes, str]:
         """What comes of the bytes asked for until the connection breaks, and why it broke."""
         import httpx2
-        from huggingface_hub import constants, hf_hub_url
+        from huggingface_hub import constants
         from huggingface_hub.errors import HfHubHTTPError
-        from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+        from huggingface_hub.utils import get_session, hf_raise_for_status
 
-        url = hf_hub_url(
-            self.repo,
-            self.path,
-            repo_type=self.kind,
-            revision=self.revision,
-            endpoint=constants.ENDPOINT,
-        )
-        headers = build_hf_headers(library_name="dreamcart") | {
-            "Accept-Encoding": "identity",  # ranges count the file's own bytes
-            "Range": f"bytes={start}-{stop - 1}",
-        }
-        timeout_s = constants.HF_HUB_DOWNLOAD_TIMEOUT  # without a single byte
+        wanted = f"bytes={start}-{stop - 1}"
+        asked = request(self.repo, self.path, self.kind, self.revision, wanted)
         got = bytearray()
         reason = "the connection was cut"
         try:
-            with get_session().stream("GET", url, headers=headers, timeout=timeout_s) as answer:
+            with get_session().stream(**asked) as answer:
                 hf_raise_for_status(answer)
                 if not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                     raise UserError(
