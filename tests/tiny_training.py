@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 
@@ -32,29 +32,18 @@ TINY = TrainConfig(
     cooldown=0.25,
 )
 
-TINY_SEQUENCE = SequenceConfig(
-    updates=4,
-    batch=2,
-    accumulate=2,
-    channels=(8, 16),
-    depths=(1, 1),
-    attention=(False, True),
-    cond=16,
-    warmup=2,
-    context=2,
-    learnt=3,
-)
-
-TINY_UPSAMPLER = UpsamplerConfig(
-    updates=4,
-    batch=2,
-    accumulate=2,
-    channels=(8, 16),
-    depths=(1, 1),
-    attention=(False, True),
-    cond=16,
-    warmup=2,
-)
+TWO_SIZES: dict[str, Any] = {
+    "updates": 4,
+    "batch": 2,
+    "accumulate": 2,
+    "channels": (8, 16),
+    "depths": (1, 1),
+    "attention": (False, True),
+    "cond": 16,
+    "warmup": 2,
+}
+TINY_SEQUENCE = SequenceConfig(**TWO_SIZES, context=2, learnt=3)
+TINY_UPSAMPLER = UpsamplerConfig(**TWO_SIZES)
 
 
 def flags_of(config: Recipe) -> list[str]:
