@@ -37,9 +37,9 @@ NEAR_WAY = 10  # cells of it among which the player is looked for
 STUCK_STEPS = 6  # pushing so long without getting anywhere
 STUCK = 8.0  # map units that are nowhere
 
-TURN_SPEED = (2.5, 6.0)  # degrees a step, on average over a small turn
-HASTE = 20.0  # degrees that make a turn's speed a degree a step faster
-FASTEST = 16.0  # degrees in a step
+TURN_SPEED = (1.5, 3.5)  # degrees a step, on average over a small turn
+HASTE = 60.0  # degrees that make a turn's speed a degree a step faster
+FASTEST = 8.0  # degrees in a step
 TOLERANCES = ((2.0, 8.0), (1.0, 3.0))  # degrees off before heading and pitch turn, least and most
 HAND_SHAKE = 0.04  # standard deviation of a motion, of itself
 
