@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.actions import ARCADE_KEYS
-from engine.contracts import ActionSpace, CsgoActions, HeldActions
+from engine.contracts import SWITCHES, ActionSpace, CsgoActions, HeldActions, Switch
 from engine.screen import MOUSE_BUTTONS
 from engine.settings import Settings
 
@@ -48,13 +48,15 @@ class Layout:
     """The buttons of a kind of game, and the keys that they come with.
 
     name: what a player's own keys are kept under. title: for people. mouse: the game is steered
-    by it too, and by the right stick.
+    by it too, and by the right stick. meanings: what each button does, of keys that stand beside
+    those of every game; a game's own buttons say it by their names, and it has none.
     """
 
     name: str
     title: str
     keys: Keys
     mouse: bool = False
+    meanings: Mapping[str, str] | None = None
 
     def bound(self, settings: Settings) -> dict[str, tuple[str, ...]]:
         """Each button's keys, as the player set them."""
@@ -71,10 +73,17 @@ def layout_of(actions: ActionSpace) -> Layout:
     return Layout("arcade", "Arcade games", _joined(actions.keys, ARCADE_PAD))
 
 
+def layout_of_switches(switches: Sequence[Switch]) -> Layout:
+    """The layout of a world's switches: each is a button that goes by the key it comes with."""
+    keys = {switch.key: (switch.key,) for switch in switches}
+    meanings = {switch.key: switch.meaning for switch in switches}
+    return Layout("switches", "Switches", keys, meanings=meanings)
+
+
 def all_layouts() -> tuple[Layout, ...]:
-    """Those of the games that there are."""
+    """Those of the games that there are, and of all switches."""
     arcade = Layout("arcade", "Arcade games", _joined(ARCADE_KEYS, ARCADE_PAD))
-    return arcade, layout_of(CsgoActions())
+    return arcade, layout_of(CsgoActions()), layout_of_switches(SWITCHES)
 
 
 def device_of(key: str) -> str:

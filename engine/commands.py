@@ -121,7 +121,7 @@ class Commands:
             self._obey(game.spare_keys[event.key], game)
             return
         if isinstance(event, KeyDown) and event.key in game.switches:
-            self._turned.append(partial(self._session.switch, event.key))
+            self._turned.append(partial(self._session.switch, game.switches[event.key]))
             return
         pointer_was_held = game.pointer.held
         game.handle(event)

@@ -18,8 +18,15 @@ from engine.csgo_actions import CsgoActions
 from engine.held_actions import HeldActions, held_from_json
 
 __all__ = [
+    "BESIDE",
     "DENOISING_STEPS",
+    "FEWER",
+    "INSET",
+    "MORE",
+    "PILOT",
     "PLAYING",
+    "SHOW",
+    "SWITCHES",
     "Action",
     "ActionSpace",
     "ActionVector",
@@ -135,14 +142,23 @@ class World(Protocol):
 class Switch:
     """Something that a world lets its player change while it is played, by a key.
 
-    key:     pygame.key.name spelling; no key of the player's own nor of the world's actions.
-    written: how the key is written for people.
+    key:     the key that it comes with, in pygame.key.name spelling; whatever key the player sets,
+             the switch goes by this one in replays and settings.
     meaning: what it does, for the list of keys.
     """
 
     key: str
-    written: str
     meaning: str
+
+
+# Those that the worlds of this program have, so that their keys can be set without such a world.
+SHOW = Switch("tab", "dream or emulator")
+BESIDE = Switch("f2", "dream and emulator side by side")
+PILOT = Switch("m", "the agent, or a recorded player, or you at the controls")
+INSET = Switch("f3", "the small frame that was dreamed, in a corner")
+FEWER = Switch("[", "fewer denoising steps")
+MORE = Switch("]", "more denoising steps")
+SWITCHES = (SHOW, BESIDE, PILOT, INSET, FEWER, MORE)
 
 
 @dataclass(frozen=True)
@@ -169,7 +185,10 @@ class SwitchableWorld(World, Protocol):
     def switches(self) -> tuple[Switch, ...]: ...
 
     def switch(self, key: str) -> Switched:
-        """Turn the switch of this key, between two steps; UserError if it cannot be turned now."""
+        """Turn the switch that comes with this key, between two steps.
+
+        UserError if it cannot be turned now.
+        """
         ...
 
 

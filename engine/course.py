@@ -59,7 +59,7 @@ class Course:
         """Let the player set keys and mouse for this game; whether the window was closed."""
         assert self.game is not None
         self.game.pointer.let_go()
-        closed = show_settings(self._window, self._settings, (self.game.layout,), self._clock)
+        closed = show_settings(self._window, self._settings, self.game.layouts, self._clock)
         self._own_keys.bind(self._settings.now)
         self.game.bind(self._settings.now, self._sensitivity)
         return closed

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine import hud
-from engine.bindings import layout_of
+from engine.bindings import layout_of, layout_of_switches
 from engine.command_table import Command
 from engine.contracts import (
     DENOISING_STEPS,
     ActionVector,
     Knob,
-    Switch,
     World,
     knobs_of,
     switches_of,
@@ -21,7 +20,7 @@ from engine.controls import Controls
 from engine.governor import Governor
 from engine.history import History, Moment
 from engine.motion import Motion
-from engine.own_keys import NO_KEY, OwnKeys, help_rows
+from engine.own_keys import OwnKeys, help_rows
 from engine.pacing import Pacer, RateMeter, Timings
 from engine.panel import Panel
 from engine.pointer import Pointer
@@ -57,9 +56,11 @@ class Game:
     moment:      the one on screen, the latest of `history`.
     motion:      what the player asked of its clock.
     last_action: what led to it, if a step did.
-    layout:      the keys that it comes with; controls has those that the player set.
+    layouts:     the keys that it comes with, of its actions and, if it has any, of its switches;
+                 controls has those that the player set.
     own_keys:    those of the player's own commands; the game gets what they leave.
-    switches:    what the world lets its player change, by key, of what both leave.
+    switches:    what the world lets its player change, of what both leave: which switch, by the
+                 key that it comes with, a key is for.
     spare_keys:  commands of the player on keys that the game has no use for.
     panel:       where its knobs are moved.
     thumbnails:  pictures of its starting points; empty for none.
@@ -81,7 +82,10 @@ class Game:
         self.pacer = Pacer(world.rate_fps)
         self.rate = RateMeter()
         self.motion = Motion()
-        self.layout = layout_of(world.actions)
+        self._layout = layout_of(world.actions)
+        self._switch_layout = layout_of_switches(switches_of(world))
+        switched = (self._switch_layout,) if self._switch_layout.keys else ()
+        self.layouts = (self._layout, *switched)
         self.panel = Panel()
         self.pointer = Pointer(window, world.actions.mouse)
         self.bind(settings, sensitivity)
@@ -96,13 +100,15 @@ class Game:
         """
         self._keys = {
             button: tuple(key for key in keys if key not in self.own_keys.keys)
-            for button, keys in self.layout.bound(settings).items()
+            for button, keys in self._layout.bound(settings).items()
         }
         self.controls = Controls(self._keys, sensitivity * settings.sensitivity)
         taken = {*self.own_keys.keys, *(key for keys in self._keys.values() for key in keys)}
-        self.switches: dict[str, Switch] = {
-            s.key: s for s in switches_of(self.world) if s.key not in taken
-        }
+        self.switches: dict[str, str] = {}
+        for switch, keys in self._switch_layout.bound(settings).items():
+            for key in keys:
+                if key not in taken:
+                    self.switches.setdefault(key, switch)
         taken |= set(self.switches)
         self.spare_keys = {k: c for k, c in self.own_keys.spare.items() if k not in taken}
 
@@ -169,10 +175,10 @@ class Game:
     @property
     def help(self) -> tuple[tuple[str, str], ...]:
         """All keys as they are bound now, and what they do."""
-        switches = (
-            (s.written if s.key in self.switches else NO_KEY, s.meaning)
-            for s in switches_of(self.world)
-        )
+        switches = {
+            switch.meaning: tuple(key for key, of in self.switches.items() if of == switch.key)
+            for switch in switches_of(self.world)
+        }
         mouse = self.world.actions.mouse
         return help_rows(self.own_keys, self._keys, switches, mouse, self.spare_keys)
 

@@ -9,7 +9,12 @@ from engine.command_table import COMMANDS, FIXED, PLAYER, SPARE, Command
 from engine.settings import Settings
 
 MEANINGS: Mapping[Command, str] = {command: meaning for command, _, meaning in COMMANDS}
-OWN = Layout(PLAYER, "Player", {command.value: keys for command, keys, _ in COMMANDS})
+OWN = Layout(
+    PLAYER,
+    "Player",
+    {command.value: keys for command, keys, _ in COMMANDS},
+    meanings={command.value: meaning for command, meaning in MEANINGS.items()},
+)
 NO_KEY = "no key"
 
 
@@ -64,15 +69,15 @@ class OwnKeys:
 def help_rows(
     own: OwnKeys,
     game: Mapping[str, tuple[str, ...]],
-    switches: Iterable[tuple[str, str]] = (),
+    switches: Mapping[str, tuple[str, ...]] | None = None,
     mouse: bool = False,
     spare: Mapping[str, Command] | None = None,
 ) -> tuple[tuple[str, str], ...]:
     """(keys, what they do): a game's bindings, then its switches, then the player's own; then the
-    same of pads. A command without a key is listed as such.
+    same of pads. A switch or a command without a key is listed as such.
 
     game:     its buttons and their keys.
-    switches: pairs of the same kind.
+    switches: what they do, and their keys.
     spare:    keys of commands that the game leaves them.
     """
     looking = (("Mouse", "look around, once clicked"),) if mouse else ()
@@ -82,19 +87,25 @@ def help_rows(
         + tuple(key for key, spared in (spare or {}).items() if spared is command)
         for command in MEANINGS
     }
-    without = {
-        meaning: _of({"keyboard", "mouse"}, keys) or ("" if keys else NO_KEY)
-        for meaning, keys in commands.items()
-    }
+    switched = switches or {}
     return (
         *_rows({b: _of({"keyboard", "mouse"}, keys) for b, keys in game.items()}),
         *looking,
-        *switches,
-        *_rows(without),
+        *_rows(_of_hands(switched)),
+        *_rows(_of_hands(commands)),
         *_rows({b: _of({"pad"}, keys) for b, keys in game.items()}),
         *tilted,
+        *_rows({meaning: _of({"pad"}, keys) for meaning, keys in switched.items()}),
         *_rows({meaning: _of({"pad"}, keys) for meaning, keys in commands.items()}),
     )
+
+
+def _of_hands(bound: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """The names of keys of keyboard and mouse; what has not even a pad's says so."""
+    return {
+        meaning: _of({"keyboard", "mouse"}, keys) or ("" if keys else NO_KEY)
+        for meaning, keys in bound.items()
+    }
 
 
 def _of(devices: set[str], keys: Iterable[str]) -> str:

@@ -57,7 +57,7 @@ class Acted:
 
 @dataclass(frozen=True)
 class SwitchTurned:
-    """The switch of this key was turned."""
+    """The switch that comes with this key was turned."""
 
     key: str
 

@@ -158,7 +158,10 @@ class Session:
         return Advance(done, step, moment, (stepped - started) * 1e3, (kept - stepped) * 1e3)
 
     def switch(self, key: str, at: Moment) -> tuple[str, Moment]:
-        """Turn a switch at `at`, the moment the world is at; a notice, and what `at` is now."""
+        """Turn the switch that comes with a key at `at`, the moment the world is at.
+
+        Returns a notice, and what `at` is now.
+        """
         self._leave_replay()
         return self._switch(key, at)
 

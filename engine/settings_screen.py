@@ -42,7 +42,8 @@ class Wish:
 class SettingsScreen:
     """What the page shows, and what events do to it. `show_settings` is the way to show one.
 
-    layouts: of the games whose keys are to be set, beside those of the player's own commands.
+    layouts: of the games whose keys are to be set, and of switches if they have any; the player's
+             own commands come beside them.
     closed:  the player is done with it.
     own_keys: of the player's commands, as they are set by now.
     """
@@ -50,7 +51,8 @@ class SettingsScreen:
     def __init__(self, file: SettingsFile, layouts: Sequence[Layout]) -> None:
         self.closed = False
         self._file = file
-        self._games, self._layouts = layouts, (*layouts, OWN)
+        self._layouts = (*layouts, OWN)
+        self._games = [layout for layout in layouts if layout.meanings is None]
         self._buttons = [(layout, button) for layout in self._layouts for button in layout.keys]
         self.own_keys = OwnKeys(file.now)
         self._cursor, self._choice = Cursor(), Cursor()  # on the list, and on a question
@@ -84,7 +86,7 @@ class SettingsScreen:
         layout, button = self._buttons[item - 1]
         keys = layout.bound(self._file.now)[button]
         takers = {key: taker for key in keys if (taker := self._taker(layout, button, key))}
-        taken = (f"{written(key)} is for '{MEANINGS[taker]}'" for key, taker in takers.items())
+        taken = (f"{written(key)} is for '{taker}'" for key, taker in takers.items())
         return "; ".join((*taken, HINT))
 
     @property
@@ -102,15 +104,24 @@ class SettingsScreen:
 
     def _label(self, layout: Layout, button: str) -> str:
         """What a button does, for people."""
-        if layout is OWN:
-            return MEANINGS[Command(button)]
+        if layout.meanings is not None:
+            return layout.meanings[button]
         return f"{layout.title}: {button}" if len(self._games) > 1 else button
 
-    def _taker(self, layout: Layout, button: str, key: str) -> Command | None:
-        """The command that a key of a button is for instead; only files that were written by hand
-        have such keys, and games whose keys were not on the page when the command got its own."""
+    def _taker(self, layout: Layout, button: str, key: str) -> str:
+        """What a key of a button does instead, in words; mostly nothing. Only files that were
+        written by hand have such keys, and games whose keys were not on the page when a command or
+        a switch got its own."""
         command = self.own_keys.command(key)
-        return None if layout is OWN and command is Command(button) else command
+        if layout is OWN and command is Command(button):
+            return ""
+        if command is not None:
+            return MEANINGS[command]
+        for game in () if layout.meanings is None else self._games:
+            for other, keys in game.bound(self._file.now).items():
+                if key in keys:
+                    return self._label(game, other)
+        return ""
 
     # What happens
 
@@ -204,7 +215,9 @@ class SettingsScreen:
 
     def _rivals(self, layout: Layout) -> tuple[Layout, ...]:
         """The layouts that cannot have keys in common with one; itself is one of them."""
-        return self._layouts if layout is OWN else (layout, OWN)
+        if layout.meanings is not None:
+            return self._layouts
+        return tuple(r for r in self._layouts if r is layout or r.meanings is not None)
 
     def _take(self, layout: Layout, button: str, keys: tuple[str, ...]) -> None:
         """Make these a button's keys, and nobody else's; what is as it came is not written down."""

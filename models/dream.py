@@ -15,6 +15,10 @@ from base.errors import UserError
 from base.pictures import fitted
 from engine.contracts import (
     DENOISING_STEPS,
+    FEWER,
+    INSET,
+    MORE,
+    PILOT,
     PLAYING,
     ActionVector,
     Frame,
@@ -22,7 +26,6 @@ from engine.contracts import (
     Notes,
     Snapshot,
     Step,
-    Switch,
     Switched,
 )
 from models.actor_critic import ActorCritic
@@ -31,10 +34,6 @@ from models.cartridge import Cartridge, Checked
 from models.runtime import PRECISIONS, Compile, quick_dtype
 from models.walks import Walks
 
-FEWER = Switch("[", "[", "fewer denoising steps")
-MORE = Switch("]", "]", "more denoising steps")
-INSET = Switch("f3", "F3", "the small frame that was dreamed, in a corner")
-REPLAY = Switch("m", "M", "a recorded player or you at the controls")
 CONTEXT_NOISE, PRECISION, SEED = "context noise", "precision", "seed"
 PLAYERS = ("you", "recording")
 OLD_CLOCK = 6  # numbers of a moment's clock before there were knobs
@@ -76,7 +75,7 @@ class DiffusionWorld:
         self._inset = self._replaying = False
         switches = [FEWER, MORE] if walks.most > 1 else []
         switches += [INSET] if manifest.upsampler else []
-        switches += [REPLAY] if "following" in cartridge.starts else []
+        switches += [PILOT] if "following" in cartridge.starts else []
         self.switches = tuple(switches)
         # What the next step works on: frames, actions and what the step carries along.
         self._state: dict[str, NDArray[Any]] = {}
@@ -164,7 +163,7 @@ class DiffusionWorld:
 
     def switch(self, key: str) -> Switched:
         """Change the number of denoising steps, the inset, or who plays."""
-        if key == REPLAY.key:
+        if key == PILOT.key:
             return self.turn(PLAYING, -1 if self._replaying else 1)
         if key != INSET.key:
             return self.turn(DENOISING_STEPS, 1 if key == MORE.key else -1)
@@ -181,7 +180,7 @@ class DiffusionWorld:
             Knob(DENOISING_STEPS, str(way.count), counts),
             Knob(CONTEXT_NOISE, f"{way.context_noise:g}", noises),
             Knob(PRECISION, way.precision, walks.precisions),
-            Knob(PLAYING, PLAYERS[self._replaying], PLAYERS if REPLAY in self.switches else ()),
+            Knob(PLAYING, PLAYERS[self._replaying], PLAYERS if PILOT in self.switches else ()),
         )
         return (*(k for k in knobs if len(k.choices) > 1), Knob(SEED, str(self._seed)))
 
@@ -205,7 +204,7 @@ class DiffusionWorld:
             if recorded and self._steps >= len(self._starts["following"][self._start]):
                 raise UserError("the recording is over; restart to see it again")
             self._replaying = recorded
-            notice = "a recorded player - M takes over" if self._replaying else "you play"
+            notice = "a recorded player plays" if self._replaying else "you play"
         self._walk = self._walks.walk(*astuple(way))
         return Switched(notice, self._picture(), notes=self._notes())
 
@@ -246,7 +245,7 @@ class DiffusionWorld:
         self._state = {name: snapshot[name].copy() for name in self._state}
         self._seed, self._steps, self._start = seed, steps, start
         self._inset = bool(inset)
-        self._replaying = bool(replaying) and REPLAY in self.switches
+        self._replaying = bool(replaying) and PILOT in self.switches
         return self._picture()
 
     def _finer(self) -> tuple[int, int]:
@@ -274,7 +273,7 @@ class DiffusionWorld:
         count = (("denoising", f"{self._walk.way.count} of {self._walks.most}"),)
         playing = (("playing", "recording" if self._replaying else "you"),)
         return (count if FEWER in self.switches else ()) + (
-            playing if REPLAY in self.switches else ()
+            playing if PILOT in self.switches else ()
         )
 
 

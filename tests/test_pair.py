@@ -155,7 +155,7 @@ def test_the_dreams_knobs_are_there_and_who_plays() -> None:
 
     world = pair(Adjustable(), pilot=ToyPilot())
     assert [knob.name for knob in world.knobs] == ["playing", "square", "seed"]
-    assert world.turn("playing", 1).notice == "the agent plays - M takes over"
+    assert world.turn("playing", 1).notice == "the agent plays"
     assert world.step(LEFT).action is not None
     assert [switch.key for switch in world.switches] == ["tab", "f2", "m"]
     assert world.switch("m").notice == "you play" and world.knobs[0].value == "you"

@@ -321,7 +321,7 @@ def test_m_replays_what_was_recorded_and_hands_over(small: Cartridge) -> None:
     np.testing.assert_array_equal(recorded[0], small.starts["actions"][1, -1])
     world.reset(seed=0, start=1)
     switched = world.switch("m")
-    assert switched.notice == "a recorded player - M takes over"
+    assert switched.notice == "a recorded player plays"
     assert ("playing", "recording") in switched.notes
     for action in recorded:
         step = world.step(mine)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.bindings import all_layouts, layout_of
+from engine.bindings import all_layouts, layout_of, layout_of_switches
 from engine.command_table import COMMANDS, FIXED, Command
-from engine.contracts import CsgoActions
+from engine.contracts import BESIDE, SHOW, SWITCHES, CsgoActions
 from engine.null_window import NullWindow, VirtualClock
 from engine.own_keys import MEANINGS, OwnKeys
 from engine.page_layout import lay_out
@@ -256,6 +256,35 @@ def test_layouts_of_several_games_are_told_apart_and_kept_apart(file: SettingsFi
     press(screen, "return", "d", "return")  # taken from the same game, not from the other
     assert values(screen)["Counter-Strike: right"] == "* Stick right"
     assert values(screen)["Arcade games: right"] == "D, Right, Pad right, Stick right"
+
+
+def test_the_keys_of_switches_are_set_like_all_others(file: SettingsFile) -> None:
+    screen = SettingsScreen(file, [ARCADE, layout_of_switches([SHOW, BESIDE])])
+    assert values(screen)[SHOW.meaning] == "Tab" and values(screen)["left"].startswith("A, ")
+    go_to(screen, SHOW.meaning)
+    press(screen, "return", "h")  # a command's
+    assert screen.page.dialog is not None and HUD in screen.page.dialog.lines[0]
+    press(screen, "return", "return", "pad y", "return")
+    assert values(screen)[SHOW.meaning] == "* Pad Y, H" and values(screen)[HUD] == "* no key"
+    go_to(screen, BESIDE.meaning)
+    press(screen, "return", "a", "return")  # the game's
+    assert values(screen)["left"] == "* Left, Pad left, Stick left"
+    go_to(screen, "right")
+    press(screen, "return", "a", "return")  # and the game takes it from there
+    assert values(screen)[BESIDE.meaning] == "* no key"
+    assert SettingsFile(file.path).now.keys["switches"] == {"tab": ("pad y", "h"), "f2": ()}
+    press(screen, "end", "return")
+    assert file.now == Settings()
+
+
+def test_the_menu_offers_the_keys_of_all_switches(file: SettingsFile) -> None:
+    """Also where a game that is not on another's page has such a key already."""
+    file.change(keys={"switches": {"tab": ("1",)}})
+    screen = SettingsScreen(file, all_layouts())
+    assert {switch.meaning for switch in SWITCHES} <= set(values(screen))
+    assert values(screen)[SHOW.meaning] == "* 1 (taken)"
+    go_to(screen, SHOW.meaning)
+    assert screen.line.startswith("1 is for 'Counter-Strike: first weapon'; ")
 
 
 def test_a_click_on_a_row_waits_for_its_key(screen: SettingsScreen) -> None:

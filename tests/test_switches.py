@@ -9,6 +9,7 @@ import cv2
 from engine.command_table import COMMANDS
 from engine.contracts import Switch, Switched
 from engine.screen import Event, Picture
+from engine.settings import SettingsFile
 from tests.scripted_game import Game, down, dream, hold, play_script, same, tap, up
 from tests.toy_world import SwitchingToy
 
@@ -109,7 +110,7 @@ def test_the_list_of_keys_has_them_between_the_games_and_the_players_own(tmp_pat
 
 def test_the_players_own_keys_go_first(tmp_path: Path) -> None:
     class Greedy(SwitchingToy):
-        switches = (Switch("p", "P", "mine"),)
+        switches = (Switch("p", "mine"),)
 
         def switch(self, key: str) -> Switched:
             raise AssertionError("it is the player's key")
@@ -126,3 +127,27 @@ def test_switches_last_over_a_restart(tmp_path: Path) -> None:
     began = game.diary.lines.index(("began", (1, 1)))
     first = dream([], seed=1, start=1)[0]
     assert same(game.diary.frames[began : began + 1], [first.repeat(2, axis=1)])
+
+
+def test_a_switch_obeys_the_keys_that_were_set_and_is_listed_with_them(tmp_path: Path) -> None:
+    """The world, and so a replay, knows it by the key that it comes with."""
+    turned: list[str] = []
+
+    class Told(SwitchingToy):
+        def switch(self, key: str) -> Switched:
+            turned.append(key)
+            return super().switch(key)
+
+    settings = SettingsFile(tmp_path / "settings.json")
+    settings.change(keys={"switches": {"f2": ("k", "pad y"), "m": (), "]": ("a",)}})
+
+    def shown(*events: Event) -> Game:
+        return play_script(events, tmp_path, ticks=9, wrap=Told, settings=settings)
+
+    game = shown(*tap("k", 1.5), *tap("f2", 3.5), *tap("m", 4.5))
+    assert widths(game.window.pictures) == [16, 32] and turned == ["f2"]
+    # Of a pad a key that is the player's own stays that; and of the game one that is the game's.
+    again = shown(*tap("pad y", 2.5), *hold("a", 5, 6))
+    assert widths(again.window.pictures) == [16] and again.diary.actions.count("LEFT") == 2
+    rows = {about: key for key, about in shown(*tap("f1", 2.5)).window.pictures[-1].help}
+    assert rows["twice as wide"] == "K" and rows["plays itself"] == rows["more of it"] == "no key"

@@ -152,9 +152,9 @@ class SwitchingToy:
     """A toy with switches: it can be shown twice as wide, and play itself."""
 
     switches = (
-        Switch("f2", "F2", "twice as wide"),
-        Switch("m", "M", "plays itself"),
-        Switch("]", "]", "more of it"),
+        Switch("f2", "twice as wide"),
+        Switch("m", "plays itself"),
+        Switch("]", "more of it"),
     )
     name, actions, rate_fps, starts = "toy", ACTIONS, ToyWorld.rate_fps, ToyWorld.starts
 

@@ -132,7 +132,7 @@ def _check_switches(world: SwitchableWorld) -> None:
     assert not set(keys) & (OwnKeys(Settings()).keys | of_actions), (
         "a key that means something else"
     )
-    assert all(switch.written and switch.meaning for switch in world.switches)
+    assert all(switch.key and switch.meaning for switch in world.switches)
     for key in keys:
         _check_a_change(world, partial(world.switch, key))
 

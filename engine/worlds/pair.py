@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from base.errors import UserError
 from engine.contracts import (
+    BESIDE,
+    PILOT,
     PLAYING,
+    SHOW,
     ActionVector,
     AdjustableWorld,
     Frame,
@@ -19,7 +22,6 @@ from engine.contracts import (
     Notes,
     Snapshot,
     Step,
-    Switch,
     SwitchableWorld,
     Switched,
     World,
@@ -36,9 +38,6 @@ DREAM, REAL = 0, 1
 NAMES = ("dream", "emulator")
 GAP_PX, GAP_LEVEL = 2, 96  # between two frames side by side
 
-SHOW = Switch("tab", "Tab", "dream or emulator")
-BESIDE = Switch("f2", "F2", "both side by side")
-PILOT = Switch("m", "M", "agent or you at the controls")
 PLAYERS = ("you", "agent")
 
 
@@ -178,7 +177,7 @@ class PairWorld:
         if plays and not self._piloted:
             pilot.begin(self._seed)  # what it remembers is long past
         self._piloted = plays
-        return "the agent plays - M takes over" if plays else "you play"
+        return "the agent plays" if plays else "you play"
 
     def _changed(self, switched: Switched) -> str:
         """Take over what a change made of the dream."""
