@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
 
 from base.crews import Lost, work_off
 from base.errors import UserError
 from base.files import write_text
+from base.notes import add_note, read_notes
 from datasets.csgo import (
     COLD_LEVELS,
     FULL,
@@ -117,13 +116,11 @@ def run(
             _prepare(folder, stack)
             _hold_out(folder, found)
         try:
-            log = stack.enter_context(open(rules.folder / LOG, "a+", encoding="utf-8"))
-            _read_log(log, outcome)
+            _take_noted(rules.folder / LOG, outcome)
             stack.callback(lambda: write_text(rules.folder / REPORT, report(outcome)))
 
             def note(name: str, result: Converted | SetAside) -> None:
-                log.write(json.dumps({"name": name, **asdict(result)}) + "\n")
-                log.flush()
+                add_note(rules.folder / LOG, {"name": name, **asdict(result)})
                 outcome.take(name, result)
 
             missing = {item.name for item in left(found.items, rules)}
@@ -220,16 +217,9 @@ def _as_written(rules: Rules, item: Item) -> Converted:
     return Converted(len(EpisodeFile(path)) + 1, "a type not noted", 0.0, False)
 
 
-def _read_log(log: TextIO, outcome: Outcome) -> None:
-    """Take in what earlier runs wrote; a line that a crash tore is passed over."""
-    log.seek(0)
-    line = "\n"
-    for line in log:
-        try:
-            told: dict[str, Any] = json.loads(line)
+def _take_noted(log: Path, outcome: Outcome) -> None:
+    """Take in what earlier runs noted."""
+    for told in read_notes(log):
+        with suppress(KeyError, TypeError):  # a line that is no note of ours
             name = told.pop("name")
             outcome.take(name, SetAside(**told) if "kind" in told else Converted(**told))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue
-    if not line.endswith("\n"):
-        log.write("\n")

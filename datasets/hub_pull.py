@@ -11,7 +11,7 @@ import yaml
 
 from base.apart import Apart
 from base.errors import UserError
-from base.files import replacing
+from base.files import clear_unfinished, replacing
 from base.hub import (
     LARGEST_FILE_BYTES,
     NEWEST,
@@ -68,6 +68,7 @@ def pull(
         refused = {}
         with Apart() as apart:
             for one in todo:
+                clear_unfinished(folder / one.path)
                 _verify(one)
                 try:
                     if is_episode(one.path):

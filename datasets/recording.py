@@ -15,7 +15,7 @@ import numpy as np
 
 from base.errors import UserError
 from datasets.episode import CHUNK, EpisodeFile, EpisodeInfo
-from datasets.folder import LOCK, episode_path, numbered, rescue_all, sole_writer
+from datasets.folder import episode_path, numbered, rescue_all, sole_writer
 from datasets.journal import (
     ENDED,
     LIFE_LOST,
@@ -129,12 +129,16 @@ class Recording:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             # Films of what was played may lie beside its episodes, also beside one that a crash
-            # left without a step.
-            names = {path.name for path in self.folder.iterdir() if path.suffix != ".mp4"} - {LOCK}
+            # left without a step; and what begins with a dot is ours, or nobody's.
+            others = [
+                path
+                for path in self.folder.iterdir()
+                if path.suffix != ".mp4" and not path.name.startswith(".")
+            ]
         except OSError as error:
             raise UserError(f"cannot write to {self.folder}: {error.strerror or error}") from error
         ours = numbered(self.folder, "h5") | numbered(self.folder, "journal")
-        if names and not ours:
+        if others and not ours:
             raise UserError(
                 f"{self.folder} is not empty and holds no recording; choose another folder"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from base.apart import Apart
 from base.errors import UserError
 from datasets import diamond_episodes
 from datasets.episode import EpisodeInfo
-from datasets.foreign import numbered_choices
+from datasets.foreign import ForeignEpisode, numbered_choices
 from datasets.store import Store
 from engine.contracts import CsgoActions
 from tests.recordings import Here
@@ -80,7 +81,7 @@ def test_episodes_become_recordings_in_order(
     for number, (count, over) in enumerate([(5, True), (3, False)] + [(2, True)] * 9):
         write(tmp_path / "train", number, episode(count, over))
     (tmp_path / "train" / "info.pt").write_bytes(b"not an episode")
-    import_diamond(ImportDiamondConfig(tmp_path / "train", tmp_path / "out", "Breakout"))
+    import_diamond(ImportDiamondConfig(tmp_path / "train", tmp_path / "out", game="Breakout"))
     assert "wrote 11 episodes of 25 steps" in capsys.readouterr().out
     store = Store(tmp_path / "out")
     assert [store.length(i) for i in range(len(store))] == [5, 2, *[2] * 9]
@@ -126,13 +127,37 @@ def test_one_bad_file_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixtur
     # Without a game, there are as many actions as are taken anywhere.
     assert Store(tmp_path / "out").info.actions.names[-1] == "action 6"
     with pytest.raises(UserError, match="7 actions in it, and breakout has 4"):
-        import_diamond(ImportDiamondConfig(tmp_path / "src", tmp_path / "b", "breakout"))
+        import_diamond(ImportDiamondConfig(tmp_path / "src", tmp_path / "b", game="breakout"))
     with pytest.raises(UserError, match="holds no episodes of DIAMOND"):
         import_diamond(ImportDiamondConfig(tmp_path / "out", tmp_path / "b"))
     write(tmp_path / "bad", 0, b"")
     with pytest.raises(UserError, match=r"0\.pt"):
         import_diamond(ImportDiamondConfig(tmp_path / "bad", tmp_path / "b"))
     assert not (tmp_path / "b").exists()
+
+
+def test_an_import_that_was_stopped_goes_on_when_the_same_is_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        write(tmp_path / "src", number, episode(number + 3))
+    config = ImportDiamondConfig(tmp_path / "src", tmp_path / "out", fps=10)
+    read, done = diamond_episodes.read, list[str]()
+
+    def stopped_once(path: Path, info: EpisodeInfo) -> ForeignEpisode:
+        done.append(path.name)
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        return read(path, info)
+
+    monkeypatch.setattr(diamond_episodes, "read", stopped_once)
+    with pytest.raises(KeyboardInterrupt):
+        import_diamond(config)
+    import_diamond(config)
+    assert done == ["0.pt", "1.pt", "1.pt", "2.pt"]
+    assert "wrote 3 episodes of 12 steps" in capsys.readouterr().out
+    with pytest.raises(UserError, match="not of this import"):
+        import_diamond(replace(config, fps=12))
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,17 @@ def test_a_cut_download_goes_on_and_new_episodes_come_along(
     assert "| episodes | 4, of" in (out / "README.md").read_text()
 
 
+def test_a_pull_that_was_killed_while_copying_leaves_no_half_copy(
+    server: HubServer, recorded: Path, tmp_path: Path
+) -> None:
+    push(recorded, REPO, "mit")
+    out = tmp_path / "pulled"
+    out.mkdir()
+    (out / f".{FIRST.removesuffix('.h5')}.x1_y2.h5").write_bytes(b"half")
+    assert pull(REPO, out, yes) == {} and len(Store(out)) == 3
+    assert not list(out.glob(".episode*"))
+
+
 def test_what_is_not_as_the_hub_lists_it_never_arrives(
     server: HubServer, recorded: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from base.errors import UserError
+from datasets.episode import EpisodeFile
+from datasets.folder import numbered
 from datasets.store import Store
 from engine.profile import Profile, parse_profile
 from engine.video import writing_video
-from tools.import_video import ImportConfig, import_films, resampled
+from tools.import_video import FilmFrame, ImportConfig, frames_of, import_films, resampled
 from tools.presses_file import parse_presses
 
 PROFILE = b"""
@@ -104,6 +107,37 @@ def test_a_slow_film_repeats_frames_and_says_so_and_a_long_one_is_cut(
     actions = [store.info.actions.describe(action) for action in store.steps(1).actions]
     assert actions == ["jump+fire"] * 30  # let go with the last frame, which no step follows
     assert "in 90% of them the frame repeats" in capsys.readouterr().out
+
+
+def test_an_import_that_was_stopped_goes_on_with_the_film_that_it_was_at(
+    tmp_path: Path,
+    profile: Profile,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What there was of that film stayed, and came a second time when the same was run again."""
+    films = tuple(film(tmp_path / f"{i}.mp4", 5 + i, 10) for i in range(3))
+    (tmp_path / "a.csv").write_text("time_s,action\n0,jump\n")
+    lists = (tmp_path / "a.csv",) * 3
+    config = ImportConfig(films, lists, tmp_path / "square.toml", tmp_path / "out")
+
+    def stopped(path: Path) -> Iterator[FilmFrame]:
+        for i, frame in enumerate(frames_of(path)):
+            if path == films[1] and i == 3:
+                raise KeyboardInterrupt
+            yield frame
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("tools.import_video.frames_of", stopped)
+        import_films(config)
+    assert [len(EpisodeFile(path)) for path in numbered(tmp_path / "out", "h5").values()] == [4]
+    capsys.readouterr()
+    import_films(config)
+    told = capsys.readouterr()
+    assert "0.mp4 is imported already" in told.out + told.err
+    assert "imported 11 steps in 2 episodes" in told.out
+    store = Store(tmp_path / "out")
+    assert [store.episode_info(i).emulator["film"] for i in range(3)] == ["0.mp4", "1.mp4", "2.mp4"]
 
 
 def test_what_cannot_be_is_refused_before_a_folder_is_made(

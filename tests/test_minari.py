@@ -118,7 +118,7 @@ def test_pictures_of_others_are_read(tmp_path: Path, capsys: pytest.CaptureFixtu
     with pytest.raises(UserError, match="say it with --fps"):
         import_minari(ImportMinariConfig("some/images-v2", tmp_path / "a"))
     with pytest.raises(UserError, match=r"breakout has 4 actions and the dataset 3"):
-        import_minari(ImportMinariConfig("some/images-v2", tmp_path / "a", "breakout", fps=15))
+        import_minari(ImportMinariConfig("some/images-v2", tmp_path / "a", game="breakout", fps=15))
     import_minari(ImportMinariConfig("some/images-v2", tmp_path / "a", fps=15, player="human"))
     assert "wrote 1 episodes of 6 steps" in capsys.readouterr().out
     store = Store(tmp_path / "a")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
@@ -15,34 +15,25 @@ from datasets.episode import EpisodeInfo
 from datasets.foreign import numbered_buttons, numbered_choices
 from engine.contracts import ActionSpace, CsgoActions
 from engine.worlds.atari import RATE_FPS
-from tools.imports import atari_actions, check_out, import_all, report
+from tools.imports import ForeignPlay, atari_actions, check_out, import_all, report
 
 CSGO_FPS = 16.0
 
 
 @dataclass(frozen=True)
-class ImportDiamondConfig:
+class ImportDiamondConfig(ForeignPlay):
     """Turn a folder of DIAMOND's episodes (dataset/train, dataset/test) into recordings.
 
     Nothing in the files is executed. One that is damaged is left out and listed. Of an episode
     that was not over, the last step is left out: DIAMOND does not keep the frame that it led to.
+    The actions of CS:GO are known by their number, at 16 steps a second; others are at 15 without
+    --fps, as Atari games have it. An import that was stopped goes on when the same is run again.
     """
 
     src: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SRC")]
     """The folder with the files 0.pt, 1.pt, ... in folders of their own."""
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
-    """The folder of the recordings: a new or empty one."""
-    game: str = ""
-    """The Atari game, such as breakout: names the actions; they are numbered without it. Those of
-    CS:GO are known by their number."""
-    fps: float = 0.0
-    """Steps a second; 15 for numbered actions, as Atari games have it, and 16 for buttons."""
-    player: Literal["human", "random", "scripted", "agent"] = "agent"
-    """Who played."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.fps <= 1000:
-            raise UserError(f"--fps must be between 0 and 1000, not {self.fps:g}")
+    """The folder of the recordings: a new or empty one, or one where this import was stopped."""
 
 
 def main() -> None:
@@ -52,8 +43,9 @@ def main() -> None:
 
 def import_diamond(config: ImportDiamondConfig) -> None:
     """Import a folder; says what was written and what was left out."""
-    check_out(config.out)
     paths = diamond_episodes.find(config.src)
+    keys = [config.key(path.resolve()) for path in paths]
+    check_out(config.out, keys)
     with Apart() as apart:
         kinds = []
         for path in paths:
@@ -68,7 +60,7 @@ def import_diamond(config: ImportDiamondConfig) -> None:
         steps, refused = import_all(
             config.out,
             name,
-            len(paths),
+            keys,
             lambda i: apart.call(str(paths[i]), diamond_episodes.read, paths[i], info),
         )
     report(config.out, steps, refused)

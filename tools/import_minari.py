@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
@@ -14,32 +14,23 @@ from datasets import minari
 from datasets.episode import EpisodeInfo
 from datasets.foreign import numbered_buttons, numbered_choices
 from engine.contracts import ActionSpace
-from tools.imports import atari_actions, check_out, import_all, report
+from tools.imports import ForeignPlay, atari_actions, check_out, import_all, report
 
 
 @dataclass(frozen=True)
-class ImportMinariConfig:
+class ImportMinariConfig(ForeignPlay):
     """Turn a Minari dataset into recordings.
 
     Its observations are images (uint8, in colour or grey), its actions numbers (Discrete) or 0/1
     by button (MultiBinary). Of a dataset that was exported from here everything comes back; of
     any other you say what Minari does not know. An episode that is damaged is left out and listed.
+    An import that was stopped goes on when the same is run again.
     """
 
     src: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
     """A dataset in Minari's own place, such as atari/breakout/expert-v0, or a folder with one."""
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
-    """The folder of the recordings: a new or empty one."""
-    game: str = ""
-    """The Atari game, such as breakout: names the actions; they are numbered without it."""
-    fps: float = 0.0
-    """Steps a second: of Atari games mostly 15."""
-    player: Literal["human", "random", "scripted", "agent"] = "agent"
-    """Who played."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.fps <= 1000:
-            raise UserError(f"--fps must be between 0 and 1000, not {self.fps:g}")
+    """The folder of the recordings: a new or empty one, or one where this import was stopped."""
 
 
 def main() -> None:
@@ -49,15 +40,16 @@ def main() -> None:
 
 def import_minari(config: ImportMinariConfig) -> None:
     """Import a dataset; says what was written and what was left out."""
-    check_out(config.out)
     source = minari.find(config.src)
-    what = str(source.folder)
+    what = str(source.folder.resolve())
+    keys = [config.key(f"{what} {i}") for i in range(source.episodes)]
+    check_out(config.out, keys)
     with Apart() as apart:
         info = apart.call(what, minari.own_info, source) or _told(config, source)
         steps, refused = import_all(
             config.out,
             info.game,
-            source.episodes,
+            keys,
             lambda i: apart.call(what, minari.read, source, i, info),
         )
     report(config.out, steps, refused)

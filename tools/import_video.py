@@ -1,7 +1,8 @@
 """Films made elsewhere, and what was pressed in them, as recordings:
 python -m tools.import_video FILM.mp4 --actions FILM.csv --profile GAME.toml --out DIR.
 
-tools/presses_file.py says what the CSV holds. Each film becomes episodes of its own.
+tools/presses_file.py says what the CSV holds. Each film becomes episodes of its own, which are
+there when all of it is: an import that was stopped goes on with the next film when run again.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ import tyro
 from tqdm import tqdm
 
 from base.errors import UserError, run_main
-from base.interrupts import ctrl_c
-from datasets.recording import Recording
+from base.files import sha256
 from engine.contracts import ActionVector, Frame
 from engine.controls import Controls
 from engine.profile import Profile, read_profile
 from tools.footage import Footage
+from tools.imports import importing
 from tools.presses_file import Presses, events_of, read_presses
 
 Picture = TypeVar("Picture")
@@ -31,7 +32,11 @@ Picture = TypeVar("Picture")
 
 @dataclass(frozen=True)
 class ImportConfig:
-    """Turn films and lists of what was pressed into a folder of episodes, or add to one."""
+    """Turn films and lists of what was pressed into a folder of episodes, or add to one.
+
+    An import that was stopped goes on with the first film that was not done when the same is run
+    again.
+    """
 
     films: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILM...")]
     """Films of the game, in any format that FFmpeg reads."""
@@ -56,42 +61,38 @@ def main() -> None:
 
 
 def import_films(config: ImportConfig) -> None:
-    """Import as asked for; says what was imported. Ctrl-C stops, what is written is kept.
+    """Import as asked for; says what was imported.
 
     Raises UserError for what cannot be; before anything is written, for faults of the profile,
     of a CSV or of a film's beginning.
     """
     profile = read_profile(config.profile)
     films = [
-        (film, read_presses(presses, profile))
-        for film, presses in zip(config.films, config.actions, strict=True)
+        (film, listed, read_presses(listed, profile))
+        for film, listed in zip(config.films, config.actions, strict=True)
     ]
-    for film, _ in films:
+    for film, _, _ in films:
         next(frames_of(film))
-    with (
-        ctrl_c() as stopped,
-        Recording(config.out, profile.name) as recording,
-        tqdm(unit="step") as bar,
-    ):
-        steps = episodes = repeated = 0
-        for film, presses in films:
+    steps = episodes = repeated = 0
+    with importing(config.out, profile.name) as coming, tqdm(unit="step") as bar:
+        for film, listed, presses in films:
+            key = _key(film, listed, config.profile)
+            if key in coming.parts:
+                bar.write(f"{film} is imported already")
+                continue
             bar.set_description(film.name, False)
-            footage = Footage(recording, profile, "human", {"film": film.name})
-            for action, frame, again in steps_of(frames_of(film), presses, profile):
-                if action is None:
-                    footage.begin(frame.rgb)
-                else:
-                    footage.add(action, frame.rgb)
-                    repeated += again
-                    bar.update()
-                if stopped:
-                    break
-            recording.finish()
-            if not footage.steps and not stopped:
-                raise UserError(f"{film} is too short for a step")
+            with coming.part(key) as recording:
+                footage = Footage(recording, profile, "human", {"film": film.name})
+                for action, frame, again in steps_of(frames_of(film), presses, profile):
+                    if action is None:
+                        footage.begin(frame.rgb)
+                    else:
+                        footage.add(action, frame.rgb)
+                        repeated += again
+                        bar.update()
+                if not footage.steps:
+                    raise UserError(f"{film} is too short for a step")
             steps, episodes = steps + footage.steps, episodes + footage.episodes
-            if stopped:
-                break
             unheard = sum(row.time_s * profile.rate_fps >= footage.steps + 1 for row in presses)
             if unheard:
                 bar.write(f"{film}: {unheard} of the {len(presses)} rows come after its end")
@@ -101,6 +102,11 @@ def import_films(config: ImportConfig) -> None:
             f"in {repeated / steps:.0%} of them the frame repeats the one before: the film has "
             f"fewer frames a second than the profile's {profile.rate_fps:g}"
         )
+
+
+def _key(film: Path, listed: Path, profile: Path) -> str:
+    """What tells an import of a film from others: its name and size, and what was made of it."""
+    return f"{film.name} {film.stat().st_size} {sha256(listed)} {sha256(profile)}"
 
 
 @dataclass(frozen=True)
