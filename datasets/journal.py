@@ -26,7 +26,10 @@ from engine.contracts import Frame
 
 VERSION = 1
 MAGIC = "dreamcart journal"
-COMPRESSION = 4  # zlib level; more is slower than an emulator
+# zlib levels: more is slower than an emulator. Large frames hardly shrink further by the higher one,
+# which takes them twice as long.
+COMPRESSION, QUICK_COMPRESSION = 4, 1
+LARGE_BYTES = 50_000  # a frame of 128 x 128 pixels
 ENDED, TRUNCATED, LIFE_LOST = 1, 2, 4
 
 _frame = struct.Struct("<II")  # a block's length and checksum
@@ -70,13 +73,14 @@ def chunk_block(rows: list[Row], mixture: Mapping[str, int]) -> bytes:
     for i, row in enumerate(rows):
         frames[i] = row.frame
     note = json.dumps(dict(mixture)).encode()
+    level = COMPRESSION if rows[0].frame.nbytes < LARGE_BYTES else QUICK_COMPRESSION
     return _block(
         _counts.pack(len(rows), len(note))
         + note
         + np.stack([row.action for row in rows]).astype("<f4").tobytes()
         + np.array([row.reward for row in rows], "<f4").tobytes()
         + np.array([row.flags for row in rows], np.uint8).tobytes()
-        + zlib.compress(frames.tobytes(), COMPRESSION)
+        + zlib.compress(frames.tobytes(), level)
     )
 
 

@@ -18,8 +18,7 @@ def shrink(frames: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uin
     """
     count, old_height, old_width, colours = frames.shape
     rows = _weights(old_height, height)
-    # Colours stay where they are, so both passes are plain matrix products.
-    columns = np.kron(_weights(old_width, width).T, np.eye(colours, dtype=np.float32))
+    columns = _columns(old_width, width, colours)
     small = np.empty((count, height, width, colours), np.uint8)
     for first in range(0, count, AT_ONCE):
         part = frames[first : first + AT_ONCE].astype(np.float32)
@@ -28,6 +27,15 @@ def shrink(frames: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uin
         levels = np.rint(part.reshape(-1, height, width, colours)).clip(0, 255)
         small[first : first + AT_ONCE] = levels
     return small
+
+
+@functools.cache
+def _columns(old: int, new: int, colours: int) -> NDArray[np.float32]:
+    """The same for rows of whole pixels, float32 (old * colours, new * colours).
+
+    Colours stay where they are, so that a pass over pixels is a plain matrix product.
+    """
+    return np.kron(_weights(old, new).T, np.eye(colours, dtype=np.float32))
 
 
 @functools.cache
