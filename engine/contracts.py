@@ -153,9 +153,9 @@ class Switch:
 
 # Those that the worlds of this program have, so that their keys can be set without such a world.
 SHOW = Switch("tab", "dream or emulator")
-BESIDE = Switch("f2", "dream and emulator side by side")
-PILOT = Switch("m", "the agent, or a recorded player, or you at the controls")
-INSET = Switch("f3", "the small frame that was dreamed, in a corner")
+BESIDE = Switch("f2", "dream beside emulator")
+PILOT = Switch("m", "agent, recording or you play")
+INSET = Switch("f3", "the small frame, in a corner")
 FEWER = Switch("[", "fewer denoising steps")
 MORE = Switch("]", "more denoising steps")
 SWITCHES = (SHOW, BESIDE, PILOT, INSET, FEWER, MORE)

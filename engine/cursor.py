@@ -14,9 +14,8 @@ from engine.screen import Event, FocusLost, KeyDown, KeyUp, Pointed, Scrolled, U
 FIRST_S, AGAIN_S = 0.4, 0.08  # a key that is held moves the mark again after these
 WAYS = {**DIRECTIONS, **{way: way for way in ("page up", "page down", "home", "end")}}
 CHOOSE, LEAVE = ("return", "enter", "pad a", "pad start"), ("escape", "pad b")
-
-
-TYPED = ("space", "backspace", "delete", "pad x")
+REMOVE = ("delete", "pad x")
+TYPED = ("space", "backspace", *REMOVE)
 
 
 class Asked(Enum):
@@ -24,6 +23,7 @@ class Asked(Enum):
 
     CHOOSE = auto()  # the marked item
     LEAVE = auto()
+    REMOVE = auto()  # the marked item, or what goes on there; never while something is asked
 
 
 def command_on_page(own: OwnKeys, key: str) -> Command | None:
@@ -47,6 +47,7 @@ class Cursor:
     def handle(self, event: Event, page: Page, size: tuple[int, int]) -> Asked | None:
         """Follow an event on a page in a window of `size` (width, height)."""
         layout = lay_out(page, size)
+        remove = None if page.dialog is not None or not page.count else Asked.REMOVE
         match event:
             case KeyDown(key=key, at=at) if key in WAYS:
                 self._held, self._again_at = key, at + FIRST_S
@@ -59,9 +60,11 @@ class Cursor:
                 return Asked.CHOOSE if page.count else None
             case KeyDown(key=key) if key in LEAVE:
                 return Asked.LEAVE
-            case Pointed(item=item, pressed=pressed) if item < page.count:
+            case KeyDown(key=key) if key in REMOVE:
+                return remove
+            case Pointed(item=item, pressed=pressed, right=right) if item < page.count:
                 self.item = item
-                return Asked.CHOOSE if pressed else None
+                return Asked.CHOOSE if pressed else remove if right else None
             case Scrolled(notches=notches):
                 self.top = max(0, min(self.top + notches, layout.lines - layout.seen))
             case Uncovered():

@@ -20,6 +20,7 @@ class Entry:
     size:    on disk, or of the download, in words. speed: on this machine, in words.
     terms:   what to know before saying yes to a download, a line each.
     picture: uint8 (H, W, 3), or None.
+    removable: whether `Library.delete` can delete it.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Entry:
     speed: str
     terms: tuple[str, ...] = ()
     picture: Frame | None = None
+    removable: bool = False
 
 
 class Library(Protocol):
@@ -47,4 +49,8 @@ class Library(Protocol):
 
         Raises UserError if the world cannot be played.
         """
+        ...
+
+    def delete(self, name: str) -> None:
+        """Delete what was kept under a name for good. Raises UserError if it cannot be."""
         ...

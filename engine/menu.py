@@ -44,9 +44,9 @@ HELP = (
     ("Enter", "play it, or download it first"),
     ("A to Z, 0 to 9", "search by name"),
     ("Backspace", "take back a letter"),
-    ("Delete", "stop a download"),
-    ("Mouse", "a click chooses, the wheel scrolls"),
-    ("Gamepad", "its cross moves, A chooses, B goes back"),
+    ("Delete", "stop a download, delete a replay"),
+    ("Mouse", "a click chooses, a right one is Delete, the wheel scrolls"),
+    ("Gamepad", "its cross moves, A chooses, X is Delete, B goes back"),
     ("F2", "record a game, train a world on it"),
     ("F10", "set keys and the mouse"),
     ("F1", "this list"),
@@ -142,7 +142,8 @@ class Menu:
         self.stale = False
         line, entry = HINT, self._marked
         if entry is not None:
-            line = f"Enter {'plays' if entry.here else 'downloads'} - {HINT}"
+            deletes = "Delete deletes it - " if entry.removable else ""
+            line = f"Enter {'plays' if entry.here else 'downloads'} - {deletes}{HINT}"
         if not self._found:
             line = f"no world is called '{self._search}' - Esc ends the search"
         elif entry is not None and (error := self._error(entry)):
@@ -261,18 +262,15 @@ class Menu:
         match self._cursor.handle(event, self._grid(), self._window.size):
             case Asked.CHOOSE:
                 self._choose()
+            case Asked.REMOVE if self._marked is not None:
+                self._remove(self._marked)
             case Asked.LEAVE if self._search:
                 self._look_for("")
             case Asked.LEAVE:
                 self.leaving = True
             case None if isinstance(event, KeyDown):
-                self._type(event.key)
-
-    def _type(self, key: str) -> None:
-        if key == "delete" and self._marked is not None:
-            self._downloads.stop(self._marked.name)
-        elif (search := typed(self._search, key)) != self._search:
-            self._look_for(search)
+                if (search := typed(self._search, event.key)) != self._search:
+                    self._look_for(search)
 
     def _look_for(self, search: str) -> None:
         self._search = search
@@ -295,19 +293,37 @@ class Menu:
             start = partial(self._downloads.start, name)
             self._ask(f"Download {entry.title}?", entry.terms, "Download", start)
 
+    def _remove(self, entry: Entry) -> None:
+        """Stop a download, or ask whether something is to be deleted."""
+        if not entry.removable:
+            self._downloads.stop(entry.name)
+            return
+        lines = (entry.title, f"{entry.speed}, {entry.size}", "It cannot be brought back.")
+        delete = partial(self._delete, entry.name)
+        self._ask("Delete this replay?", lines, "Delete", delete)
+
+    def _delete(self, name: str) -> None:
+        try:
+            self._library.delete(name)
+        except UserError as error:
+            self._errors[name] = str(error)
+        self.come_back()
+
     def _ask(self, title: str, lines: tuple[str, ...], yes: str, then: Callable[[], None]) -> None:
         dialog = Dialog(title, lines, (Row(yes, "Enter"), Row("Go back", "Esc")))
         self._question = Question(dialog, then)
 
     def come_back(self) -> None:
-        """Look again at which worlds there are, and at the keys; the mark stays on its own."""
+        """Look again at which worlds there are, and at the keys; the mark stays on its own, or on a
+        world where that was."""
         self.setting = self.making = False
         self._own_keys.bind(self._settings.now)
         marked = self._marked
         self._entries = self._library.entries()
         names = [entry.name for entry in self._found]
-        if marked is not None and marked.name in names:
-            self._cursor.item = names.index(marked.name)
+        if marked is not None:  # and not a row under the tiles
+            item = min(self._cursor.item, len(names) - 1)
+            self._cursor.item = names.index(marked.name) if marked.name in names else item
         self._cursor.settle(self._grid(), self._window.size)
         self.stale = True
 

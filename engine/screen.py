@@ -54,11 +54,15 @@ class Tilted:
 
 @dataclass(frozen=True)
 class Pointed:
-    """The mouse is over an item of the page, by its number, or pressed its left button there."""
+    """The mouse is over an item of the page, by its number.
+
+    pressed: its left button was pressed there. right: its right one was.
+    """
 
     item: int
     pressed: bool = False
     at: float = 0.0
+    right: bool = False
 
 
 @dataclass(frozen=True)

@@ -307,11 +307,11 @@ def _image(frame: Frame) -> pygame.Surface:
 
 def _on_page(raw: pygame.event.Event, layout: Layout, now: float) -> Event | None:
     """What the mouse does over a page; nothing, beside its items."""
-    pressed = raw.type == pygame.MOUSEBUTTONDOWN
+    button = raw.button if raw.type == pygame.MOUSEBUTTONDOWN else None
     item = layout.item_at(*raw.pos)
-    if item is None or (pressed and raw.button != pygame.BUTTON_LEFT):
+    if item is None or button not in (None, pygame.BUTTON_LEFT, pygame.BUTTON_RIGHT):
         return None
-    return Pointed(item, pressed, now)
+    return Pointed(item, button == pygame.BUTTON_LEFT, now, button == pygame.BUTTON_RIGHT)
 
 
 def _key_name(key: int) -> str:

@@ -32,8 +32,8 @@ HELP = (
     ("A to Z, 0 to 9", "search by name"),
     ("Backspace", "take back a letter"),
     ("Delete", "stop training"),
-    ("Mouse", "a click chooses, the wheel scrolls"),
-    ("Gamepad", "its cross moves, A chooses, B goes back"),
+    ("Mouse", "a click chooses, a right one is Delete, the wheel scrolls"),
+    ("Gamepad", "its cross moves, A chooses, X is Delete, B goes back"),
     ("F1", "this list"),
     ("Esc", "end the search, back to the worlds"),
 )
@@ -222,14 +222,11 @@ class WorkshopScreen:
                     self.closed = True
                 case Asked.CHOOSE:
                     self._choose()
+                case Asked.REMOVE if isinstance(self._marked, Recorded):
+                    self._trainings.stop(self._marked.name)
                 case None if isinstance(event, KeyDown):
-                    self._type(event.key)
-
-    def _type(self, key: str) -> None:
-        if key == "delete" and isinstance(self._marked, Recorded):
-            self._trainings.stop(self._marked.name)
-        elif (search := typed(self._search, key)) != self._search:
-            self._look_for(search)
+                    if (search := typed(self._search, event.key)) != self._search:
+                        self._look_for(search)
 
     def _look_for(self, search: str) -> None:
         self._search = search

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ class Shelf:
         self.played: list[str] = []
         self.downloaded: list[str] = []
         self.let = threading.Event()
+        self.deleted: list[str] = []
 
     def entries(self) -> Sequence[Entry]:
         return [e for e in self.worlds if e.name in self.played] + [
@@ -50,6 +52,12 @@ class Shelf:
             if self.let.wait(0.01):
                 break
         self.downloaded.append(name)
+
+    def delete(self, name: str) -> None:
+        if name == "replay:locked":
+            raise UserError("cannot delete it: permission denied")
+        self.deleted.append(name)
+        self.worlds = [entry for entry in self.worlds if entry.name != name]
 
     def play(self, name: str, window: Window) -> None:
         if name == "pong":
@@ -202,6 +210,46 @@ def test_a_download_can_be_stopped_by_a_key_and_by_choosing_it(
     run(shelf, ToyWorkshop(), person, SettingsFile(tmp_path / "s.json"), clock=person.clock)
     last = (person.pages[-1].tiles or ())[3]
     assert last.notes == ("51.7 MB to download", "not measured yet") and shelf.downloaded == []
+
+
+@pytest.mark.parametrize(
+    ("ask", "no", "yes"),
+    [
+        (keys("right", "delete"), keys("escape"), keys("return")),
+        (keys("pad right", "pad x"), keys("pad b"), keys("pad a")),
+        ([Pointed(1), Pointed(1, right=True)], [Pointed(1, True)], [Pointed(0, True)]),
+    ],
+)
+def test_a_replay_is_deleted_after_a_question(
+    tmp_path: Path, ask: list[Event], no: list[Event], yes: list[Event]
+) -> None:
+    def with_replays() -> Shelf:
+        shelf = Shelf()
+        for name in ("kept", "old"):
+            replay = replace(entry(f"replay:{name}", f"Pong, {name}", here=True), removable=True)
+            shelf.worlds.insert(1, replay)
+        return shelf
+
+    person, shelf = show(tmp_path, *ask, *no, *keys("f11"), shelf=with_replays())
+    asked = [page.dialog for page in person.pages if page.dialog is not None]
+    assert asked[-1].title == "Delete this replay?" and asked[-1].lines[0] == "Pong, old"
+    assert shelf.deleted == [] and "Delete deletes it" in person.pictures[-1].line
+    # What asks does nothing more while it asks.
+    person, shelf = show(tmp_path, *ask, ask[-1], *yes, *keys("f11"), shelf=with_replays())
+    assert shelf.deleted == ["replay:old"] and person.marked == "Pong, kept"
+    last = with_replays()
+    last.worlds = last.worlds[:2]  # and not on the row below where it was the last
+    person, shelf = show(tmp_path, *ask, *yes, *keys("f11"), shelf=last)
+    assert shelf.deleted == ["replay:old"] and person.marked == "Breakout"
+
+
+def test_nothing_but_replays_is_deleted_and_what_cannot_be_says_so(tmp_path: Path) -> None:
+    person, shelf = show(tmp_path, *keys("delete", "return"))
+    assert shelf.deleted == [] and shelf.played == ["breakout"]  # nothing was asked
+    shelf = Shelf()
+    shelf.worlds.insert(0, replace(entry("replay:locked", "Pong", here=True), removable=True))
+    person, _ = show(tmp_path, *keys("delete", "return", "f11"), shelf=shelf)
+    assert person.pictures[-1].line == "cannot delete it: permission denied"
 
 
 def test_what_goes_wrong_is_a_line_on_the_tile_and_the_menu_goes_on(tmp_path: Path) -> None:

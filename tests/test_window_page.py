@@ -10,7 +10,7 @@ import pygame
 import pytest
 
 from engine.bindings import layout_of
-from engine.contracts import CsgoActions, Frame
+from engine.contracts import SWITCHES, CsgoActions, Frame
 from engine.help_pages import help_page
 from engine.own_keys import OwnKeys, help_rows
 from engine.page import Dialog, Page, Row, Tile
@@ -116,7 +116,7 @@ def test_the_mouse_points_at_items_and_the_wheel_scrolls(window: DesktopWindow) 
         for event in raw:
             pygame.event.post(event)
         return [
-            (e.item, e.pressed) if isinstance(e, Pointed) else e
+            (e.item, e.pressed, e.right) if isinstance(e, Pointed) else e
             for e in window.poll(0.0)
             if isinstance(e, Pointed | KeyDown)
         ]
@@ -127,9 +127,13 @@ def test_the_mouse_points_at_items_and_the_wheel_scrolls(window: DesktopWindow) 
     def click(at: tuple[int, int], button: int = 1) -> pygame.Event:
         return pygame.Event(pygame.MOUSEBUTTONDOWN, pos=at, button=button)
 
-    assert told(move(middle(boxes[4])), click(middle(boxes[2]))) == [(4, False), (2, True)]
-    assert told(move((0, 0)), click((0, 0)), click(middle(boxes[1]), 3)) == []
-    assert told(click(middle(boxes[21]))) == [(21, True)]  # the row under the tiles
+    assert told(move(middle(boxes[4])), click(middle(boxes[2]))) == [
+        (4, False, False),
+        (2, True, False),
+    ]
+    assert told(move((0, 0)), click((0, 0)), click(middle(boxes[1]), 2)) == []
+    assert told(click(middle(boxes[1]), 3)) == [(1, False, True)]
+    assert told(click(middle(boxes[21]))) == [(21, True, False)]  # the row under the tiles
 
     window.poll(0.0)
     pygame.event.post(pygame.Event(pygame.MOUSEWHEEL, x=0, y=-1))
@@ -137,7 +141,7 @@ def test_the_mouse_points_at_items_and_the_wheel_scrolls(window: DesktopWindow) 
 
     window.present(Picture(page=page(dialog=ASK)))
     choices = lay_out(page(dialog=ASK), window.size).choices
-    assert told(click(middle(choices[1])), click(middle(boxes[0]))) == [(1, True)]
+    assert told(click(middle(choices[1])), click(middle(boxes[0]))) == [(1, True, False)]
 
     window.present(Picture(frame=np.zeros((64, 64, 3), np.uint8)))
     assert told(click((window.size[0] // 2, 9))) == [
@@ -151,7 +155,7 @@ def test_words_of_the_list_of_keys_are_as_large_as_all_others(
 ) -> None:
     """A game with many keys once had them in three columns of tiny letters."""
     layout, own = layout_of(CsgoActions()), OwnKeys(Settings())
-    rows = help_rows(own, layout.bound(Settings()), [("F3", "the small frame, in a corner")], True)
+    rows = help_rows(own, layout.bound(Settings()), {s.meaning: (s.key,) for s in SWITCHES}, True)
     shortened: list[str] = []
 
     def write(*about: Any) -> int:

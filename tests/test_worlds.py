@@ -184,6 +184,12 @@ def test_saved_replays_are_listed_behind_the_worlds_and_shown(shelf: Shelf, tmp_
     with pytest.raises(UserError, match="not in the menu"):  # a file must not choose a folder
         shelf.worlds.play(titles["somewhere/else, replay"], NullWindow([]))
 
+    assert [e.removable for e in shelf.worlds.entries()].count(True) == 3
+    for _ in range(2):  # it may be gone already
+        shelf.worlds.delete(titles["Pong, replay"])
+    assert not (data / "pong.replay").exists() and (data / "breakout.replay").exists()
+    assert titles["Pong, replay"] not in [entry.name for entry in shelf.worlds.entries()]
+
 
 @pytest.mark.parametrize(
     ("ms", "words"),

@@ -42,7 +42,16 @@ def replay_entry(path: Path, worlds: Mapping[str, Entry]) -> Entry:
         size=in_words(about.st_size),
         speed=f"saved {datetime.fromtimestamp(about.st_mtime):%Y-%m-%d %H:%M}",
         picture=None if world is None else world.picture,
+        removable=True,
     )
+
+
+def delete_replay(path: Path) -> None:
+    """Delete a replay for good; one that is gone already is. UserError if it cannot be."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot delete {path}: {error.strerror or error}") from error
 
 
 def world_of(replay: Replay) -> str:

@@ -24,7 +24,7 @@ from engine.settings import SettingsFile
 from models import hub
 from models.catalogue import World, read_catalogue
 from tools.labels import Label, read_label, read_preview
-from tools.replays import PREFIX, replay_entry, saved_replays
+from tools.replays import PREFIX, delete_replay, replay_entry, saved_replays
 from tools.shelf import GAME_PREFIX, Found, find
 from tools.speeds import kept_speeds
 
@@ -88,6 +88,10 @@ class Worlds:
         if replay.cartridge not in self._names and not replay.cartridge.startswith(GAME_PREFIX):
             raise UserError(f"{replay.cartridge} is not in the menu: play.py WORLD --replay {path}")
         self._play(self._find(replay.cartridge), window, replay)
+
+    def delete(self, name: str) -> None:
+        """Delete a saved replay; the menu has asked already."""
+        delete_replay(Path(name.removeprefix(PREFIX)))
 
     def _find(self, name: str) -> Found:
         if name in self._fetched:
