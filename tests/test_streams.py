@@ -26,14 +26,19 @@ def segments(tmp_path_factory: pytest.TempPathFactory) -> Segments:
 
 
 def streams(
-    segments: Segments, count: int = 4, enduring: int = 0, most_steps: int = 1000, seed: int = 0
+    segments: Segments,
+    count: int = 4,
+    enduring: int = 0,
+    most_steps: int = 1000,
+    lost_light: float = 1.4,
+    seed: int = 0,
 ) -> Streams:
-    return Streams(segments, count, enduring, most_steps, seed)
+    return Streams(segments, count, enduring, most_steps, lost_light, seed)
 
 
 def dream_perfectly(walking: Streams, update: int) -> Batch:
     batch = walking.batch(update)
-    walking.advance(batch.frames[:, -1], batch.frames, walking.learnable(batch.frames))
+    walking.advance(batch.frames[:, -1], batch.frames)
     return batch
 
 
@@ -54,7 +59,7 @@ def test_a_perfect_dream_is_the_recording_step_by_step(segments: Segments) -> No
             if age >= 0:
                 assert walking.places[row].tolist() == places[row].tolist()
                 walked += 1
-        walking.advance(batch.frames[:, -1], batch.frames, walking.learnable(batch.frames))
+        walking.advance(batch.frames[:, -1], batch.frames)
         places, ages = walking.places.clone(), walking.ages.clone()
     assert walked > 100
 
@@ -91,7 +96,7 @@ def test_a_dream_that_lost_the_recording_is_started_over_and_others_keep_their_o
     true = batch.frames[:, -1]
     nearly = true.int().add(1).clamp(0, 255).to(torch.uint8)
     dreamed = torch.stack((nearly[0], 255 - true[1], nearly[2]))
-    walking.advance(dreamed, batch.frames, walking.learnable(batch.frames))
+    walking.advance(dreamed, batch.frames)
     assert walking.ages.tolist() == [1, -1, 1]
     following = walking.batch(1)
     assert torch.equal(walking.context[0, -1], nearly[0])
@@ -99,36 +104,70 @@ def test_a_dream_that_lost_the_recording_is_started_over_and_others_keep_their_o
     assert torch.equal(walking.context[1], following.frames[1, :-1])  # as recorded
 
 
-def test_a_dream_that_endures_goes_on_without_what_it_lost(segments: Segments) -> None:
+def test_a_dream_that_endures_goes_on_without_what_went_elsewhere(segments: Segments) -> None:
     walking = streams(segments, count=3, enduring=2)
-    frames = torch.full((3, CONTEXT + 1, 3, 20, 30), 60, dtype=torch.uint8)
+    frames = torch.full((3, CONTEXT + 1, 3, 20, 40), 60, dtype=torch.uint8)
+    frames[:, :, :, 4, 9] = 255
     walking.batch(0)
     walking.context = frames[:, :-1].clone()
     walking.places[:] = torch.tensor([0, 5])
     assert walking.learnable(frames).all()
     dreamed = frames[:, -1].clone()
-    dreamed[:, :, 4, 3] = 255  # a dot too many, in each of them
-    walking.advance(dreamed, frames, walking.learnable(frames))
+    dreamed[:, :, 4, 9], dreamed[:, :, 4, 3] = 60, 255  # the dot took another way
+    walking.advance(dreamed, frames)
     assert walking.ages.tolist() == [1, 1, -1]
     assert walking.lost[-3:].tolist() == [[0, 5]] * 3
 
     learnable = walking.learnable(frames)
-    assert not learnable[:2, 0, :10, :9].any()
-    assert learnable[:2, 0, 11:].all() and learnable[:2, 0, :, 10:].all()
+    assert not learnable[:2, 0, :10, :16].any()
+    assert learnable[:2, 0, 11:].all() and learnable[:2, 0, :, 16:].all()
     # What is lost already is not lost once more, and comes back when it does.
-    walking.advance(dreamed, frames, walking.learnable(frames))
+    walking.advance(dreamed, frames)
     assert walking.ages.tolist()[:2] == [2, 2]
     assert (walking.lost[:-3] < 0).all()
     for _ in range(CONTEXT):
-        walking.advance(frames[:, -1], frames, walking.learnable(frames))
+        walking.advance(frames[:, -1], frames)
     assert walking.learnable(frames).all()
+
+
+@pytest.mark.parametrize("dreamed_level", [250, 65])
+def test_what_vanished_is_to_come_back_and_what_appeared_is_to_go(
+    segments: Segments, dreamed_level: int
+) -> None:
+    """A paddle that faded in a corner was left out of all that was learnt, and never came back."""
+    walking = streams(segments, count=1, enduring=1)
+    frames = torch.full((1, CONTEXT + 1, 3, 20, 40), 250, dtype=torch.uint8)
+    frames[:, :, :, 4, 9:12] = 315 - dreamed_level  # a bar, or none
+    frames[:, :, :, 15, 30] = 0
+    walking.batch(0)
+    walking.context = frames[:, :-1].clone()
+    walking.places[:] = torch.tensor([0, 5])
+    dreamed = frames[:, -1].clone()
+    dreamed[:, :, 4, 9:12] = dreamed_level
+    walking.advance(dreamed, frames)
+    assert walking.lost[-1].tolist() == [0, 5]
+    assert walking.learnable(frames).all()
+
+    dreamed[:, :, 15, 30], dreamed[:, :, 15, 26] = 250, 0  # and a dot is elsewhere besides
+    walking.advance(dreamed, frames)
+    learnable = walking.learnable(frames)[0, 0]
+    assert learnable[:9].all() and not learnable[15, 31]
+
+
+def test_no_dream_is_lost_that_may_differ_in_everything(segments: Segments) -> None:
+    walking = streams(segments, count=2, lost_light=18)
+    batch = walking.batch(0)
+    walking.places[:] = torch.tensor([0, 5])
+    walking.advance(255 - batch.frames[:, -1], batch.frames)
+    assert walking.ages.tolist() == [1, 1]
+    assert walking.learnable(batch.frames).all() and (walking.lost < 0).all()
 
 
 def test_a_dream_of_something_else_altogether_is_over(segments: Segments) -> None:
     walking = streams(segments, count=2, enduring=2)
     batch = walking.batch(0)
     walking.places[:] = torch.tensor([0, 5])
-    walking.advance(255 - batch.frames[:, -1], batch.frames, walking.learnable(batch.frames))
+    walking.advance(255 - batch.frames[:, -1], batch.frames)
     assert walking.ages.tolist() == [-1, -1]
 
 
@@ -149,7 +188,7 @@ def test_faint_noise_all_over_is_forgiven_and_a_vanished_dot_is_not(
     recorded[2, -1, :, 4, 4] += 55  # a quarter as much
     walking.batch(0)
     walking.places[:] = torch.tensor([0, 5])
-    walking.advance(dreamed.clamp(0, 255).to(torch.uint8), recorded, walking.learnable(recorded))
+    walking.advance(dreamed.clamp(0, 255).to(torch.uint8), recorded)
     assert walking.ages.tolist() == [1, -1, 1]
 
 
@@ -162,7 +201,7 @@ def test_dreams_start_shortly_before_places_where_one_was_lost(segments: Segment
     walking.places[:] = torch.tensor([0, 11])
     dreamed = batch.frames[:, -1].clone()
     dreamed[3] = 255 - dreamed[3]
-    walking.advance(dreamed, batch.frames, walking.learnable(batch.frames))
+    walking.advance(dreamed, batch.frames)
     assert walking.lost[-1].tolist() == [0, 11] and (walking.lost[:-1] < 0).all()
 
     rehearsed = walking.rehearse(0, fresh, 0.5)
@@ -192,7 +231,7 @@ def test_saved_and_loaded_they_go_on_exactly(segments: Segments) -> None:
     for update in range(4):
         batch = walking.batch(update)
         dreamed = batch.frames[:, -1].roll(update, dims=3)  # some are lost, others are not
-        walking.advance(dreamed, batch.frames, walking.learnable(batch.frames))
+        walking.advance(dreamed, batch.frames)
     torch.save(walking.state_dict(), file)
     restored = streams(segments, most_steps=6)
     restored.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))

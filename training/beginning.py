@@ -52,7 +52,12 @@ def _stream_learner(recipe: TrainConfig, data: Data, device: torch.device) -> St
     if recipe.streams:
         enduring = round(recipe.share_enduring * recipe.streams)
         streams = Streams(
-            data.segments, recipe.streams, enduring, recipe.stream_steps, recipe.seed + 1
+            data.segments,
+            recipe.streams,
+            enduring,
+            recipe.stream_steps,
+            recipe.lost_light,
+            recipe.seed + 1,
         )
     return StreamLearner(recipe, _placed(denoiser, device), head, streams, data)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LARGEST_SEED = 2**32 - 1
 POSITIVE = (
     "updates", "batch", "stream_steps", "context", "head_channels", "changed_weight",
+    "lost_light",
     "learning_rate", "muon_learning_rate", "head_learning_rate", "gradient_clip",
 )  # fmt: skip
 NOT_NEGATIVE = (
@@ -40,8 +41,11 @@ class TrainConfig:
     """Examples in an update."""
     streams: int = 16
     """Of these, how many continue the model's own dream instead of a recorded context."""
+    lost_light: float = 1.4
+    """A dream is lost where it differs from the recording by so much light, of [-1, 1] summed over
+    3 x 3 pixels: 1.4 is seven tenths of a pixel of one colour, and with 18 none is ever lost."""
     share_enduring: float = 0.4
-    """Share of the streams that go on when they are lost, and learn what is still as recorded."""
+    """Share of the streams that go on when they are lost, and learn what can still be mended."""
     stream_steps: int = 200
     """A dream is restarted from the recording after this many steps; the others when lost."""
     share_rehearsed: float = 0.4

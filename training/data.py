@@ -55,10 +55,9 @@ def open_data(folder: Path, recipe: Recipe, memory_gb: float) -> Data:
 
     Raises UserError if they are not fit for that.
     """
-    in_two = (folder / LOW).is_dir()
-    low, large = folder / LOW if in_two else folder, None
+    low, large = low_folder(folder), None
     if isinstance(recipe, UpsamplerConfig):
-        if not in_two or not (folder / FULL).is_dir():
+        if not in_two_sizes(folder):
             raise UserError(
                 f"{folder} needs recordings in two sizes: its folders {LOW} and {FULL}, such as "
                 "python -m tools.import_csgo writes"
@@ -67,6 +66,22 @@ def open_data(folder: Path, recipe: Recipe, memory_gb: float) -> Data:
         large = LargeFrames(folder / FULL, store, (1 - LOW_SHARE) * memory_gb)
     else:
         store = Store(low, memory_gb)
+    return made_ready(store, large, recipe)
+
+
+def in_two_sizes(folder: Path) -> bool:
+    """Whether a folder has recordings in two sizes."""
+    return (folder / LOW).is_dir() and (folder / FULL).is_dir()
+
+
+def low_folder(folder: Path) -> Path:
+    """Where the recordings that worlds are dreamed from lie: the small ones, if there are any."""
+    return folder / LOW if (folder / LOW).is_dir() else folder
+
+
+def made_ready(store: Store, large: LargeFrames | None, recipe: Recipe) -> Data:
+    """Open recordings as a run takes them. Raises UserError if they are not fit for that."""
+    low = store.folder
     stores = [store, large.store] if large else [store]
     missing = large.missing if large else {}
     training, held_out = ([e for e in part if e not in missing] for part in store.split())

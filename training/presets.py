@@ -17,3 +17,13 @@ PRESETS: Mapping[Preset, Recipe] = {
     "csgo": SequenceConfig(),
     "csgo-upsampler": UpsamplerConfig(),
 }
+
+
+def presets_for(game: str, in_two_sizes: bool) -> tuple[Preset, ...]:
+    """The recipes that make a world of recordings of a game, in the order to train them.
+
+    A game that is recorded in two sizes and has recipes of its own, NAME and NAME-upsampler, takes
+    those; all others take the small one, which of two sizes learns the small frames.
+    """
+    own = tuple(preset for preset in PRESETS if preset in (game, f"{game}-upsampler"))
+    return own if in_two_sizes and len(own) == 2 else ("small",)

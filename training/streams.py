@@ -9,12 +9,16 @@ something to learn, in a game where most steps are easy: such places are kept, h
 start shortly before one, and other examples are taken from them.
 
 So most dreams stay short, and none would learn to clean up what a long dream leaves behind. Some
-therefore go on when they are lost: they learn the rest of the picture, and not what is astray.
+therefore go on when they are lost. Of what is astray they learn what can be mended: what is gone is
+to come back, and what should not be there is to go. What is only elsewhere than in the recording
+they do not learn, or they would learn to make it jump or vanish.
 
 Shapes: S streams, T context frames, C H W a frame, A action width.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -28,7 +32,6 @@ KEPT_PLACES = 256
 RETRIED = 0.5  # share of dreams that start before a place where one was lost
 RUN_UP = 4  # such a dream starts fewer steps than this before the place
 LOST_PATCH_PX = 3
-LOST_LIGHT = 1.4  # of [-1, 1], summed over a patch: of one colour, seven tenths of a pixel
 REACH_PX = 5  # how far what is astray may move in a step
 HOPELESS = 0.5  # share of a picture within that reach at which even an enduring dream is over
 
@@ -39,6 +42,7 @@ class Streams:
     segments:   gives windows of T + 1 frames.
     count:      S. enduring: how many of them, the first, go on when they are lost.
     most_steps: a dream is started over when it is this old.
+    lost_light: a dream is lost where it differs by more, of [-1, 1] summed over a patch.
     seed:       decides, with an update's number, where dreams start.
     places:     int64 (S, 2), episode and first frame of the window that comes next.
     ages:       int64 (S,), steps dreamed so far, or -1 for a dream to be started.
@@ -48,11 +52,18 @@ class Streams:
     """
 
     def __init__(
-        self, segments: Segments, count: int, enduring: int, most_steps: int, seed: int
+        self,
+        segments: Segments,
+        count: int,
+        enduring: int,
+        most_steps: int,
+        lost_light: float,
+        seed: int,
     ) -> None:
         self.segments = segments
         self.enduring = torch.arange(count) < enduring
         self.most_steps = most_steps
+        self.lost_light = lost_light
         self.seed = seed
         self.places = torch.zeros(count, 2, dtype=torch.int64)
         self.ages = torch.full((count,), -1)
@@ -92,21 +103,20 @@ class Streams:
         )
 
     def learnable(self, recorded: Tensor) -> Tensor:
-        """Where the next frames can be learnt, (S, 1, H, W) bool: out of reach of what is astray.
+        """Where next frames can be learnt, (S, 1, H, W) bool: out of reach of what is elsewhere.
 
         recorded: (S, T + 1, C, H, W) uint8, the windows that `batch` gave.
         """
-        return ~_reach(self._astray(recorded))
+        return ~_reach(self._compare(recorded, _elsewhere))
 
-    def advance(self, dreamed: Tensor, recorded: Tensor, learnable: Tensor) -> None:
+    def advance(self, dreamed: Tensor, recorded: Tensor) -> None:
         """Take the dreamed frames (S, C, H, W) uint8 into the contexts and move on a step.
 
-        recorded: (S, T + 1, C, H, W) uint8, the windows that `batch` gave, and what `learnable`
-        said of them. Dreams that are lost, old enough or at their episode's end are to be started
-        anew.
+        recorded: (S, T + 1, C, H, W) uint8, the windows that `batch` gave. Dreams that are lost,
+        old enough or at their episode's end are to be started anew.
         """
-        before = ~learnable.flatten(1).all(dim=1)
-        now = _astray(dreamed, recorded[:, -1])
+        before = self._compare(recorded, _astray).flatten(1).any(dim=1)
+        now = _astray(_off(dreamed, recorded[:, -1]), self.lost_light)
         lost = now.flatten(1).any(dim=1)
         hopeless = _reach(now).float().mean(dim=(1, 2, 3)) > HOPELESS
         self.context = torch.cat((self.context[:, 1:], dreamed[:, None]), dim=1)
@@ -148,10 +158,11 @@ class Streams:
             return episode, max(0, first - int(rng.integers(RUN_UP)))
         return self.segments.place(int(rng.integers(len(self.segments))))
 
-    def _astray(self, recorded: Tensor) -> Tensor:
-        """Where the dreams' own contexts show other things than were recorded: (S, H, W) bool."""
+    def _compare(self, recorded: Tensor, judge: Callable[[Tensor, float], Tensor]) -> Tensor:
+        """Where any frame of the dreams' own contexts is judged so: (S, H, W) bool."""
         own, true = self.context.flatten(0, 1), recorded[:, :-1].flatten(0, 1)
-        return _astray(own, true).unflatten(0, self.context.shape[:2]).any(dim=1)
+        judged = judge(_off(own, true), self.lost_light)
+        return judged.unflatten(0, self.context.shape[:2]).any(dim=1)
 
     def _lost(self) -> list[list[int]]:
         return [place for place in self.lost.tolist() if place[0] >= 0]
@@ -165,16 +176,34 @@ class Streams:
         )
 
 
-def _astray(dreamed: Tensor, recorded: Tensor) -> Tensor:
-    """Where frames (N, C, H, W) uint8 show other things than those recorded: (N, H, W) bool.
+def _off(dreamed: Tensor, recorded: Tensor) -> Tensor:
+    """How much more light frames (N, C, H, W) uint8 have than those recorded, around each pixel.
 
-    That is where light is missing or too much, as where a ball has vanished. Noise all over a
-    frame, and things half a pixel off, cancel within a patch: from those there is a way back, and
-    the dream is to learn it.
+    Noise all over a frame, and things half a pixel off, cancel within a patch: from those there is
+    a way back, and the dream is to learn it.
     """
     off = (dreamed.float() - recorded.float()) / 127.5
     patch = F.avg_pool2d(off, LOST_PATCH_PX, stride=1, padding=LOST_PATCH_PX // 2)
-    return (patch * LOST_PATCH_PX**2).abs().amax(dim=1) > LOST_LIGHT
+    return patch * LOST_PATCH_PX**2
+
+
+def _astray(off: Tensor, least: float) -> Tensor:
+    """Where frames show other things than those recorded, as where a ball vanished: (N, H, W)."""
+    return off.abs().amax(dim=1) > least
+
+
+def _elsewhere(off: Tensor, least: float) -> Tensor:
+    """Where they show things that are elsewhere in those recorded, or the reverse: (N, H, W) bool.
+
+    A thing in another place leaves a frame's light as it was. Of a frame that has less light in
+    all, what is missing is taken for gone, not for elsewhere, and the reverse.
+    """
+    astray = _astray(off, least)
+    light = (off * astray[:, None]).sum(dim=(2, 3), keepdim=True) / LOST_PATCH_PX**2
+    gone = (light < -least).any(dim=1)
+    extra = (light > least).any(dim=1)
+    darker = off.sum(dim=1) < 0
+    return astray & ~torch.where(darker, gone, extra)
 
 
 def _reach(astray: Tensor) -> Tensor:

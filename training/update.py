@@ -111,8 +111,7 @@ class StreamLearner(Learner):
         if streams is not None:
             own = to_float(streams.context.to(self.device))
             context = torch.cat((own, context[count:]))
-            learnable = streams.learnable(walked.frames)
-            learnt[:count] = learnable.to(self.device)
+            learnt[:count] = streams.learnable(walked.frames).to(self.device)
         noise = [self._randn(target.shape, generator) for _ in config.sigmas]
         shown = context + config.context_noise * self._randn(context.shape, generator)
         sigma = draw_sigmas(config, count, len(frames), generator).to(self.device)
@@ -144,7 +143,7 @@ class StreamLearner(Learner):
                     batch.actions[:count, :-1],
                 )
         if streams is not None:
-            streams.advance(to_uint8(dreamed).cpu(), walked.frames, learnable)
+            streams.advance(to_uint8(dreamed).cpu(), walked.frames)
         return losses, head_loss, count
 
     @torch.no_grad()
