@@ -267,12 +267,14 @@ def play_in_window(
 def recording(flags: Flags, player: str = "human", game: str = "") -> Iterator[Recorder]:
     """A recorder as the flags wish; what it has not written yet is written at the end.
 
-    game: that is played itself; recordings of its dreams lie elsewhere.
+    game: that is played itself; recordings of its dreams lie elsewhere. Doom's are in two sizes.
     """
     folder, running = flags.record, flags.record is not None
     if folder is None and game:
         folder = recordings_folder() / f"{game}_game"
-    recorder = LiveRecording(folder, overlay=flags.overlay, player=player, running=running)
+    recorder = LiveRecording(
+        folder, game=game, overlay=flags.overlay, player=player, running=running
+    )
     try:
         yield recorder
     finally:

@@ -12,6 +12,7 @@ CARD, PREVIEW = "cartridge.json", "preview.png"
 LARGEST_CARD_BYTES = 1 << 20
 HUB_PREFIX = "hf:"  # before the OWNER/NAME of a cartridge in a repository on the Hub
 OWN_PREFIX = "own:"  # before the name of a world that was trained in the app
+LARGE = "large"  # in the folder of such a world: the run that teaches it to enlarge its pictures
 
 
 def shipped_names(folder: Path = SHIPPED) -> list[str]:
@@ -20,9 +21,14 @@ def shipped_names(folder: Path = SHIPPED) -> list[str]:
 
 
 def own_cartridges() -> dict[str, Path]:
-    """The cartridges of worlds that were trained in the app, or are being trained, by name."""
-    cards = sorted(worlds_folder().glob(f"*/cartridge/{CARD}"))
-    return {OWN_PREFIX + card.parent.parent.name: card.parent for card in cards}
+    """The cartridges of worlds that were trained in the app, or are being trained, by name.
+
+    Of a world in two sizes the one that enlarges its pictures, as soon as there is one.
+    """
+    worlds = worlds_folder()
+    cards = sorted(worlds.glob(f"*/cartridge/{CARD}"))
+    cards += worlds.glob(f"*/{LARGE}/cartridge/{CARD}")
+    return {OWN_PREFIX + card.relative_to(worlds).parts[0]: card.parent for card in cards}
 
 
 def find_cartridge(name: str, folder: Path = SHIPPED) -> Path:

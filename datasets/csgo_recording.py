@@ -50,12 +50,19 @@ class CsgoRecording:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.finish()
+
+    def finish(self) -> None:
+        """Drop a file in progress."""
         self._frames, self._actions = [], []
+
+    def close(self) -> None:
+        """Nothing is held open: files are written whole."""
 
     def begin(self, info: EpisodeInfo, frame: Frame) -> None:
         """Begin with a frame that does not follow from the last; a file in progress is dropped."""
         self._frame = frame
-        self._frames, self._actions = [], []
+        self.finish()
 
     def add(self, action: ActionVector, step: Step, mixture: Mapping[str, int]) -> None:
         """Add what was done at the frame before, and the frame it led to."""

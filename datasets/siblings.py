@@ -44,6 +44,18 @@ class Siblings:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
+    def finish(self) -> None:
+        """Write the episode in progress, if there is one."""
+        self._full.finish()
+        self._low.finish()
+
+    def close(self) -> None:
+        """Wait until all is on disk and let go of the folders. Closing twice is harmless."""
+        try:
+            self._full.close()
+        finally:
+            self._low.close()
+
     @property
     def number(self) -> int:
         """The number of the episode in progress, or of the next one."""

@@ -72,7 +72,7 @@ def run(
     clock: the window's clock.
     """
     downloads, trainings = Errands(library.download), Errands(workshop.train)
-    menu = Menu(library, downloads, trainings, window, settings)
+    menu = Menu(library, workshop, downloads, trainings, window, settings)
     try:
         menu.present()
         shown()
@@ -118,13 +118,14 @@ class Menu:
     def __init__(
         self,
         library: Library,
+        workshop: Workshop,
         downloads: Errands,
         trainings: Errands,
         window: Window,
         settings: SettingsFile,
     ) -> None:
         self._library, self._downloads, self._window = library, downloads, window
-        self._trainings = trainings
+        self._workshop, self._trainings = workshop, trainings
         self._settings, self._own_keys = settings, OwnKeys(settings.now)
         self._entries = library.entries()
         self._search, self._help = "", False
@@ -207,7 +208,7 @@ class Menu:
         if self._downloads.any_ended() | self._trainings.any_ended():
             self.come_back()
         training = self._trainings.under_way
-        words = "" if training is None else f"training: {in_words(training)}"
+        words = "" if training is None else f"training: {in_words(training, self._workshop.part)}"
         self.stale |= self._downloads.busy or words != self._training
         self._training = words
 

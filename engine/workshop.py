@@ -22,6 +22,7 @@ class Recorded:
     done:    share of that training that is done, from 0 to 1; None if it has not begun.
     picture: uint8 (H, W, 3), or None.
     advice:  what to know about the amount; empty if it will do.
+    manner:  how a world is made of them, where that is to be known.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Recorded:
     done: float | None = None
     picture: Frame | None = None
     advice: str = ""
+    manner: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,12 @@ class Workshop(Protocol):
                the training was stopped in a way that lets it go on later.
         Raises UserError if it fails.
         """
+        ...
+
+    @property
+    def part(self) -> str:
+        """Which part of the training that is under way goes on, such as "1 of 2"; empty if it has
+        but one."""
         ...
 
     def begin_anew(self, name: str) -> None:

@@ -139,7 +139,8 @@ class WorkshopScreen:
     def _recorded(self, recorded: Recorded) -> Tile:
         training, progress = self._trainings.of(recorded.name), None
         if training is not None and training.active:
-            note, progress = in_words(training), training.share or 0.0
+            note = in_words(training, self._workshop.part)
+            progress = training.share or 0.0
         elif training is not None:
             note = training.error
         elif recorded.refused:
@@ -268,7 +269,9 @@ class WorkshopScreen:
             return Question(recorded, f"Go on training {world}?", lines, choices)
         earlier = () if recorded.done is None else (f"{world}, trained on it before, stays.",)
         title = f"Train a world on {recorded.title}?"
-        return Question(recorded, title, (*earlier, STAYS), (start, no), measured=True)
+        manner = (recorded.manner,) if recorded.manner else ()
+        lines = (*manner, *earlier, STAYS)
+        return Question(recorded, title, lines, (start, no), measured=True)
 
     def _begin_anew(self, name: str) -> None:
         self._workshop.begin_anew(name)
@@ -326,13 +329,14 @@ def show_workshop(
     return False
 
 
-def in_words(training: Errand) -> str:
-    """How far a training is."""
+def in_words(training: Errand, part: str = "") -> str:
+    """How far a training is, or the part of it that goes on."""
     if training.stopping:
         return "stopping ..."
     if training.waiting:
         return "waits for another"
+    part = f"{part}: " if part else ""
     if training.share is None:
-        return "getting ready ..."
+        return f"{part}getting ready ..."
     left = "" if training.left_s is None else f", {time_in_words(training.left_s)} left"
-    return f"{training.share:.0%}{left}"
+    return f"{part}{training.share:.0%}{left}"

@@ -38,7 +38,7 @@ class ToyWorkshop:
         self.anew: list[str] = []
         self.trained: list[str] = []
         self.stopped = 0
-        self.let, self.fails = threading.Event(), ""
+        self.let, self.fails, self.part = threading.Event(), "", ""
         self.ready = threading.Event()
         self.ready.set()
 

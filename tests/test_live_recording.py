@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from base.errors import UserError
+from datasets.resize import shrink
 from datasets.store import Store
 from engine.contracts import Frame, World
 from engine.headless import Wanted, run
@@ -178,6 +179,23 @@ def test_a_film_alone_does_not_make_a_folder_strange(tmp_path: Path) -> None:
     play_recording(recorder, tmp_path / "saves", [], 20)
     assert recorder.close() == ""
     assert len(Store(tmp_path)) == 1
+
+
+def test_doom_itself_is_recorded_in_two_sizes_as_its_worlds_learn_it(tmp_path: Path) -> None:
+    class Doom(MouseToy):
+        name = "doom"
+
+    folder = tmp_path / "doom_game"
+    recorder = LiveRecording(folder, game="doom", running=True)
+    events = [*tap("f8", 8.5), *tap("f8", 12.5)]
+    play_recording(recorder, tmp_path / "saves", events, 20, lambda: Doom(shape=(150, 280)))
+    assert recorder.close() == ""
+    full, low = Store(folder / "full"), Store(folder / "low")
+    assert (full.frame_shape, low.frame_shape) == ((150, 280, 3), (30, 56, 3))
+    lengths = [[store.length(i) for i in range(len(store))] for store in (full, low)]
+    assert lengths[0] == lengths[1] and len(lengths[0]) == 2 == len(list(folder.glob("*.mp4")))
+    first = full.read(0, 0, 1).frames
+    assert np.array_equal(shrink(first, 30, 56), low.read(0, 0, 1).frames)
 
 
 def test_the_overlay_is_a_strip_under_the_picture_that_shows_what_is_pressed(

@@ -155,10 +155,10 @@ def test_stopped_and_resumed_a_run_is_as_if_it_had_not_been(
 
 @pytest.mark.parametrize("preset", list(RECIPES))
 def test_a_dry_run_tells_of_every_preset(
-    worlds: Path, data: Path, tmp_path: Path, preset: Preset, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, preset: Preset, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world = worlds / "csgo" / "cartridge" if preset == "csgo-upsampler" else None
-    assert tool.main([*words_of(preset, tmp_path / "run", data, world), "--dry-run"]) == 0
+    """Of an upsampler too before there is a world that it enlarges."""
+    assert tool.main([*words_of(preset, tmp_path / "run", data, None), "--dry-run"]) == 0
     said = capsys.readouterr().out
     network = "upsampler" if preset == "csgo-upsampler" else "denoiser"
     assert re.search(rf"parameters: {network} 0\.\d\d M", said)

@@ -13,16 +13,19 @@ import pytest
 from base.cartridges import own_cartridges
 from base.errors import UserError
 from base.folders import recordings_folder, worlds_folder
+from datasets.store import Store
 from engine.errands import StoppedError
 from engine.null_window import NullWindow
 from engine.replay_file import Replay
 from engine.screen import Window
 from engine.settings import SettingsFile
-from tests.recordings import record_toys
+from tests.recordings import record_in_two_sizes, record_toys
 from tests.tiny_cartridge import write_tiny_cartridge
+from tests.tiny_training import TINY_SEQUENCE, TINY_UPSAMPLER
 from tools.shelf import Found, Wishes, find, open_world
-from tools.workshop import HomeWorkshop
+from tools.workshop import BOTH, SMALL_ALONE, HomeWorkshop
 from tools.worlds import Worlds
+from training.presets import PRESETS, presets_for
 
 # As tools.train behaves: config.json, progress.json, an orderly end at SIGINT. How it behaves is
 # the first line of a file, so that a test can change its mind.
@@ -138,11 +141,91 @@ def test_a_training_goes_on_until_it_is_done_and_then_another_begins(bench: Benc
     bench.workshop.train("toy", unwatched)
     second, third = worlds_folder() / "my_toy.2", worlds_folder() / "my_toy.3"
     assert bench.calls == [
-        ["--out", str(run), "--data", str(data), "--name", "my_toy"],
+        ["--out", str(run), "--data", str(data), "--name", "my_toy", "--preset", "small"],
         ["--out", str(run), "--resume"],
-        ["--out", str(second), "--data", str(data), "--name", "my_toy_2"],
-        ["--out", str(third), "--data", str(data), "--name", "my_toy_3"],
+        ["--out", str(second), "--data", str(data), "--name", "my_toy_2", "--preset", "small"],
+        ["--out", str(third), "--data", str(data), "--name", "my_toy_3", "--preset", "small"],
     ]
+
+
+def in_two_sizes(monkeypatch: pytest.MonkeyPatch, *, known: bool) -> Path:
+    """Recordings of a game in two sizes; known: there are recipes for it."""
+    if known:
+        monkeypatch.setitem(PRESETS, "shooter-upsampler", TINY_UPSAMPLER)
+        monkeypatch.setitem(PRESETS, "shooter", TINY_SEQUENCE)
+    folder = recordings_folder() / "shooter_game"
+    record_in_two_sizes(folder, 990, 30, 20)
+    return folder
+
+
+def test_a_world_in_two_sizes_is_trained_in_two_parts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, run = in_two_sizes(monkeypatch, known=True), worlds_folder() / "my_shooter_game"
+    (recorded,) = bench.workshop.recordings()
+    assert (recorded.refused, recorded.manner, recorded.done) == ("", BOTH, None)
+    assert recorded.amount == "1,040 steps in 3 episodes"
+    assert recorded.picture is not None and recorded.picture.shape == (20, 32, 3)  # the large one
+    measured = bench.workshop.measure("shooter_game", unwatched)
+    assert measured == "6,000 and 6,000 updates take 3 h 40 min here."
+
+    parts: list[str] = []
+
+    def stop_in_the_second(done: int, whole: int) -> None:
+        parts.append(bench.workshop.part)
+        if parts[-1] == "2 of 2" and done == 25:
+            raise StoppedError("stopped")
+        bench.set("is slow" if parts[-1] == "2 of 2" else "works")
+
+    with pytest.raises(StoppedError):
+        bench.workshop.train("shooter_game", stop_in_the_second)
+    assert set(parts) == {"1 of 2", "2 of 2"} and bench.workshop.part == ""
+    assert bench.workshop.recordings()[0].done == (1 + 0.25) / 2
+    bench.set("works")
+    bench.workshop.train("shooter_game", unwatched)
+    assert bench.workshop.recordings()[0].done == 1.0
+    named = ["--data", str(data), "--name", "my_shooter_game", "--preset"]
+    onto = ["--world", str(run / "cartridge")]
+    assert [words for words in bench.calls if "--dry-run" not in words] == [
+        ["--out", str(run), *named, "shooter"],
+        ["--out", str(run / "large"), *named, "shooter-upsampler", *onto],
+        ["--out", str(run / "large"), "--resume"],
+    ]
+    # It is one world in the menu, and the large one as soon as there is one.
+    for there in (run / "cartridge", run / "large" / "cartridge"):
+        write_tiny_cartridge(there)
+        assert own_cartridges() == {"own:my_shooter_game": there}
+
+
+def test_a_game_without_recipes_of_its_own_is_learnt_small_and_that_is_said(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, run = in_two_sizes(monkeypatch, known=False), worlds_folder() / "my_shooter_game"
+    (recorded,) = bench.workshop.recordings()
+    assert (recorded.refused, recorded.manner) == ("", SMALL_ALONE)
+    bench.workshop.train("shooter_game", unwatched)
+    (words,) = bench.calls
+    assert words[:4] == ["--out", str(run), "--data", str(data)] and words[-1] == "small"
+    assert bench.workshop.recordings()[0].done == 1.0
+    assert presets_for("csgo", in_two_sizes=True) == ("csgo", "csgo-upsampler")
+    assert presets_for("csgo", in_two_sizes=False) == ("small",)
+
+
+def test_recordings_are_opened_once_to_be_told_of(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each was read twice: to be counted, and to learn whether it will do."""
+    record_toys(recordings_folder() / "toy", 600, 60, 550)
+    opened: list[Path] = []
+    first = Store.__init__
+
+    def open_store(store: Store, folder: Path, memory_gb: float = 0.0) -> None:
+        opened.append(folder)
+        first(store, folder, memory_gb)
+
+    monkeypatch.setattr(Store, "__init__", open_store)
+    assert bench.workshop.recordings()[0].refused == ""
+    assert opened == [recordings_folder() / "toy"]
 
 
 def test_measuring_says_how_long_it_takes_and_can_be_broken_off(bench: Bench) -> None:
@@ -184,7 +267,8 @@ def test_games_are_played_themselves_and_trained_worlds_are_in_the_menu(
     bench: Bench, tmp_path: Path
 ) -> None:
     games = {game.name: game.title for game in bench.workshop.games()}
-    assert games["pong"] == "Pong" and games["ms_pacman"] == "Ms. Pac-Man" and len(games) == 26
+    assert games["pong"] == "Pong" and games["ms_pacman"] == "Ms. Pac-Man" and len(games) == 27
+    assert games["doom"] == "Doom" and find("game:doom").game == "doom"
     bench.workshop.play("pong", NullWindow([]))
     (found,) = bench.played
     world = open_world(found, Wishes())

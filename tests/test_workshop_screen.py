@@ -58,6 +58,13 @@ def test_a_recording_becomes_a_world(settings: SettingsFile) -> None:
     assert tiles(guest.pages[-1])[0].title == "Recorded: Pong"
 
 
+def test_the_parts_of_a_training_and_what_they_make_are_said(settings: SettingsFile) -> None:
+    workshop = ToyWorkshop(replace(PONG, manner="Two networks learn."))
+    workshop.part = "1 of 2"
+    does = [(noted("1 of 2: 25%"), "escape")]
+    visit(workshop, settings, (listed, "return"), (asked("Two networks learn."), "return"), *does)
+
+
 def test_a_no_trains_nothing(settings: SettingsFile) -> None:
     workshop = ToyWorkshop(PONG)
     visit(workshop, settings, (listed, "return"), (asked("Train"), "escape"), (listed, "escape"))

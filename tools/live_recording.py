@@ -15,7 +15,7 @@ from engine.overlay import pressed
 from engine.saves import file_stem, stamp
 
 if TYPE_CHECKING:  # what keeps recordings takes a while to import: not before one is begun
-    from datasets.recording import Recording
+    from tools.games import Keeper
 
 
 class LiveRecording(Recorder):
@@ -25,6 +25,7 @@ class LiveRecording(Recorder):
     goes on over that. What the disk refuses ends the recording and not the game.
 
     folder:  where to; one for the world in the user's folder of recordings if None.
+    game:    that is played itself, and recorded as tools.record does; empty for a dream.
     overlay: whether the film shows what was pressed.
     player:  who plays, for the episodes' metadata.
     running: record from the first frame on.
@@ -34,17 +35,19 @@ class LiveRecording(Recorder):
         self,
         folder: Path | None = None,
         *,
+        game: str = "",
         overlay: bool = False,
         player: str = "human",
         running: bool = False,
     ) -> None:
         self._folder, self._overlay, self._player = folder, overlay, player
+        self._game = game
         self._wanted, self._running = running, False
         self._problem = ""
         self._world: World | None = None
         self._frame: Frame | None = None
         self._seed = 0
-        self._recording: Recording | None = None
+        self._recording: Keeper | None = None
         self._film: LiveFilm | None = None
         self._finished: list[LiveFilm] = []
         self._steps = 0  # since the recording began
@@ -138,14 +141,21 @@ class LiveRecording(Recorder):
             self._let_go()
 
     def _open(self, frame: Frame) -> None:
-        from datasets.recording import Recording
-
         assert self._world is not None
         if self._recording is None:
-            self._recording = Recording(self._place, self._world.name)
+            self._recording = self._keeper(self._world.name)
         _check_size(self._place, frame)
         self._film = LiveFilm(self._place / f"{stamp()}.mp4", self._world.rate_fps)
         self._begin_episode(frame)
+
+    def _keeper(self, world: str) -> Keeper:
+        """What keeps the episodes of a world."""
+        from datasets.recording import Recording
+        from tools.games import game_called
+
+        if self._game:
+            return game_called(self._game).keeper("dreamcart", self._place)
+        return Recording(self._place, world)
 
     def _begin_episode(self, frame: Frame) -> None:
         from datasets.episode import EpisodeInfo

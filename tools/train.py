@@ -123,7 +123,8 @@ def train(command: TrainCommand[Recipe], said: str, saved: RunConfig | None = No
     data = open_data(command.data, command.config, command.memory_gb)
     onto = _world(command)
     name = command.name or (onto.manifest.name if onto else data.store.info.game)
-    world = describe_world(name, command.config, data, onto)
+    lone = onto is None and isinstance(command.config, UpsamplerConfig)  # only tried
+    world = None if lone else describe_world(name, command.config, data, onto)
     recipe = part_of(command.config)[0] if command.dry_run else command.config
     learner = build(recipe, data, device)
     if command.start_from is not None:
@@ -150,6 +151,7 @@ def train(command: TrainCommand[Recipe], said: str, saved: RunConfig | None = No
     }
 
     def on_evaluation(scores: Scores, updates: int) -> None:
+        assert world is not None, "what is only tried is not evaluated"
         export(place, world, learner, data, scores, updates, made_by, onto)
 
     run = Run(command.out, config, learner, on_evaluation)
@@ -220,9 +222,12 @@ def _check_recipe(asked: TrainCommand[Recipe], saved: RunConfig) -> None:
 
 
 def _world(command: TrainCommand[Recipe]) -> cartridge.Cartridge | None:
-    """The world that an upsampler is for; UserError if one is missing, or given for nothing."""
+    """The world that an upsampler is for; UserError if one is missing, or given for nothing.
+
+    A dry run needs none: how long training takes does not depend on it.
+    """
     wanted = isinstance(command.config, UpsamplerConfig)
-    if wanted and command.world is None:
+    if wanted and command.world is None and not command.dry_run:
         raise UserError(
             "--world is needed: the cartridge whose frames are to be enlarged, as the preset csgo "
             "makes one"

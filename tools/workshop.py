@@ -11,23 +11,36 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from base.errors import UserError
-from base.folders import recordings_folder, worlds_folder
+from base.folders import recordings_folder
 from engine.errands import Watch
 from engine.screen import Window
 from engine.workshop import RealGame, Recorded, time_in_words
 from engine.worlds.atari_games import GAMES
 from models.catalogue import read_catalogue
+from tools.own_runs import Part, parts_of, plain, run_folder, runs, share_done
 from tools.shelf import GAME_PREFIX, Found, find
 from training import progress
+
+if TYPE_CHECKING:  # torch comes with it
+    from training.presets import Preset
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAINER = (sys.executable, "-m", "tools.train")
 LOG = "training.log"  # in a run's folder: what the trainer said
 LOOK_S = 0.2  # between two looks at a program that is under way
 GOOD_STEPS = 100_000
+DOOM = RealGame("doom", "Doom")  # what no emulator plays
+BOTH = (
+    "Two networks learn, one after the other: the first dreams small pictures, the second "
+    "enlarges them. The world can be played, small, while the second learns."
+)
+SMALL_ALONE = (
+    "It was recorded in two sizes, and only the small pictures are learnt here: nothing is known "
+    "yet of how to learn to enlarge this game's."
+)
 LAST_S = 60.0  # that a trainer which is to stop has for its last checkpoint
 BACKGROUND = 10  # niceness: the game that is played meanwhile comes first
 
@@ -35,7 +48,7 @@ BACKGROUND = 10  # niceness: the game that is played meanwhile comes first
 class HomeWorkshop:
     """What lies in the user's data folder, as `engine.workshop.Workshop`.
 
-    The runs on a recording are my_NAME, my_NAME.2, ...; the last one goes on until it is done.
+    Of the runs on a recording the last one goes on until it is done.
 
     play:    plays a game that was found in a window.
     trainer: the program that trains.
@@ -46,11 +59,13 @@ class HomeWorkshop:
     ) -> None:
         self._play, self._trainer = play, trainer
         self._titles = {world.game: world.title for world in read_catalogue() if world.game}
+        self._titles[DOOM.name] = DOOM.title
+        self._part = ""
         self._anew: set[str] = set()  # recordings whose next training begins another world
 
     def games(self) -> Sequence[RealGame]:
-        """All that the emulator plays."""
-        return [RealGame(name, self._titles.get(name, name)) for name in GAMES]
+        """Doom, and all that the emulator plays."""
+        return [DOOM, *(RealGame(name, self._titles.get(name, name)) for name in GAMES)]
 
     def play(self, game: str, window: Window) -> None:
         """Play a game itself."""
@@ -66,28 +81,46 @@ class HomeWorkshop:
 
     def measure(self, name: str, watch: Watch) -> str:
         """See `engine.workshop.Workshop`. Compiling, which takes minutes to try, is left out."""
-        words = ["--dry-run", "--json", "--compile", "off", "--data", recordings_folder() / name]
-        with TemporaryFile() as said:
-            self._run(
-                [*words, "--out", _run_folder(name, 1)], said, lambda: watch(0, 0), brief=True
-            )
-            said.seek(0)
-            figures = json.loads(said.read().splitlines()[-1])
-        return f"{figures['updates']:,} updates take {time_in_words(figures['seconds'])} here."
+        updates, seconds = [], 0.0
+        for preset in _presets(recordings_folder() / name):
+            words = ["--dry-run", "--json", "--compile", "off", "--preset", preset]
+            place = ["--data", recordings_folder() / name, "--out", run_folder(name, 1)]
+            with TemporaryFile() as said:
+                self._run([*words, *place], said, lambda: watch(0, 0), brief=True)
+                said.seek(0)
+                figures = json.loads(said.read().splitlines()[-1])
+            updates.append(f"{figures['updates']:,}")
+            seconds += figures["seconds"]
+        return f"{' and '.join(updates)} updates take {time_in_words(seconds)} here."
 
     def train(self, name: str, watch: Watch) -> None:
         """See `engine.workshop.Workshop`."""
+        presets = _presets(recordings_folder() / name)
+        run = run_folder(name, runs(name))
+        if name in self._anew or share_done(parts_of(run, presets)) == 1:
+            run = run_folder(name, runs(name) + 1)
+        self._anew.discard(name)
+        parts = parts_of(run, presets)
+        try:
+            for number, part in enumerate(parts, 1):
+                self._part = f"{number} of {len(parts)}" if len(parts) > 1 else ""
+                if part.share != 1:
+                    watch(0, 0)
+                    self._train(name, plain(run), part, watch)
+        finally:
+            self._part = ""
+
+    def _train(self, name: str, world: str, part: Part, watch: Watch) -> None:
+        """Train one network of a world on a recording, or go on with that."""
         from training import run_config
 
-        run = _run_folder(name, _runs(name))
-        if name in self._anew or _share_done(run) == 1:
-            run = _run_folder(name, _runs(name) + 1)
-        self._anew.discard(name)
+        run = part.folder
         words: list[object] = ["--out", run]
         if (run / run_config.NAME).exists():
             words.append("--resume")
         else:
-            words += ["--data", recordings_folder() / name, "--name", _plain(run)]
+            words += ["--data", recordings_folder() / name, "--name", world]
+            words += ["--preset", part.preset, *(["--world", part.world] if part.world else [])]
         before = _changed_at(run / progress.NAME)
 
         def look() -> None:
@@ -103,6 +136,11 @@ class HomeWorkshop:
         with said:
             self._run(words, said, look)
 
+    @property
+    def part(self) -> str:
+        """See `engine.workshop.Workshop`."""
+        return self._part
+
     def begin_anew(self, name: str) -> None:
         """See `engine.workshop.Workshop`."""
         self._anew.add(name)
@@ -111,33 +149,45 @@ class HomeWorkshop:
         """What there is to know of a folder; None if nothing in it can be read."""
         # Imported late, and on a thread: torch comes with them.
         from datasets.store import Store
-        from training.config import TrainConfig
-        from training.data import open_data
+        from training.data import in_two_sizes, low_folder, made_ready
+        from training.pairs import FULL, LargeFrames
+        from training.presets import PRESETS, presets_for
 
         try:
-            store = Store(folder)
+            store = Store(low_folder(folder))
         except UserError:
             return None
-        refused, lengths = "", [store.length(episode) for episode in range(len(store))]
+        game, two = store.info.game, in_two_sizes(folder)
+        presets, large, refused = presets_for(game, two), None, ""
         try:
-            open_data(folder, TrainConfig(), memory_gb=0.0).store.close()
+            if len(presets) > 1:
+                large = LargeFrames(folder / FULL, store, memory_gb=0.0)
+            made_ready(store, large, PRESETS[presets[0]])
         except UserError as error:
-            refused = str(error).replace(str(folder), "this recording")
+            refused = str(error)
+            for path in (store.folder, folder):
+                refused = refused.replace(str(path), "this recording")
+        lengths = [store.length(episode) for episode in range(len(store))]
         middle = lengths[0] // 2
-        picture = store.read(0, middle, middle + 1).frames[0]
-        store.close()
-        run = _run_folder(folder.name, _runs(folder.name))
-        title = self._titles.get(store.info.game, store.info.game)
+        if large is not None and 0 not in large.missing:
+            picture = large.read(0, middle, middle + 1)[0]
+        else:
+            picture = store.read(0, middle, middle + 1).frames[0]
+        for opened in (store, *([large.store] if large else [])):
+            opened.close()
+        run = run_folder(folder.name, runs(folder.name))
+        title = self._titles.get(game, game)
         episodes = f"{len(lengths)} episode{'s' if len(lengths) > 1 else ''}"
         return Recorded(
             name=folder.name,
             title=f"{title}, dreamed" if "device" in store.info.emulator else title,
             amount=f"{sum(lengths):,} steps in {episodes}",
             refused=refused,
-            world=_plain(run).replace("_", " ").title(),
-            done=_share_done(run),
+            world=plain(run).replace("_", " ").title(),
+            done=share_done(parts_of(run, presets)),
             picture=picture,
             advice=f"{GOOD_STEPS:,} make a good world" if sum(lengths) < GOOD_STEPS else "",
+            manner=("" if not two else BOTH if len(presets) > 1 else SMALL_ALONE),
         )
 
     def _run(
@@ -179,6 +229,19 @@ class HomeWorkshop:
             raise UserError(_reason(said, code))
 
 
+def _presets(folder: Path) -> Sequence[Preset]:
+    """The recipes for some recordings."""
+    from datasets.store import Store
+    from training.data import in_two_sizes, low_folder
+    from training.presets import presets_for
+
+    if not in_two_sizes(folder):
+        return presets_for("", in_two_sizes=False)
+    store = Store(low_folder(folder))
+    store.close()
+    return presets_for(store.info.game, in_two_sizes=True)
+
+
 def _waited(process: subprocess.Popen[bytes], timeout_s: float) -> int | None:
     """The exit code of a program, or None if it goes on for longer."""
     try:
@@ -195,30 +258,6 @@ def _reason(said: IO[bytes], code: int) -> str:
             return line.removeprefix("error: ")
     where = f"; see {said.name}" if isinstance(said.name, str) else ""
     return f"training ended unexpectedly, with exit code {code}{where}"
-
-
-def _run_folder(name: str, number: int) -> Path:
-    """Of the first, second, ... run on some recordings. No recordings have a dot in their name."""
-    return worlds_folder() / (f"my_{name}" if number == 1 else f"my_{name}.{number}")
-
-
-def _runs(name: str) -> int:
-    """How many runs there are on some recordings; 1 if there is none, which is the next then."""
-    number = 1
-    while _run_folder(name, number + 1).is_dir():
-        number += 1
-    return number
-
-
-def _plain(run: Path) -> str:
-    """What the world of a run is called."""
-    return run.name.replace(".", "_")
-
-
-def _share_done(run: Path) -> float | None:
-    """How much of a run is done, from 0 to 1; None if it has not begun."""
-    told = progress.read(run)
-    return None if told is None else told[0] / told[1]
 
 
 def _changed_at(path: Path) -> int:

@@ -25,5 +25,6 @@ def presets_for(game: str, in_two_sizes: bool) -> tuple[Preset, ...]:
     A game that is recorded in two sizes and has recipes of its own, NAME and NAME-upsampler, takes
     those; all others take the small one, which of two sizes learns the small frames.
     """
-    own = tuple(preset for preset in PRESETS if preset in (game, f"{game}-upsampler"))
-    return own if in_two_sizes and len(own) == 2 else ("small",)
+    names = (game, f"{game}-upsampler") if in_two_sizes else ()
+    own = tuple(preset for name in names for preset in PRESETS if preset == name)
+    return own if len(own) == 2 else ("small",)
