@@ -21,7 +21,8 @@ from models.unet import UNet, UNetConfig
 
 FRAME_STD = 0.5  # of frames in [-1, 1], near enough for every game: scales the context
 CHANGED = 0.02  # of [-1, 1]: two and a half grey levels, above what averaging and noise leave
-Target = Literal["frame", "change"]
+FLOW_PX = 4.0  # how far a flow of 1 moves: an output of 1 is to be an ordinary one
+Target = Literal["frame", "change", "warp"]
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,11 @@ class DenoiserConfig:
                    0 for a network that is told none, as one that enlarges frames.
     target:        what noise is added to and the network estimates: the next "frame", or its
                    "change" against the last one. Most of a game's picture stays as it is, so a
-                   change is mostly 0 and a network's capacity goes to what moves.
-    sigma_data:    standard deviation of the target.
+                   change is mostly 0 and a network's capacity goes to what moves. Where a camera
+                   turns, everything does: with "warp" it is also the change, but the network
+                   tells where each pixel comes from, and what it estimates besides is what moving
+                   the last frame's pixels leaves over.
+    sigma_data:    standard deviation of the target; of a "warp", of what is left over.
 
     Off, unless released weights expect it:
     sigma_offset:  deviation of further noise in training, one value for each channel of a frame;
@@ -102,7 +106,8 @@ class Denoiser(nn.Module):
             else None
         )
         self.cond = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
-        self.unet = UNet(3 * (config.context + 1), 3, config.unet)
+        flow = 2 if config.target == "warp" else 0
+        self.unet = UNet(3 * (config.context + 1), 3 + flow, config.unet)
 
     def forward(
         self,
@@ -120,13 +125,26 @@ class Denoiser(nn.Module):
         context, for a network that is told it: None is none.
         Returns (B, C, H, W), float32.
         """
-        c_in, c_skip, c_out = self.scales(sigma)
+        c_in, _, c_out = self.scales(sigma)
         output = self.network(x * c_in, sigma, context, actions, context_sigma)
-        return self.estimate(c_skip * x + c_out * output)
+        return self.estimate(self.drawn(x, sigma, context, output) + c_out * output[:, :3])
 
     def estimate(self, denoised: Tensor) -> Tensor:
         """What counts as the network's estimate: as it is, or one of the levels of a frame."""
         return truncate(denoised) if self.config.floor else denoised
+
+    def drawn(self, x: Tensor, sigma: Tensor, context: Tensor, output: Tensor) -> Tensor:
+        """What is taken over of the noisy target and, for a "warp", of the last frame moved.
+
+        output (B, C + 2, H, W) is the network's: beyond colours the flow, which says for each
+        pixel where in the last frame it comes from, to the right and downwards.
+        """
+        _, c_skip, _ = self.scales(sigma)
+        if self.config.target != "warp":
+            return c_skip * x
+        last = context[:, -1].float()
+        moved = warp(last, FLOW_PX * output[:, 3:])
+        return c_skip * x + (1 - c_skip) * (moved - last)
 
     def deviation(self, sigma: Tensor) -> Tensor:
         """Of all noise on the target, in the shape of `sigma`: the offset's counts too."""
@@ -186,7 +204,7 @@ class Denoiser(nn.Module):
         learnt: (B, 1, H, W) bool, the pixels that count; None is all.
         """
         target = frame - self.base(context)
-        c_in, c_skip, c_out = self.scales(sigma)
+        c_in, _, c_out = self.scales(sigma)
         x = target + sigma[:, None, None, None] * noise
         if self.config.sigma_offset:
             if offset is None:
@@ -194,19 +212,20 @@ class Denoiser(nn.Module):
             x = x + self.config.sigma_offset * offset
         seen = context if shown is None else shown
         output = self.network(x * c_in, sigma, seen, actions, context_sigma)
-        error = (output - (target - c_skip * x) / c_out).square()
+        drawn, output = self.drawn(x, sigma, context, output), output[:, :3]
+        error = (output - (target - drawn) / c_out).square()
         if changed_weight != 1.0:
             moved = (frame - context[:, -1]).abs().amax(dim=1, keepdim=True) > CHANGED
             error = error * (1 + (changed_weight - 1) * moved)
         if learnt is not None:
             error = error * learnt
-        estimate = self.base(context) + self.estimate(c_skip * x + c_out * output).detach()
+        estimate = self.base(context) + self.estimate(drawn + c_out * output).detach()
         return error.mean(dim=(1, 2, 3)), estimate
 
     def base(self, context: Tensor) -> Tensor:
         """What the target is relative to, (B, C, H, W): the last frame, or zero."""
         last = context[:, -1]
-        return last if self.config.target == "change" else torch.zeros_like(last)
+        return torch.zeros_like(last) if self.config.target == "frame" else last
 
     def next_frame(
         self,
@@ -246,4 +265,18 @@ class Denoiser(nn.Module):
 
         Else the network's faint errors add up, and over a thousand steps a picture fades.
         """
-        return F.hardshrink(estimate, CHANGED) if self.config.target == "change" else estimate
+        return estimate if self.config.target == "frame" else F.hardshrink(estimate, CHANGED)
+
+
+def warp(frame: Tensor, flow: Tensor) -> Tensor:
+    """Each pixel of (B, C, H, W) taken from where a flow (B, 2, H, W), in pixels, points.
+
+    Between pixels it is interpolated, and beyond the edge it is as at the edge.
+    """
+    height, width = frame.shape[-2:]
+    right = torch.arange(width, device=frame.device) + 0.5
+    down = torch.arange(height, device=frame.device)[:, None] + 0.5
+    x = (flow[:, 0] + right) * (2 / width) - 1
+    y = (flow[:, 1] + down) * (2 / height) - 1
+    grid = torch.cat((x[..., None], y[..., None]), dim=-1)
+    return F.grid_sample(frame, grid, padding_mode="border", align_corners=False)

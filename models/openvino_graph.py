@@ -230,6 +230,14 @@ ENLARGED: dict[str, dict[str, Any]] = {
 }
 
 
+def grid_sample(
+    x: Symbol, grid: Symbol, mode: str = "bilinear", padding_mode: str = "zeros",
+    align_corners: bool = False,
+) -> Symbol:  # fmt: skip
+    how = {"mode": mode, "padding_mode": padding_mode, "align_corners": align_corners}
+    return wrap(ops.grid_sample(node(x), node(grid), how))
+
+
 def pixel_unshuffle(x: Symbol, factor: int) -> Symbol:
     return wrap(ops.space_to_depth(node(x), "depth_first", factor))
 
@@ -353,6 +361,7 @@ TRANSLATIONS: dict[str, Callable[..., Any]] = {
     "cat": cat,
     "pad": pad,
     "interpolate": interpolate,
+    "grid_sample": grid_sample,
     "pixel_unshuffle": pixel_unshuffle,
     "pixel_shuffle": pixel_shuffle,
     "reshape": reshape,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor
 
-from models.denoiser import CHANGED, Denoiser, DenoiserConfig, FourierFeatures, Target
+from models.denoiser import CHANGED, Denoiser, DenoiserConfig, FourierFeatures, Target, warp
 from models.frames import quantise, to_float, truncate
 from models.sampler import SamplerConfig
 from models.unet import UNetConfig
@@ -16,7 +17,8 @@ from tests.networks import awaken
 
 B, T, A, SIDE = 3, 2, 4, 8
 UNET = UNetConfig(channels=(8, 16), depths=(1, 1), attention=(False, False), cond=16, patch=2)
-TARGETS: tuple[Target, ...] = ("frame", "change")
+NOTHING = torch.zeros(8, 1, A)  # done, by each of eight players
+TARGETS: tuple[Target, ...] = ("frame", "change", "warp")
 
 
 def config(target: Target) -> DenoiserConfig:
@@ -49,14 +51,16 @@ def test_the_loss_is_0_exactly_where_the_estimate_is_the_frame(
 ) -> None:
     denoiser = Denoiser(config(target))
     sigmas = torch.full((B,), sigma)
-    clean = example.frame - (example.context[:, -1] if target == "change" else 0)
+    clean = example.frame - (0 if target == "frame" else example.context[:, -1])
 
-    def perfect(x: Tensor, *_: Tensor) -> Tensor:
+    def perfect(x: Tensor, *_: Tensor, wrong: float = 0.0) -> Tensor:
         """Solve c_skip x + c_out output = clean, with the noisy x undone from its scaling."""
         data = denoiser.config.sigma_data
         total = sigma**2 + data**2
         noisy = x * total**0.5
-        return (clean - data**2 / total * noisy) / (sigma * data / total**0.5)
+        answer = (clean - data**2 / total * noisy) / (sigma * data / total**0.5)
+        flow = torch.zeros_like(answer[:, :2])  # nothing moves
+        return torch.cat((answer + wrong, flow), dim=1) if target == "warp" else answer + wrong
 
     arguments = (example.frame, sigmas, example.noise, example.context, example.actions)
     monkeypatch.setattr(denoiser, "network", perfect)
@@ -64,7 +68,7 @@ def test_the_loss_is_0_exactly_where_the_estimate_is_the_frame(
     torch.testing.assert_close(estimate, example.frame, atol=2e-5, rtol=0)
     assert loss.max() < 1e-6
     wrong = 0.5
-    monkeypatch.setattr(denoiser, "network", lambda *given: perfect(*given) + wrong)
+    monkeypatch.setattr(denoiser, "network", partial(perfect, wrong=wrong))
     loss, estimate = denoiser.loss(*arguments)
     torch.testing.assert_close(loss, torch.full((B,), wrong**2), atol=1e-3, rtol=1e-3)
     c_out = denoiser.scales(sigmas)[2].flatten()[0].item()
@@ -297,3 +301,34 @@ def test_fourier_features_are_points_on_circles() -> None:
 def test_impossible_denoisers_are_refused(wrong: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         dataclasses.replace(config("change"), **wrong)  # type: ignore[arg-type]
+
+
+def test_a_warp_takes_each_pixel_from_where_the_flow_points() -> None:
+    frame = torch.rand(2, 3, 6, 9, generator=torch.Generator().manual_seed(0))
+    flow = torch.zeros(2, 2, 6, 9)
+    torch.testing.assert_close(warp(frame, flow), frame)
+    flow[0, 0], flow[0, 1], flow[1, 0] = 2.0, -1.0, -0.5
+    moved = warp(frame, flow)
+    torch.testing.assert_close(moved[0, :, 1:, :-2], frame[0, :, :-1, 2:])
+    torch.testing.assert_close(moved[0, :, 0, -2:], frame[0, :, 0, -1:].expand(3, 2))  # the edge
+    between = (frame[1, :, :, 1:] + frame[1, :, :, :-1]) / 2
+    torch.testing.assert_close(moved[1, :, :, 1:], between)
+
+
+def test_a_camera_that_turns_is_learnt_as_flow() -> None:
+    """Frames that only move: with a "warp" the network need not paint them, and soon follows."""
+    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(1)
+    denoiser = Denoiser(dataclasses.replace(config("warp"), context=1))
+    optimizer = torch.optim.Adam(denoiser.parameters(), 1e-2)
+    losses = []
+    for _ in range(60):
+        wide = torch.rand(8, 3, SIDE, SIDE + 1, generator=generator) * 2 - 1
+        last, frame = wide[..., :-1], wide[..., 1:]
+        noise = torch.randn(last.shape, generator=generator)
+        loss, _ = denoiser.loss(frame, torch.full((8,), 2.0), noise, last[:, None], NOTHING)
+        optimizer.zero_grad()
+        loss.mean().backward()
+        optimizer.step()
+        losses.append(loss.mean().item())
+    assert losses[-1] < losses[0] / 4

@@ -36,6 +36,13 @@ def streams(
     return Streams(segments, count, enduring, most_steps, lost_light, seed)
 
 
+def started(walking: Streams) -> Batch:
+    """The first batch, with all dreams as young as later ones are when they are started."""
+    batch = walking.batch(0)
+    walking.ages[:] = 0
+    return batch
+
+
 def dream_perfectly(walking: Streams, update: int) -> Batch:
     batch = walking.batch(update)
     walking.advance(batch.frames[:, -1], batch.frames)
@@ -84,14 +91,22 @@ def test_a_dream_is_started_over_when_it_is_old(segments: Segments) -> None:
         walking.batch(update)
         ages.append(int(walking.ages[0]))
         dream_perfectly(walking, update)
-    assert max(ages) == 3 and ages.count(0) >= 10
+    assert max(ages) == 3 and ages.count(0) >= 9
+
+
+def test_the_first_dreams_are_of_all_ages(segments: Segments) -> None:
+    """Or those that are never lost would all be young, and all be old, at the same updates."""
+    walking = streams(segments, count=100, most_steps=5)
+    walking.batch(0)
+    assert walking.ages.unique().tolist() == [0, 1, 2, 3, 4]
+    assert torch.equal(walking.context, walking.batch(1).frames[:, :-1])
 
 
 def test_a_dream_that_lost_the_recording_is_started_over_and_others_keep_their_own_frames(
     segments: Segments,
 ) -> None:
     walking = streams(segments, count=3)
-    batch = walking.batch(0)
+    batch = started(walking)
     walking.places[:] = torch.tensor([0, 5])  # far from the episode's end
     true = batch.frames[:, -1]
     nearly = true.int().add(1).clamp(0, 255).to(torch.uint8)
@@ -108,7 +123,7 @@ def test_a_dream_that_endures_goes_on_without_what_went_elsewhere(segments: Segm
     walking = streams(segments, count=3, enduring=2)
     frames = torch.full((3, CONTEXT + 1, 3, 20, 40), 60, dtype=torch.uint8)
     frames[:, :, :, 4, 9] = 255
-    walking.batch(0)
+    started(walking)
     walking.context = frames[:, :-1].clone()
     walking.places[:] = torch.tensor([0, 5])
     assert walking.learnable(frames).all()
@@ -139,7 +154,7 @@ def test_what_vanished_is_to_come_back_and_what_appeared_is_to_go(
     frames = torch.full((1, CONTEXT + 1, 3, 20, 40), 250, dtype=torch.uint8)
     frames[:, :, :, 4, 9:12] = 315 - dreamed_level  # a bar, or none
     frames[:, :, :, 15, 30] = 0
-    walking.batch(0)
+    started(walking)
     walking.context = frames[:, :-1].clone()
     walking.places[:] = torch.tensor([0, 5])
     dreamed = frames[:, -1].clone()
@@ -156,7 +171,7 @@ def test_what_vanished_is_to_come_back_and_what_appeared_is_to_go(
 
 def test_no_dream_is_lost_that_may_differ_in_everything(segments: Segments) -> None:
     walking = streams(segments, count=2, lost_light=18)
-    batch = walking.batch(0)
+    batch = started(walking)
     walking.places[:] = torch.tensor([0, 5])
     walking.advance(255 - batch.frames[:, -1], batch.frames)
     assert walking.ages.tolist() == [1, 1]
@@ -165,7 +180,7 @@ def test_no_dream_is_lost_that_may_differ_in_everything(segments: Segments) -> N
 
 def test_a_dream_of_something_else_altogether_is_over(segments: Segments) -> None:
     walking = streams(segments, count=2, enduring=2)
-    batch = walking.batch(0)
+    batch = started(walking)
     walking.places[:] = torch.tensor([0, 5])
     walking.advance(255 - batch.frames[:, -1], batch.frames)
     assert walking.ages.tolist() == [-1, -1]
@@ -186,7 +201,7 @@ def test_faint_noise_all_over_is_forgiven_and_a_vanished_dot_is_not(
     recorded[1, -1, 0, 6, 0] += 55
     recorded[1, -1, 0, 6, 1] += 55
     recorded[2, -1, :, 4, 4] += 55  # a quarter as much
-    walking.batch(0)
+    started(walking)
     walking.places[:] = torch.tensor([0, 5])
     walking.advance(dreamed.clamp(0, 255).to(torch.uint8), recorded)
     assert walking.ages.tolist() == [1, -1, 1]
@@ -196,7 +211,7 @@ def test_dreams_start_shortly_before_places_where_one_was_lost(segments: Segment
     """And other examples are taken from there; as long as none was lost, from anywhere."""
     walking = streams(segments, count=40)
     fresh = collate([segments[i] for i in range(10)])
-    batch = walking.batch(0)
+    batch = started(walking)
     assert walking.rehearse(0, fresh, 0.5) is fresh
     walking.places[:] = torch.tensor([0, 11])
     dreamed = batch.frames[:, -1].clone()

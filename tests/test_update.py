@@ -173,6 +173,8 @@ def test_a_perfect_network_dreams_along_with_the_recording(
     streams = learner.streams
     assert streams is not None
     perfect(learner, data, monkeypatch)
+    streams.batch(0)
+    streams.ages[:] = 0
     for index, losses in enumerate(train(learner, data, 0, 4)):
         assert losses["recorded"] < 1e-6 and losses["dreamed"] < 1e-6
         assert losses["stream_age"] == index + 1

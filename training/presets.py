@@ -10,10 +10,45 @@ from training.frame_config import SequenceConfig, UpsamplerConfig
 
 # A saved recipe is of the first of these that has all of its fields.
 Recipe = TrainConfig | UpsamplerConfig | SequenceConfig
-Preset = Literal["small", "csgo", "csgo-upsampler"]
+Preset = Literal["small", "doom", "doom-upsampler", "csgo", "csgo-upsampler"]
+
+# A camera that turns moves every pixel: there is no ball to be lost, and no pixel counts for more.
+DOOM = TrainConfig(
+    updates=5_000,
+    streams=16,
+    share_enduring=0.0,
+    stream_steps=40,
+    lost_light=18.0,
+    share_rehearsed=0.0,
+    share_events=0.0,
+    sigmas=(2.0, 0.2),
+    changed_weight=1.0,
+    target="warp",
+    sigma_data=0.08,
+    cooldown=0.6,
+)
+DOOM_UPSAMPLER = UpsamplerConfig(
+    updates=1_500,
+    accumulate=1,
+    channels=(64, 64, 128, 128),
+    depths=(1, 1, 1, 1),
+    attention=(False, False, False, False),
+    patch=5,
+    cond=256,
+    target="change",
+    sigma_data=0.15,
+    sigma_offset=0.0,
+    learning_rate=2e-3,
+    cooldown=0.6,
+    ema=0.99,
+    steps=(1,),
+    churn=0.0,
+)
 
 PRESETS: Mapping[Preset, Recipe] = {
     "small": TrainConfig(),
+    "doom": DOOM,
+    "doom-upsampler": DOOM_UPSAMPLER,
     "csgo": SequenceConfig(),
     "csgo-upsampler": UpsamplerConfig(),
 }

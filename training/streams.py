@@ -76,15 +76,16 @@ class Streams:
         """The streams' recorded windows for an update; those to be started are placed first."""
         rng = np.random.default_rng([self.seed, update])
         rows: list[Segment] = []
+        starting = self.ages < 0
         for i in range(len(self.ages)):
-            if self.ages[i] < 0:
+            if starting[i]:
                 self.places[i] = torch.tensor(self._start(rng))
+                # The first are of all ages, or all would be started over at the same update.
+                self.ages[i] = int(rng.integers(self.most_steps)) if update == 0 else 0
             episode, first = self.places[i].tolist()
             rows.append(self.segments.read(episode, first))
         batch = collate(rows)
-        starting = self.ages < 0
         self.context[starting] = batch.frames[starting, :-1]
-        self.ages[starting] = 0
         return batch
 
     def rehearse(self, update: int, batch: Batch, share: float) -> Batch:
