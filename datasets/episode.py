@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,19 @@ from engine.contracts import ActionSpace, actions_from_json
 CHUNK = 8  # frames compressed together: a short window touches few bytes
 MAX_SIDE_PX = 4096
 MAX_ACTIONS = 4096
+MAX_RATE_FPS = 1000
+MOST_TIMES = 1032  # as many bytes come of one, at the most, where deflate packed them
+_DAMAGE = (
+    OSError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    UserError,
+)  # what reading an HDF5 file that only looks like ours can raise
 
 
 @dataclass(frozen=True)
@@ -74,7 +88,7 @@ def info_from_json(data: Any) -> EpisodeInfo:
         return EpisodeInfo(
             game=_typed(data["game"], str),
             actions=actions_from_json(data["actions"]),
-            rate_fps=float(_typed(data["rate_fps"], (int, float))),
+            rate_fps=_rate_fps(data["rate_fps"]),
             seed=_typed(data["seed"], int),
             player=_typed(data["player"], str),
             mixture={_typed(k, str): _typed(v, int) for k, v in data["mixture"].items()},
@@ -172,7 +186,7 @@ class EpisodeFile:
         try:
             with h5py.File(self.path, "r") as file:
                 self._read_all_but_frames(file)
-        except (OSError, KeyError, RuntimeError, TypeError, ValueError, UserError) as error:
+        except _DAMAGE as error:
             reason = " ".join(str(error).split())  # HDF5 breaks lines
             raise UserError(f"{self.path} is not a whole episode: {reason}") from error
 
@@ -197,7 +211,7 @@ class EpisodeFile:
                 self._frames = self._file["frames"]
             frames: NDArray[np.uint8] = self._frames[start:stop]
             return frames
-        except (OSError, KeyError, RuntimeError, ValueError) as error:
+        except _DAMAGE as error:
             reason = " ".join(str(error).split())
             raise UserError(f"cannot read frames from {self.path}: {reason}") from error
 
@@ -230,13 +244,16 @@ class EpisodeFile:
         attributes["rate_fps"] = float(attributes["rate_fps"])
         self.info = info_from_json(attributes)
 
-        shape, kind = file["frames"].shape, file["frames"].dtype
+        frames = _data_set(file, "frames")
+        shape, kind = frames.shape, frames.dtype
         if kind != np.uint8 or len(shape) != 4 or shape[3] != 3 or shape[0] < 2:
             raise UserError(f"its frames are {kind} {shape}, not uint8 (T + 1, H, W, 3)")
         self.frame_shape: tuple[int, int, int] = (shape[1], shape[2], 3)
         check_sizes(self.frame_shape, self.info.actions.size)
-        if self._raw and self._raw != (file["frames"].id.get_offset(), int(np.prod(shape))):
+        if self._raw and self._raw != (frames.id.get_offset(), math.prod(shape)):
             raise UserError("its frames are not where its stamp says")
+        if not self._raw and frames.chunks != (CHUNK, *self.frame_shape):
+            raise UserError(f"its frames are in chunks of {frames.chunks}")
         count = shape[0] - 1
         steps = Steps(
             actions=_array(file, "actions", np.float32, (count, self.info.actions.size)),
@@ -257,14 +274,37 @@ def check_sizes(frame_shape: tuple[int, int, int], actions: int) -> None:
         raise UserError(f"actions cannot have {actions} entries")
 
 
+def _data_set(file: Any, name: str) -> Any:
+    """A data set of a file. UserError for one whose data is in another file, or cannot be all there.
+
+    So nobody's file shows what else is on this machine, or claims more than any memory holds.
+    """
+    here = isinstance(file.get(name, getlink=True), h5py.HardLink)  # KeyError if there is none
+    data = file[name] if here else None
+    if not isinstance(data, h5py.Dataset) or data.is_virtual or data.external:
+        raise UserError(f"its {name} are not in the file")
+    stored = min(data.id.get_storage_size(), file.id.get_filesize())
+    claimed = data.dtype.itemsize * max(math.prod(data.shape), math.prod(data.chunks or ()))
+    if claimed > MOST_TIMES * stored:
+        raise UserError(f"its {name} claim to be {claimed} bytes, of which {stored} are stored")
+    return data
+
+
 def _array(file: Any, name: str, kind: type, shape: tuple[int, ...]) -> NDArray[Any]:
-    data = file[name]
+    data = _data_set(file, name)
     if data.shape != shape or data.dtype != kind:
         raise UserError(f"its {name} are {data.dtype} {data.shape}, not {np.dtype(kind)} {shape}")
     array: NDArray[Any] = data[...]
     if not np.isfinite(array).all():
         raise UserError(f"its {name} are not all finite")
     return array
+
+
+def _rate_fps(value: Any) -> float:
+    rate_fps = float(_typed(value, (int, float)))
+    if not 0 < rate_fps <= MAX_RATE_FPS:
+        raise ValueError(f"{rate_fps:g} steps a second")
+    return rate_fps
 
 
 def _typed(value: Any, kind: Any) -> Any:

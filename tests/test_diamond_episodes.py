@@ -23,6 +23,7 @@ from datasets.episode import EpisodeInfo
 from datasets.foreign import ForeignEpisode, numbered_choices
 from datasets.store import Store
 from engine.contracts import CsgoActions
+from tests.damage import cut, flipped
 from tests.recordings import Here
 from tools.import_diamond import ImportDiamondConfig, import_diamond
 
@@ -227,18 +228,13 @@ def read_or_refused(path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
-@given(st.lists(st.tuples(st.integers(0, len(BYTES) - 1), st.integers(1, 255)), min_size=1))
-def test_flipped_bytes_make_other_numbers_or_one_line(
-    file: Path, flips: list[tuple[int, int]]
-) -> None:
-    damaged = bytearray(BYTES)
-    for at, by in flips:
-        damaged[at] ^= by
+@given(flipped(BYTES))
+def test_flipped_bytes_make_other_numbers_or_one_line(file: Path, damaged: bytes) -> None:
     file.write_bytes(damaged)
     read_or_refused(file)
 
 
-@given(st.binary(max_size=2000) | st.integers(0, len(BYTES) - 1).map(lambda n: BYTES[:n]))
+@given(st.binary(max_size=2000) | cut(BYTES))
 def test_any_other_file_is_one_line(file: Path, data: bytes) -> None:
     file.write_bytes(data)
     read_or_refused(file)

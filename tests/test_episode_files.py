@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import struct
 import tempfile
 import zlib
@@ -22,6 +23,7 @@ from datasets.journal import (
     LIFE_LOST,
     Row,
     _block,
+    _blocks,
     _counts,
     chunk_block,
     finish_journal,
@@ -29,8 +31,9 @@ from datasets.journal import (
     read_journal,
 )
 from datasets.packed import Steps
-from datasets.stamp import STAMP_BYTES, stamped
+from datasets.stamp import STAMP_BYTES, stamp, stamped
 from datasets.store import Store
+from tests.damage import cut, flipped, overwritten
 from tests.recordings import record_toys, toy_episode, toy_info
 
 LENGTH = 2 * CHUNK + 3
@@ -55,6 +58,35 @@ def _episode() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         record_toys(Path(folder), LENGTH)
         return next(iter(numbered(Path(folder), "h5").values())).read_bytes()
+
+
+def _write_raw(path: Path) -> tuple[np.ndarray, Steps]:
+    """An episode whose frames are not compressed, of `LENGTH` steps."""
+    first, steps = toy_episode(LENGTH, shape=(4, 4))
+    frames = np.stack([first, *(step.frame for _, step in steps)])
+    flags = np.zeros(LENGTH, bool)
+    rows = Steps(
+        np.stack([action for action, _ in steps]),
+        np.arange(LENGTH, dtype=np.float32),
+        flags,
+        np.arange(LENGTH) == LENGTH - 1,
+        np.arange(LENGTH) == 5,
+    )
+    write_raw_episode(path, toy_info(), frames, rows)
+    return frames, rows
+
+
+@functools.cache
+def _raw_episode() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        _write_raw(Path(folder) / "episode_000000.h5")
+        return (Path(folder) / "episode_000000.h5").read_bytes()
+
+
+def _pixels() -> tuple[int, int]:
+    """Where the frames begin and end that are not compressed."""
+    first, count = map(int, _raw_episode()[:STAMP_BYTES].split()[-2:])
+    return first, first + count
 
 
 def _open_bytes(data: bytes, name: str) -> Store | UserError:
@@ -100,28 +132,30 @@ def test_a_journal_torn_at_any_byte_gives_all_whole_blocks(tmp_path: Path) -> No
     assert kept.count(LENGTH) == 1
 
 
-@given(st.integers(0, len(_journal()) - 1))
-@settings(max_examples=50, deadline=None)
-def test_what_a_torn_journal_gives_is_what_was_recorded(length: int) -> None:
-    assert _steps_kept(_journal()[:length]) in (0, CHUNK - 1, 2 * CHUNK - 1)
+@given(cut(_journal()) | flipped(_journal()))
+@settings(max_examples=150)
+def test_damage_costs_a_journal_no_more_than_what_follows_it(damaged: bytes) -> None:
+    assert _steps_kept(damaged) in (0, CHUNK - 1, 2 * CHUNK - 1)
 
 
-@given(st.integers(0, len(_journal()) - 1), st.integers(1, 255))
-@settings(max_examples=100, deadline=None)
-def test_a_damaged_byte_costs_no_more_than_what_follows_it(at: int, flip: int) -> None:
-    damaged = bytearray(_journal())
-    damaged[at] ^= flip
-    assert _steps_kept(bytes(damaged)) in (0, CHUNK - 1, 2 * CHUNK - 1)
+@given(st.data())
+@settings(max_examples=100)
+def test_a_damaged_journal_with_right_checksums_is_data_or_one_line(data: st.DataObject) -> None:
+    blocks = list(_blocks(_journal()))
+    damaged = data.draw(st.integers(0, len(blocks) - 1))
+    whole = blocks[damaged]
+    blocks[damaged] = data.draw(cut(whole) | flipped(whole) | overwritten(whole))
+    _open_bytes(b"".join(map(_block, blocks)), "episode_000000.journal")
 
 
 @given(bytes_of_some_sort, st.sampled_from(["h5", "journal"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_bytes_are_refused_in_one_line(data: bytes, suffix: str) -> None:
     assert isinstance(_open_bytes(data, f"episode_000000.{suffix}"), UserError)
 
 
 @given(st.lists(bytes_of_some_sort, min_size=1, max_size=3), st.booleans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_bytes_in_whole_blocks_are_refused_in_one_line(
     payloads: list[bytes], after_a_real_header: bool
 ) -> None:
@@ -140,27 +174,63 @@ def test_a_block_that_would_fill_the_memory_is_refused() -> None:
     assert "does not hold the frames it should" in str(result)
 
 
-@given(st.integers(0, len(_episode()) - 1), st.integers(1, 255))
-@settings(max_examples=100, deadline=None)
-def test_a_damaged_byte_of_an_episode_file_is_noticed(at: int, flip: int) -> None:
-    damaged = bytearray(_episode())
-    damaged[at] ^= flip
-    result = _open_bytes(bytes(damaged), "episode_000000.h5")
+@given(flipped(_episode()) | cut(_episode()))
+@settings(max_examples=150)
+def test_damage_of_an_episode_file_is_noticed(damaged: bytes) -> None:
+    result = _open_bytes(damaged, "episode_000000.h5")
     if isinstance(result, Store):  # only in the blanks between stamp and HDF5
-        assert at < STAMP_BYTES
+        assert damaged[STAMP_BYTES:] == _episode()[STAMP_BYTES:]
         assert result.length(0) == LENGTH
 
 
-@given(st.lists(st.tuples(st.integers(STAMP_BYTES, len(_episode()) - 1), st.integers(0, 255))))
-@settings(max_examples=100, deadline=None)
-def test_a_damaged_file_with_a_right_checksum_is_data_or_one_line(
-    changes: list[tuple[int, int]],
+@given(flipped(_raw_episode()) | cut(_raw_episode()))
+@settings(max_examples=150)
+def test_damage_of_a_file_of_uncompressed_frames_is_noticed_unless_it_is_of_pixels(
+    damaged: bytes,
 ) -> None:
+    """Opening thousands of large files must not read every pixel; HDF5 never sees those bytes."""
+    whole, (first, stop) = _raw_episode(), _pixels()
+    result = _open_bytes(damaged, "episode_000000.h5")
+    if isinstance(result, Store):
+        assert (
+            damaged[STAMP_BYTES:first] + damaged[stop:] == whole[STAMP_BYTES:first] + whole[stop:]
+        )
+    else:
+        assert damaged[:first] + damaged[stop:] != whole[:first] + whole[stop:]
+
+
+@given(flipped(_episode(), STAMP_BYTES) | overwritten(_episode(), STAMP_BYTES))
+@settings(max_examples=200)
+def test_a_damaged_file_with_a_right_checksum_is_data_or_one_line(damaged: bytes) -> None:
     """Whoever made a file could make its stamp, too; then HDF5's library reads what it finds."""
-    made = bytearray(_episode())
-    for at, value in changes:
-        made[at] = value
-    _open_bytes(stamped(bytes(made)), "episode_000000.h5")
+    _open_bytes(stamped(damaged), "episode_000000.h5")
+
+
+@given(st.data())
+@settings(max_examples=200)
+def test_so_is_one_of_uncompressed_frames(data: st.DataObject) -> None:
+    """Damaged before its frames, or after them, or in what its stamp says of them."""
+    whole, (first, stop) = _raw_episode(), _pixels()
+    before, after = whole[:first], whole[stop:]
+    if data.draw(st.booleans()):
+        before = data.draw(flipped(before, STAMP_BYTES) | overwritten(before, STAMP_BYTES))
+    else:
+        after = data.draw(flipped(after) | overwritten(after))
+    damaged = before + whole[first:stop] + after
+    moved = data.draw(st.sampled_from([0, 0, 0, -1, 1, 48]))
+    line = stamp(damaged, (first + moved, stop - first))
+    _open_bytes(line + damaged[STAMP_BYTES:], "episode_000000.h5")
+
+
+@given(bytes_of_some_sort, st.integers(-1, 4000), st.integers(-1, 1 << 70), st.booleans())
+@settings(max_examples=100)
+def test_any_bytes_after_a_stamp_are_refused_in_one_line(
+    data: bytes, first: int, count: int, after_a_signature: bool
+) -> None:
+    made = bytes(STAMP_BYTES) + b"\x89HDF\r\n\x1a\n" * after_a_signature + data
+    for line in (stamp(made), stamp(made, (first, count))):
+        result = _open_bytes(line + made[STAMP_BYTES:], "episode_000000.h5")
+        assert isinstance(result, UserError)
 
 
 @pytest.mark.parametrize(
@@ -175,12 +245,6 @@ def test_texts_of_impossible_lengths_are_not_read_for_ever(number: int, size: in
     result = _open_bytes(stamped(bytes(made)), "episode_000000.h5")
     assert isinstance(result, UserError)
     assert "texts in it have impossible lengths" in str(result)
-
-
-@given(st.integers(0, len(_episode()) - 1))
-@settings(max_examples=50, deadline=None)
-def test_a_torn_episode_file_is_noticed(length: int) -> None:
-    assert isinstance(_open_bytes(_episode()[:length], "episode_000000.h5"), UserError)
 
 
 @pytest.mark.parametrize(
@@ -199,6 +263,16 @@ def test_a_torn_episode_file_is_noticed(length: int) -> None:
         (lambda file: _replace(file, "actions", np.zeros((LENGTH, 9), np.float32)), "its actions"),
         (lambda file: _replace(file, "frames", np.zeros((LENGTH + 1, 8, 8, 1), np.uint8)), "uint8"),
         (lambda file: _replace(file, "frames", np.zeros((LENGTH + 1, 8, 8, 3))), "float64"),
+        (lambda file: _replace(file, "frames", file["frames"][()]), "in chunks of None"),
+        (lambda file: _set(file, "rate_fps", np.nan), "nan steps a second"),
+        (lambda file: _set(file, "rate_fps", 0.0), "0 steps a second"),
+        (lambda file: _set(file, "seed", np.inf), "cannot convert"),
+        (lambda file: _set(file, "mixture", "[" * 50_000), "recursion"),
+        (lambda file: _group(file, "rewards"), "its rewards are not in the file"),
+        (lambda file: _elsewhere(file, "rewards"), "its rewards are not in the file"),
+        (lambda file: _outside(file, "frames"), "its frames are not in the file"),
+        (lambda file: _virtual(file, "rewards"), "its rewards are not in the file"),
+        (lambda file: _claim(file), "its frames claim to be .* of which 0 are stored"),
     ],
 )  # fmt: skip
 def test_a_well_stamped_file_with_wrong_content_is_refused(tmp_path, damage, says) -> None:  # type: ignore[no-untyped-def]
@@ -218,6 +292,41 @@ def _set(file: h5py.File, name: str, value: object) -> None:
 def _replace(file: h5py.File, name: str, data: np.ndarray) -> None:
     del file[name]
     file.create_dataset(name, data=data)
+
+
+def _group(file: h5py.File, name: str) -> None:
+    del file[name]
+    file.create_group(name)
+
+
+def _elsewhere(file: h5py.File, name: str) -> None:
+    """What another file of this machine holds under this name."""
+    shutil.copy(file.filename, f"{file.filename}.other")
+    del file[name]
+    file[name] = h5py.ExternalLink(f"{file.filename}.other", name)
+
+
+def _outside(file: h5py.File, name: str) -> None:
+    """The bytes of another file of this machine."""
+    shape = file[name].shape
+    del file[name]
+    place = [(f"{file.filename}.other", 0, h5py.h5f.UNLIMITED)]
+    file.create_dataset(name, shape=shape, dtype=np.uint8, external=place)
+
+
+def _virtual(file: h5py.File, name: str) -> None:
+    layout = h5py.VirtualLayout(file[name].shape, np.float32)
+    layout[:] = h5py.VirtualSource(f"{file.filename}.other", name, layout.shape)
+    del file[name]
+    file.create_virtual_dataset(name, layout)
+
+
+def _claim(file: h5py.File) -> None:
+    """As many frames as no memory holds, none of which is there: it ended in a MemoryError."""
+    del file["frames"]
+    file.create_dataset(
+        "frames", (10**10, 8, 8, 3), np.uint8, chunks=(CHUNK, 8, 8, 3), compression="gzip"
+    )
 
 
 def test_an_hdf5_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
@@ -254,29 +363,6 @@ def test_the_journal_of_a_later_format_is_left_alone(tmp_path: Path) -> None:
     assert path.exists() and Store(tmp_path).numbers == [1]
 
 
-def _write_raw(path: Path) -> tuple[np.ndarray, Steps]:
-    """An episode whose frames are not compressed, of `LENGTH` steps."""
-    first, steps = toy_episode(LENGTH, shape=(4, 4))
-    frames = np.stack([first, *(step.frame for _, step in steps)])
-    flags = np.zeros(LENGTH, bool)
-    rows = Steps(
-        np.stack([action for action, _ in steps]),
-        np.arange(LENGTH, dtype=np.float32),
-        flags,
-        np.arange(LENGTH) == LENGTH - 1,
-        np.arange(LENGTH) == 5,
-    )
-    write_raw_episode(path, toy_info(), frames, rows)
-    return frames, rows
-
-
-@functools.cache
-def _raw_episode() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        _write_raw(Path(folder) / "episode_000000.h5")
-        return (Path(folder) / "episode_000000.h5").read_bytes()
-
-
 def test_frames_that_are_not_compressed_read_like_any_others(tmp_path: Path) -> None:
     frames, rows = _write_raw(tmp_path / "episode_000000.h5")
     store = Store(tmp_path)
@@ -292,26 +378,6 @@ def test_frames_that_are_not_compressed_read_like_any_others(tmp_path: Path) -> 
         store.read(0, 0, LENGTH + 2)
     with h5py.File(store.paths[0]) as file:  # and any HDF5 program finds them
         np.testing.assert_array_equal(file["frames"][()], frames)
-
-
-@given(st.integers(0, len(_raw_episode()) - 1), st.integers(1, 255))
-@settings(max_examples=100, deadline=None)
-def test_a_damaged_byte_is_noticed_unless_it_is_a_pixel(at: int, flip: int) -> None:
-    """Opening thousands of large files must not read every pixel; HDF5 never sees those bytes."""
-    damaged = bytearray(_raw_episode())
-    damaged[at] ^= flip
-    result = _open_bytes(bytes(damaged), "episode_000000.h5")
-    first, count = map(int, _raw_episode()[:STAMP_BYTES].split()[-2:])
-    if first <= at < first + count:
-        assert isinstance(result, Store)
-    elif isinstance(result, Store):  # only in the blanks between stamp and HDF5
-        assert at < STAMP_BYTES
-
-
-@given(st.integers(0, len(_raw_episode()) - 1))
-@settings(max_examples=50, deadline=None)
-def test_a_torn_file_of_uncompressed_frames_is_noticed(length: int) -> None:
-    assert isinstance(_open_bytes(_raw_episode()[:length], "episode_000000.h5"), UserError)
 
 
 def test_actions_that_are_not_0_or_1_come_back_as_they_were(tmp_path: Path) -> None:

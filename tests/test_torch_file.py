@@ -18,6 +18,7 @@ from torch import Tensor
 
 from base.errors import UserError
 from models import torch_file
+from tests.damage import cut, flipped
 
 WEIGHTS = {
     "a.weight": torch.arange(12.0).view(3, 4),
@@ -91,20 +92,15 @@ def test_a_bare_pickle_is_refused_without_running_it(tmp_path: Path) -> None:
     assert not trace.exists()
 
 
-@given(st.integers(0, len(BYTES) - 1))
-def test_a_truncated_file_is_refused(file: Path, length: int) -> None:
-    file.write_bytes(BYTES[:length])
+@given(cut(BYTES))
+def test_a_truncated_file_is_refused(file: Path, damaged: bytes) -> None:
+    file.write_bytes(damaged)
     refused(file)
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
-@given(st.lists(st.tuples(st.integers(0, len(BYTES) - 1), st.integers(1, 255)), min_size=1))
-def test_flipped_bytes_make_other_numbers_or_one_line(
-    file: Path, flips: list[tuple[int, int]]
-) -> None:
-    damaged = bytearray(BYTES)
-    for at, by in flips:
-        damaged[at] ^= by
+@given(flipped(BYTES))
+def test_flipped_bytes_make_other_numbers_or_one_line(file: Path, damaged: bytes) -> None:
     file.write_bytes(damaged)
     read_or_refused(file)
 
