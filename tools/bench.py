@@ -1,4 +1,4 @@
-"""Measure speed: python -m tools.bench play|record|soak|runtime|reading ... --json."""
+"""Measure speed: python -m tools.bench play|record|soak|runtime|reading|loading ... --json."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from base.errors import UserError, run_main
 from models.cartridge import load
 from models.runtime import Choice, TorchRunner, frame_ms
 from models.walks import Walks
+from tools.bench_loading import LoadingBench, bench_loading
 from tools.bench_reading import ReadingBench, bench_reading
 from tools.bench_runtime import RuntimeBench, bench_runtime
 from tools.bench_runtime import table as runtime_table
@@ -88,13 +89,14 @@ Bench = (
     | Annotated[SoakBench, tyro.conf.subcommand("soak")]
     | Annotated[RuntimeBench, tyro.conf.subcommand("runtime")]
     | Annotated[ReadingBench, tyro.conf.subcommand("reading")]
+    | Annotated[LoadingBench, tyro.conf.subcommand("loading")]
 )
 
 
 def main() -> None:
     """Parse the command line, measure, print."""
-    bench: PlayBench | RecordBench | SoakBench | RuntimeBench | ReadingBench = tyro.cli(
-        Bench, prog="python -m tools.bench"
+    bench: PlayBench | RecordBench | SoakBench | RuntimeBench | ReadingBench | LoadingBench = (
+        tyro.cli(Bench, prog="python -m tools.bench")
     )
     shown = table
     match bench:
@@ -106,6 +108,8 @@ def main() -> None:
             figures = bench_soak(bench)
         case ReadingBench():
             figures = bench_reading(bench)
+        case LoadingBench():
+            figures = bench_loading(bench)
         case RuntimeBench():
             figures, shown = bench_runtime(bench), runtime_table
     print(json.dumps(figures) if bench.json else shown(figures))

@@ -27,12 +27,12 @@ from engine.screen import CloseAsked, Event, KeyDown, KeyUp, Picture, Window
 from engine.settings import SettingsFile
 from engine.window import NoDisplayError, open_window
 from engine.worker import Worker
+from tools.memory_growth import MOST_GROWTH_MB, TENTH, growth, too_much
 from tools.shelf import Wishes, find, open_world
 
 SAMPLE_S = 1.0  # between two looks at the memory
 SETTLING_S = 1.0  # after the pause began, before the processor's time counts
-TENTH = 0.1
-MOST = {"memory_growth_mb": 20.0, "jitter_p99_ms": 4.0, "paused_core_share": 0.05}
+MOST = {"memory_growth_mb": MOST_GROWTH_MB, "jitter_p99_ms": 4.0, "paused_core_share": 0.05}
 FRAME_GROWTH = 0.1  # of the first tenth's frame time: less is the machine's own unrest
 
 
@@ -217,10 +217,6 @@ class Hands(LentWindow):
 
 def figures(world: World, notes: Notes, timings: Timings) -> dict[str, object]:
     """What SoakBench describes, by name, ready for JSON."""
-    seconds, memory_mb = np.array(notes.memory).T
-    tenth = max(1, round(len(memory_mb) * TENTH))
-    start_mb, end_mb = np.median(memory_mb[:tenth]), np.median(memory_mb[-tenth:])
-    slope = np.polyfit(seconds, memory_mb, 1)[0] if len(seconds) > 1 else 0.0
     spreads = {
         f"{stage.replace(' ', '_')}_{name}": ms
         for stage in ("jitter", "model", "present", "input to display")
@@ -234,10 +230,7 @@ def figures(world: World, notes: Notes, timings: Timings) -> dict[str, object]:
         **spreads,
         "frame_first_tenth_ms": _frame_ms(timings, last=False),
         "frame_last_tenth_ms": _frame_ms(timings, last=True),
-        "memory_start_mb": start_mb,
-        "memory_end_mb": end_mb,
-        "memory_growth_mb": end_mb - start_mb,
-        "memory_slope_mb_per_hour": slope * 3600,
+        **growth(notes.memory),
         "paused_core_share": notes.paused_cpu_s / notes.paused_s,
     }
     return {
@@ -266,8 +259,4 @@ def _faults(numbers: Mapping[str, float]) -> list[str]:
         "frame_last_tenth_ms": numbers["frame_first_tenth_ms"] * (1 + FRAME_GROWTH),
         "input_to_display_median_ms": 1e3 / numbers["natural_per_s"] + numbers["model_median_ms"],
     }
-    return [
-        f"{name} is {numbers[name]:.3g} and may be {limit:.3g}"
-        for name, limit in most.items()
-        if numbers.get(name, 0.0) > limit
-    ]
+    return too_much(numbers, most)

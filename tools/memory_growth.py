@@ -1,0 +1,37 @@
+"""Whether resident memory grew over a long run, from looks at it now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+TENTH = 0.1
+MOST_GROWTH_MB = 20.0
+
+
+def growth(looks: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """Memory at the start and the end, in MB, and how it grew, by name.
+
+    looks: (seconds, MB), in order, at least one. Start and end are medians of the first and the
+    last tenth; the slope is that of a line through all.
+    """
+    seconds, memory_mb = np.array(looks).T
+    tenth = max(1, round(len(looks) * TENTH))
+    start_mb, end_mb = np.median(memory_mb[:tenth]), np.median(memory_mb[-tenth:])
+    slope = np.polyfit(seconds, memory_mb, 1)[0] if len(looks) > 1 else 0.0
+    return {
+        "memory_start_mb": float(start_mb),
+        "memory_end_mb": float(end_mb),
+        "memory_growth_mb": float(end_mb - start_mb),
+        "memory_slope_mb_per_hour": float(slope * 3600),
+    }
+
+
+def too_much(numbers: Mapping[str, float], most: Mapping[str, float]) -> list[str]:
+    """What of some figures is more than it may be, a line each."""
+    return [
+        f"{name} is {numbers[name]:.3g} and may be {limit:.3g}"
+        for name, limit in most.items()
+        if numbers.get(name, 0.0) > limit
+    ]
