@@ -12,6 +12,8 @@ from pathlib import Path
 
 from base.errors import UserError
 
+LARGEST_TEXT_BYTES = 1 << 28
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -59,6 +61,21 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 def write_text(path: Path, text: str) -> None:
     """Replace `path` by UTF-8 `text`, atomically."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def read_text(path: Path) -> str:
+    """A text file that a person may have written: UTF-8, with or without a mark that it is.
+
+    Raises UserError for one that cannot be read, is no text, or is too large to be meant.
+    """
+    try:
+        if path.stat().st_size > LARGEST_TEXT_BYTES:
+            raise UserError(f"{path} is too large for a text file")
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not a text file") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def sync_folder(folder: Path) -> None:

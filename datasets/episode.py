@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from base.errors import UserError
 from base.files import write_bytes
 from datasets.heaps import check_heaps
-from datasets.packed import PackedSteps, Steps
+from datasets.packed import PackedEpisode, PackedSteps, Steps
 from datasets.stamp import (
     MAGIC,
     RAW_VERSION,
@@ -168,7 +168,7 @@ def _write_all_but_frames(file: Any, version: int, info: EpisodeInfo, steps: Ste
         file.create_dataset(name, data=flags, compression="gzip")
 
 
-class EpisodeFile:
+class EpisodeFile(PackedEpisode):
     """An episode on disk: what is known of it, its steps, and any of its frames when asked for.
 
     info:        its metadata.
@@ -190,19 +190,9 @@ class EpisodeFile:
             reason = " ".join(str(error).split())  # HDF5 breaks lines
             raise UserError(f"{self.path} is not a whole episode: {reason}") from error
 
-    def __len__(self) -> int:
-        """T, the number of steps; there are T + 1 frames."""
-        return len(self.packed)
-
-    @property
-    def steps(self) -> Steps:
-        """All of its steps, as arrays of their own."""
-        return self.packed.rows(0, len(self))
-
     def read_frames(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Frames start to stop - 1, uint8 (stop - start, H, W, 3); 0 <= start < stop <= T + 1."""
-        if not 0 <= start < stop <= len(self) + 1:
-            raise IndexError(f"no frames {start} to {stop} in an episode of {len(self)} steps")
+        self.check_window(start, stop)
         try:
             if self._raw:
                 return self._read_raw(self._raw[0], start, stop)
@@ -275,7 +265,7 @@ def check_sizes(frame_shape: tuple[int, int, int], actions: int) -> None:
 
 
 def _data_set(file: Any, name: str) -> Any:
-    """A data set of a file. UserError for one whose data is in another file, or cannot be all there.
+    """A data set. UserError for one whose data is in another file, or cannot be all there.
 
     So nobody's file shows what else is on this machine, or claims more than any memory holds.
     """

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from base.errors import UserError
-from base.files import write_text
+from base.files import read_text, write_text
 from datasets.journal import finish_journal
 
 try:
@@ -49,13 +49,9 @@ def held_out_numbers(folder: Path) -> set[int] | None:
     A line each, and what follows a # counts for nothing. Raises UserError for anything else.
     """
     path = folder / HELD_OUT
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {path}: {error}") from error
-    words = [line.split("#")[0].strip() for line in text.splitlines()]
+    words = [line.split("#")[0].strip() for line in read_text(path).splitlines()]
     wrong = next((w for w in words if w and not re.fullmatch(r"[0-9]{1,9}", w)), None)
     if wrong is not None:
         raise UserError(f"{path} lists '{wrong[:40]}', which is no number of an episode")

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from base.errors import UserError
 from datasets.episode import CHUNK, EpisodeInfo, check_sizes, info_from_json, write_episode
-from datasets.packed import PackedSteps, Steps
+from datasets.packed import PackedEpisode, PackedSteps, Steps
 from engine.contracts import Frame
 
 VERSION = 1
 MAGIC = "dreamcart journal"
-# zlib levels: more is slower than an emulator. Large frames hardly shrink further by the higher one,
-# which takes them twice as long.
+# zlib levels: more is slower than an emulator. Large frames hardly shrink further by the higher
+# one, which takes them twice as long.
 COMPRESSION, QUICK_COMPRESSION = 4, 1
 LARGE_BYTES = 50_000  # a frame of 128 x 128 pixels
 ENDED, TRUNCATED, LIFE_LOST = 1, 2, 4
@@ -101,7 +101,7 @@ def finish_journal(journal: Path, episode: Path) -> int:
     return len(steps)
 
 
-class JournalFile:
+class JournalFile(PackedEpisode):
     """A journal read as an episode, in the way of `EpisodeFile`: for one that must stay as it is.
 
     Raises UserError for a journal that holds no whole step or cannot be read.
@@ -114,19 +114,9 @@ class JournalFile:
             raise UserError(f"{path} holds no whole step")
         self.packed = PackedSteps(steps)
 
-    def __len__(self) -> int:
-        """T, the number of steps; there are T + 1 frames."""
-        return len(self.packed)
-
-    @property
-    def steps(self) -> Steps:
-        """All of its steps, as arrays of their own."""
-        return self.packed.rows(0, len(self))
-
     def read_frames(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Frames start to stop - 1, uint8 (stop - start, H, W, 3); 0 <= start < stop <= T + 1."""
-        if not 0 <= start < stop <= len(self) + 1:
-            raise IndexError(f"no frames {start} to {stop} in an episode of {len(self)} steps")
+        self.check_window(start, stop)
         first = start // CHUNK
         data = b"".join(map(zlib.decompress, self._chunks[first : -(-stop // CHUNK)]))
         frames = np.frombuffer(data, np.uint8).reshape(-1, *self.frame_shape)

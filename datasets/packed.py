@@ -60,3 +60,26 @@ class PackedSteps:
             truncated,
             life_lost,
         )
+
+
+class PackedEpisode:
+    """What reading an episode has in common, whatever kind of file it is in.
+
+    packed: all of its steps; they are small.
+    """
+
+    packed: PackedSteps
+
+    def __len__(self) -> int:
+        """T, the number of steps; there are T + 1 frames."""
+        return len(self.packed)
+
+    @property
+    def steps(self) -> Steps:
+        """All of its steps, as arrays of their own."""
+        return self.packed.rows(0, len(self))
+
+    def check_window(self, start: int, stop: int) -> None:
+        """IndexError unless there are frames start to stop - 1: 0 <= start < stop <= T + 1."""
+        if not 0 <= start < stop <= len(self) + 1:
+            raise IndexError(f"no frames {start} to {stop} in an episode of {len(self)} steps")

@@ -15,6 +15,7 @@ import re
 from pathlib import Path
 
 from base.errors import UserError
+from base.files import read_text
 from engine.contracts import ActionSpace, ActionVector
 
 MOST_STEPS = 1_000_000
@@ -23,13 +24,7 @@ _LINE = re.compile(r"(?P<name>[^*]+?)\s*(?:\*\s*(?P<count>[0-9]{1,9}))?")
 
 def read_actions(path: Path, space: ActionSpace) -> list[ActionVector]:
     """The actions in a file, repeats written out. UserError names the line that is wrong."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not a text file of actions") from error
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    return parse_actions(text, space, str(path))
+    return parse_actions(read_text(path), space, str(path))
 
 
 def parse_actions(text: str, space: ActionSpace, source: str) -> list[ActionVector]:

@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from base.errors import UserError, unknown
+from base.files import read_text
 from engine.bindings import device_of
 from engine.keyboard import KEYS
 from engine.profile import Profile
 from engine.screen import MOUSE_BUTTONS, Event, KeyDown, KeyUp, MouseMoved
 
-MOST_BYTES = 1 << 28
 LATEST_S = 1e6
 FARTHEST_COUNTS = 1e6  # that a mouse moves in a row
 MOUSE_COLUMNS = ("mouse_right", "mouse_down")
@@ -44,15 +44,7 @@ class Presses:
 
 def read_presses(path: Path, profile: Profile) -> list[Presses]:
     """The rows of a file. UserError, naming the line, for what is wrong with it."""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UserError(f"{path} is too large for a list of presses")
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not a text file") from error
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    return parse_presses(text, profile, str(path))
+    return parse_presses(read_text(path), profile, str(path))
 
 
 def parse_presses(text: str, profile: Profile, source: str) -> list[Presses]:
