@@ -14,18 +14,17 @@ Preset = Literal["small", "doom", "doom-upsampler", "csgo", "csgo-upsampler"]
 
 # A camera that turns moves every pixel: there is no ball to be lost, and no pixel counts for more.
 DOOM = TrainConfig(
-    updates=5_000,
-    streams=16,
+    updates=4_600,
     share_enduring=0.0,
-    stream_steps=40,
+    stream_steps=10,
     lost_light=18.0,
     share_rehearsed=0.0,
     share_events=0.0,
-    sigmas=(2.0, 0.2),
+    sigmas=(2.0,),
     changed_weight=1.0,
     target="warp",
     sigma_data=0.08,
-    cooldown=0.6,
+    cooldown=0.7,
 )
 DOOM_UPSAMPLER = UpsamplerConfig(
     updates=1_500,
