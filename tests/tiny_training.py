@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +19,11 @@ from training.data import Data, open_data
 from training.frame_config import SequenceConfig, UpsamplerConfig
 from training.presets import Recipe
 from training.update import StreamLearner
+
+ROOT = Path(__file__).resolve().parent.parent
+PLAINLY = ["--precision", "fp32", "--compile", "off"]
+
+Train = Callable[..., int]
 
 TINY = TrainConfig(
     updates=6,
@@ -70,3 +79,18 @@ def tiny_data(folder: Path, config: TrainConfig = TINY) -> Data:
 def tiny_learner(data: Data, config: TrainConfig = TINY) -> StreamLearner:
     """Networks of a few thousand weights on the CPU, ready to learn."""
     return cast(StreamLearner, build(config, data, torch.device("cpu")))
+
+
+def program(*words: str) -> list[str]:
+    return [sys.executable, "-m", "tools.train", *words]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run the tool as people do."""
+    return subprocess.run(
+        program(*words), cwd=ROOT, env=environment(), text=True, capture_output=True
+    )
