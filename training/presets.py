@@ -26,21 +26,25 @@ DOOM = TrainConfig(
     sigma_data=0.08,
     cooldown=0.7,
 )
+# It enlarges in one step, and so learns at the one level of noise that this step begins at.
 DOOM_UPSAMPLER = UpsamplerConfig(
     updates=1_500,
     accumulate=1,
-    channels=(64, 64, 128, 128),
-    depths=(1, 1, 1, 1),
-    attention=(False, False, False, False),
+    channels=(64, 64, 96),
+    depths=(1, 1, 1),
+    attention=(False, False, False),
     patch=5,
-    cond=256,
+    cond=64,
     target="change",
     sigma_data=0.15,
     sigma_offset=0.0,
+    sigma_location=0.69,
+    sigma_scale=0.01,
     learning_rate=2e-3,
-    cooldown=0.6,
+    cooldown=0.7,
     ema=0.99,
     steps=(1,),
+    sigma_max=2.0,
     churn=0.0,
 )
 
