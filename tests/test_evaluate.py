@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,21 +16,36 @@ from numpy.typing import NDArray
 from base.errors import UserError
 from datasets.episode import EpisodeInfo
 from datasets.recording import Recording
-from datasets.store import Store, Window
-from engine.contracts import Step
+from datasets.store import Store
+from engine.contracts import ActionSpace, Step
 from engine.worlds.atari import AtariWorld
 from engine.worlds.atari_players import ScriptedPlayer
-from models.cartridge import load
-from models.runtime import Choice, Inputs
+from models.frame_step import PlayStep
+from models.manifest import Manifest
+from models.runtime import Choice, Inputs, Runner
+from models.walks import Walk, Way
 from tests.recordings import record_toys
 from tests.tiny_cartridge import CONTEXT, manifest, write_tiny_cartridge
 from tests.toy_world import ACTIONS
+from tools import breakout_scores, evaluate
 from tools import dream_scores as scores
-from tools import evaluate
+from tools.dreams import Dream, Dreamer, Excerpt, Footage
+
+
+def of(side_px: int, actions: ActionSpace) -> Manifest:
+    """A world of such frames and actions."""
+    return replace(manifest(side_px, (16,)), actions=actions)
+
+
+def footage(folder: Path, world: Manifest) -> Footage:
+    """Recordings of which all is held out."""
+    found = Footage(folder, world)
+    found.held_out = list(range(len(found.store)))
+    return found
 
 
 @pytest.fixture(scope="module")
-def games(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def games(tmp_path_factory: pytest.TempPathFactory) -> Footage:
     """Two short recorded games of Breakout."""
     folder = tmp_path_factory.mktemp("games")
     world = AtariWorld("breakout")
@@ -42,15 +60,15 @@ def games(tmp_path_factory: pytest.TempPathFactory) -> Store:
                 step = world.step(action)
                 frame = step.frame
                 recording.add(action, step, {})
-    return Store(folder)
+    return footage(folder, of(64, world.actions))
 
 
 @pytest.fixture(scope="module")
-def toys(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def toys(tmp_path_factory: pytest.TempPathFactory) -> Footage:
     """Two recorded games of the toy world, in which no two moments look the same."""
     folder = tmp_path_factory.mktemp("toys")
     record_toys(folder, 60, 60)
-    return Store(folder)
+    return footage(folder, of(8, ACTIONS))
 
 
 class Oracle:
@@ -84,12 +102,27 @@ class Still:
         return inputs["frames"][-1].copy(), np.array([0, 1, 0, -1, -1], np.float32)
 
 
+class Told(PlayStep):
+    """A step of which only the names of its outputs matter."""
+
+    outputs = ("frame", "events")
+    noises: Mapping[str, tuple[int, ...]] = {}
+
+
 def nothing() -> None:
     """No progress to show."""
 
 
-def held(store: Store, steps: int, count: int = 20) -> list[Window]:
-    return scores.windows(store, [0, 1], CONTEXT + steps, count)
+def dreaming(runner: Runner, footage: Footage) -> Dreamer:
+    return Dreamer(Walk(Way(1, 0.0, "float32"), Told(), runner), CONTEXT, footage, nothing)
+
+
+def held(footage: Footage, steps: int, count: int = 20) -> list[Excerpt]:
+    return footage.excerpts(CONTEXT + steps, count)
+
+
+def followed(dreamer: Dreamer, recorded: list[Excerpt]) -> list[Dream]:
+    return [dreamer.follow(excerpt, seed) for seed, excerpt in enumerate(recorded)]
 
 
 def test_psnr_of_known_errors() -> None:
@@ -101,77 +134,97 @@ def test_psnr_of_known_errors() -> None:
     np.testing.assert_allclose(scores.psnr_db(error), [scores.MOST_DB, 13.979], atol=1e-3)
 
 
-def test_single_steps_of_a_dream_that_is_right_and_of_one_that_stands_still(toys: Store) -> None:
-    right = scores.one_step(Oracle(toys), held(toys, 1), CONTEXT, nothing)
-    still = scores.one_step(Still(), held(toys, 1), CONTEXT, nothing)
+def test_single_steps_of_a_dream_that_is_right_and_of_one_that_stands_still(toys: Footage) -> None:
+    right = scores.one_step(dreaming(Oracle(toys.store), toys), held(toys, 1))
+    still = scores.one_step(dreaming(Still(), toys), held(toys, 1))
     for name in ("psnr_1_db", "psnr_1_all_db", "psnr_1_of_mean_error_db"):
         assert right[name] == scores.MOST_DB
         baseline = name.replace("_db", "_still_db")
         assert still[name] == pytest.approx(still[baseline])
         assert still[name] == pytest.approx(right[baseline])
         assert 10 < right[baseline] < 40
+    assert still["psnr_1_gain_db"] == pytest.approx(0)
+    assert right["psnr_1_gain_db"] == pytest.approx(scores.MOST_DB - right["psnr_1_still_db"])
 
 
-def test_steps_in_which_nothing_changes_do_not_flatter(games: Store) -> None:
+def test_steps_in_which_nothing_changes_do_not_flatter(games: Footage) -> None:
     """Before the ball is served the picture stands still, and guessing it is no feat."""
     recorded = held(games, 1, count=300)
-    unchanged = [w for w in recorded if (w.frames[-1] == w.frames[-2]).all()]
-    changed = [w for w in recorded if (w.frames[-1] != w.frames[-2]).any()]
-    assert unchanged and changed
-    every = scores.one_step(Still(), recorded, CONTEXT, nothing)
-    moving = scores.one_step(Still(), changed, CONTEXT, nothing)
+    changed = [e for e in recorded if (e.window.frames[-1] != e.window.frames[-2]).any()]
+    assert 0 < len(changed) < len(recorded)
+    dreamer = dreaming(Still(), games)
+    every, moving = scores.one_step(dreamer, recorded), scores.one_step(dreamer, changed)
     assert every["psnr_1_db"] == pytest.approx(moving["psnr_1_db"])
     assert every["psnr_1_all_db"] > moving["psnr_1_all_db"]
     assert every["psnr_1_steps"] == len(changed)
 
 
-def test_long_dreams_are_fed_their_own_frames(toys: Store) -> None:
+def test_long_dreams_are_fed_their_own_frames(toys: Footage) -> None:
     recorded = held(toys, 30, count=4)
-    right = scores.long_dreams(Oracle(toys), recorded, CONTEXT, nothing)
-    for dream, window in zip(right, recorded, strict=True):
-        np.testing.assert_array_equal(dream.frames, window.frames[CONTEXT:])
-    figures = scores.last_frames(right, recorded, CONTEXT)
+    dreamer = dreaming(Oracle(toys.store), toys)
+    right = followed(dreamer, recorded)
+    for dream, excerpt in zip(right, recorded, strict=True):
+        np.testing.assert_array_equal(dream.frames, excerpt.window.frames[CONTEXT:])
+    figures = scores.last_frames(dreamer, right, recorded)
     assert figures["psnr_30_db"] == scores.MOST_DB and figures["psnr_30_starts"] == 4
-    still = scores.long_dreams(Still(), recorded, CONTEXT, nothing)
-    assert scores.last_frames(still, recorded, CONTEXT)["psnr_30_db"] == pytest.approx(
+    assert figures["sharpness_30"] == figures["contrast_30"] == 1
+    still = followed(dreaming(Still(), toys), recorded)
+    assert scores.last_frames(dreamer, still, recorded)["psnr_30_db"] == pytest.approx(
         figures["psnr_30_still_db"]
     )
     with pytest.raises(KeyError):  # a wrong frame comes back as context, which nobody recorded
-        scores.long_dreams(Oracle(toys, dim=9), recorded, CONTEXT, nothing)
+        followed(dreaming(Oracle(toys.store, dim=9), toys), recorded)
 
 
-def test_actions_arrive_beside_their_frames(toys: Store) -> None:
-    window, given = held(toys, 6, count=1)[0], []
+def test_dreams_that_go_grey_and_dreams_that_go_blurred() -> None:
+    rng = np.random.default_rng(0)
+    real = rng.integers(0, 256, (3, 12, 20, 3), dtype=np.uint8).repeat(3, 1).repeat(3, 2)
+    grey = (real // 2 + 64).astype(np.uint8)
+    assert scores.looks(grey, real) == pytest.approx({"sharpness": 0.5, "contrast": 0.5}, abs=0.02)
+    blurred = np.stack([cv2.blur(frame, (3, 3)) for frame in real])
+    found = scores.looks(blurred, real)
+    assert found["sharpness"] < 0.75 and found["sharpness"] < found["contrast"] < 1
+
+
+def test_actions_arrive_beside_their_frames(toys: Footage) -> None:
+    excerpt, given = held(toys, 6, count=1)[0], []
 
     class Listener(Still):
         def run(self, inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
             given.append(inputs["actions"])
             return super().run(inputs)
 
-    scores.long_dreams(Listener(), [window], CONTEXT, nothing)
+    dreamer = dreaming(Listener(), toys)
+    dreamer.follow(excerpt, 0)
     for step, actions in enumerate(given):
-        np.testing.assert_array_equal(actions, window.actions[step : step + CONTEXT])
+        np.testing.assert_array_equal(actions, excerpt.window.actions[step : step + CONTEXT])
     assert len(given) == 6
+    given.clear()
+    dreamer.hold(excerpt, ACTIONS.one_hot(2), 3, 0)
+    told = np.concatenate([excerpt.window.actions[: CONTEXT - 1], ACTIONS.one_hot(2)[None]])
+    np.testing.assert_array_equal(given[0], told)
+    np.testing.assert_array_equal(given[2][1:], [*told[3:], *ACTIONS.one_hot(2)[None].repeat(2, 0)])
 
 
-def test_a_dream_with_and_without_a_ball(games: Store) -> None:
-    recorded = held(games, 30, count=6)
-    right = [scores.Dream(w.frames[CONTEXT:], np.zeros((30, 5), np.float32)) for w in recorded]
-    figures = scores.life(right, recorded, CONTEXT)
+def test_a_dream_with_and_without_a_ball(games: Footage) -> None:
+    recorded = [excerpt.window for excerpt in held(games, 30, count=6)]
+    right = [Dream(window.frames[CONTEXT:]) for window in recorded]
+    figures = breakout_scores.life(right, recorded, CONTEXT)
     assert figures["life"] == figures["life_one_ball"] == figures["life_first_10"] == 1
     assert figures["ball_without_one"] == 0
     empty = []
     for dream in right:
         frames = dream.frames.copy()
         frames[10:, 29:57, 3:61] = 0  # the ball goes out in mid-game
-        empty.append(scores.Dream(frames, dream.events))
-    figures = scores.life(empty, recorded, CONTEXT)
+        empty.append(Dream(frames))
+    figures = breakout_scores.life(empty, recorded, CONTEXT)
     assert figures["life_first_10"] == 1 and figures["life_last_10"] == 0
     assert 0 < figures["life"] < 0.6
 
 
-def test_control_is_the_paddle_going_where_it_is_told(games: Store) -> None:
-    left, right = games.info.actions.named("LEFT"), games.info.actions.named("RIGHT")
+def test_control_is_the_paddle_going_where_it_is_told(games: Footage) -> None:
+    actions = games.store.info.actions
+    left, right = actions.named("LEFT"), actions.named("RIGHT")
 
     class Paddle(Still):
         """Draws the paddle as far to the side as the context's actions say."""
@@ -189,25 +242,26 @@ def test_control_is_the_paddle_going_where_it_is_told(games: Store) -> None:
 
     recorded = held(games, 8)
     for reach, expected in ((3, 1.0), (0, 0.0), (-3, 0.0)):
-        figures = scores.control(Paddle(reach), recorded, CONTEXT, left, right, nothing)
+        dreamer = dreaming(Paddle(reach), games)
+        figures = breakout_scores.control(dreamer, recorded, left, right, 8)
         assert figures == {"control": expected, "control_starts": len(recorded)}
-    blank = scores.control(Still(), recorded, CONTEXT, left, right, nothing)
+    blank = breakout_scores.control(dreaming(Still(), games), recorded, left, right, 8)
     assert blank["control"] == 0
 
 
-def test_events_that_are_told_and_that_are_missed(toys: Store) -> None:
-    right = scores.events(Oracle(toys), toys, [0, 1], CONTEXT, nothing)
+def test_events_that_are_told_and_that_are_missed(toys: Footage) -> None:
+    right = scores.events(dreaming(Oracle(toys.store), toys))
     assert right["reward_seen"] == right["ended_seen"] == 1
     assert right["reward_false"] == right["ended_false"] == right["life_lost_false"] == 0
     assert "life_lost_seen" not in right, "the toy has no lives"
-    deaf = scores.events(Still(), toys, [0, 1], CONTEXT, nothing)
+    deaf = scores.events(dreaming(Still(), toys))
     assert deaf["reward_seen"] == deaf["ended_seen"] == 0
 
     class Alarmed(Still):
         def run(self, inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
             return inputs["frames"][-1].copy(), np.array([0, 0, 1, 1, 1], np.float32)
 
-    alarmed = scores.events(Alarmed(), toys, [0, 1], CONTEXT, nothing)
+    alarmed = scores.events(dreaming(Alarmed(), toys))
     assert set(alarmed.values()) == {1.0}
 
 
@@ -217,6 +271,7 @@ class Film(AtariWorld):
     def __init__(self, damage: str) -> None:
         super().__init__("breakout")
         self.damage, self.count = damage, 0
+        self.kept = np.zeros(self.frame_shape, np.uint8)
 
     def step(self, action: NDArray[np.float32]) -> Step:
         self.count += 1
@@ -239,8 +294,9 @@ class Film(AtariWorld):
 
 @pytest.mark.parametrize("damage", ["none", "walls", "field", "paddle", "bricks", "longest_still"])
 def test_random_play_that_goes_to_pieces(damage: str) -> None:
-    figures = scores.endurance(Film(damage), 120, seed=0, advance=nothing)
-    broken = {n for n, most in evaluate.CEILINGS.items() if figures[n] > most}
+    figures = breakout_scores.endurance(Film(damage), 120, seed=0, advance=nothing)
+    asked = evaluate.ASKED["breakout"]
+    broken = {n for n, value in figures.items() if n in asked and value > asked[n][1]}
     assert (
         f"random_play_{damage}" in broken
         or f"random_play_without_{damage}" in broken
@@ -265,18 +321,25 @@ def test_the_command_prints_json_in_one_line(
     assert figures["cartridge"] == "tiny" and figures["psnr_50_starts"] == 2
     assert 0 < figures["psnr_1_db"] < 60
     assert "life" not in figures, "what a ball is, is known for Breakout alone"
-    toy_command(tmp_path, monkeypatch, "--starts", "2", "--frames", "5")
-    assert "psnr_1_db" in capsys.readouterr().out and "at least 48.0"
+    assert "turn" not in figures and "upsampler_db" not in figures
+
+
+def test_what_is_asked_is_said_beside_the_figures() -> None:
+    figures = {"psnr_1_db": 50, "control": 0.9, "random_play_without_walls": 7, "sharpness_100": 1}
+    lines = evaluate.table(figures, evaluate.ASKED["breakout"]).splitlines()
+    told = [line.split(maxsplit=1)[1] for line in lines]
+    assert told == ["50  at least 48.0", "0.9  at least 0.97", "7  at most 0", "1"]
+    shooter = evaluate.table(figures, evaluate.ASKED["doom"])
+    assert "1  at least 0.7, at most 1.3" in shooter and "48" not in shooter
 
 
 def test_recordings_of_another_world_are_refused(tmp_path: Path) -> None:
-    cartridge = load(write_tiny_cartridge(tmp_path / "tiny"))
     record_toys(tmp_path / "data", 12, 12)
     with pytest.raises(UserError, match="has frames of 8 x 8, the cartridge dreams 16 x 16"):
-        evaluate.check_fit(cartridge, Store(tmp_path / "data"))
-    eight = load(write_tiny_cartridge(tmp_path / "eight", manifest(8, (16,))))
-    evaluate.check_fit(eight, Store(tmp_path / "data"))
+        Footage(tmp_path / "data", manifest())
+    with pytest.raises(UserError, match="is a recording of toy and has other actions than"):
+        Footage(tmp_path / "data", of(8, replace(ACTIONS, names=("STAY", "UP", "DOWN", "OUT"))))
+    assert Footage(tmp_path / "data", of(8, ACTIONS)).held_out == [1]
     record_toys(tmp_path / "single", 12)
     with pytest.raises(UserError, match="single episode"):
-        evaluate.check_fit(eight, Store(tmp_path / "single"))
-    assert eight.manifest.actions == ACTIONS
+        Footage(tmp_path / "single", of(8, ACTIONS))

@@ -52,13 +52,18 @@ def networks(of: Manifest, seed: int = 0) -> dict[str, nn.Module]:
 
 
 def starts(of: Manifest, seed: int = 0) -> dict[str, np.ndarray]:
-    """Starting contexts of noise, with random actions."""
+    """Starting contexts of noise, with random actions, and large frames where there are some."""
     rng = np.random.default_rng(seed)
     config = of.denoiser
     shape = (STARTS, config.context, config.height, config.width, 3)
     frames = rng.integers(0, 256, shape, dtype=np.uint8)
     choices = rng.integers(0, config.actions, (STARTS, config.context))
-    return {"frames": frames, "actions": np.eye(config.actions, dtype=np.float32)[choices]}
+    places: dict[str, np.ndarray] = {"frames": frames}
+    places["actions"] = np.eye(config.actions, dtype=np.float32)[choices]
+    if of.upsampler is not None:
+        large = (STARTS, of.upsampler.height, of.upsampler.width, 3)
+        places["large"] = rng.integers(0, 256, large, dtype=np.uint8)
+    return places
 
 
 def write_tiny_cartridge(path: Path, of: Manifest | None = None, seed: int = 0) -> Path:

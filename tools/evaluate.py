@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -14,31 +14,53 @@ from tqdm import tqdm
 
 from base.cartridges import find_cartridge
 from base.errors import UserError, run_main
-from datasets.store import Store
+from engine.contracts import CsgoActions
 from models.cartridge import Cartridge, load
 from models.dream import DiffusionWorld
+from models.reward_end import RewardEndConfig
 from models.walks import Walks
-from tools import dream_scores as scores
+from tools import breakout_scores, dream_scores, shooter_scores
+from tools.dreams import Dreamer, Footage
 
-LONG_STEPS = 50
+LONG_STEPS, SHOOTER_STEPS = 50, 100  # of long dreams
 CONTROL_STEPS, CONTROL_STARTS = 8, 100
-FLOORS = {"psnr_1_db": 48.0, "psnr_50_db": 32.5, "control": 0.97, "life": 0.85}  # at least
-CEILINGS = {
-    "random_play_without_walls": 0,
-    "random_play_without_field": 0,
-    "random_play_without_paddle": 0,
-    "random_play_without_bricks": 0,
-    "random_play_longest_still": scores.LONGEST_STILL,
-}  # at most
+ENLARGED_STEPS = 50  # in a row
+NEAR = (0.7, 1.3)  # of what recorded frames have
+
+# What is asked of a game's figures: at least, and at most.
+ASKED: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    "breakout": {
+        "psnr_1_db": (48.0, math.inf),
+        "psnr_50_db": (32.5, math.inf),
+        "control": (0.97, math.inf),
+        "life": (0.85, math.inf),
+        "random_play_without_walls": (0, 0),
+        "random_play_without_field": (0, 0),
+        "random_play_without_paddle": (0, 0),
+        "random_play_without_bricks": (0, 0),
+        "random_play_longest_still": (0, breakout_scores.LONGEST_STILL),
+    },
+    "doom": {
+        "psnr_1_gain_db": (4.0, math.inf),
+        "turn": (0.95, math.inf),
+        "walk": (0.8, math.inf),
+        "sharpness_100": NEAR,
+        "contrast_100": NEAR,
+        "sharpness_100_full": NEAR,
+        "contrast_100_full": NEAR,
+        "upsampler_gain_db": (1.5, math.inf),
+    },
+}
 
 
 @dataclass(frozen=True)
 class EvaluateConfig:
     """Measure a cartridge against recordings that it was not trained on (the held-out episodes).
 
-    Likeness to the recording is measured for any game. Control, the life of the ball and 5,000
-    steps of random play are judged from the pictures, for Breakout. tools/dream_scores.py says
-    exactly what each figure is.
+    Likeness to the recording, sharpness and contrast are measured for any game. Of Breakout also
+    control, the life of the ball and 5,000 steps of random play, judged from the pictures; of
+    shooters whether the camera turns and walks where it is told to, beside Doom itself, and what
+    an upsampler is worth. tools/*_scores.py say exactly what each figure is.
     """
 
     cartridge: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CARTRIDGE")]
@@ -48,7 +70,7 @@ class EvaluateConfig:
     json: bool = False
     """Print one line of JSON instead of a table."""
     frames: int = 1000
-    """Held-out steps for the likeness of a single step."""
+    """Held-out steps for the likeness of a single step, and frames to enlarge."""
     starts: int = 96
     """Held-out starts of long dreams."""
     random_steps: int = 5000
@@ -68,78 +90,58 @@ def main() -> None:
     """Parse the command line, measure, print."""
     config = tyro.cli(EvaluateConfig, prog="python -m tools.evaluate")
     cartridge = load(find_cartridge(config.cartridge))
-    store = Store(config.data, memory_gb=1.0)
-    check_fit(cartridge, store)
+    footage = Footage(config.data, cartridge.manifest)
     walks = Walks(cartridge, config.device, config.precision)
+    walk = walks.walk(walks.standard)
     with tqdm(unit="frame", leave=False, disable=None) as bar:
-        figures = measure(config, cartridge, walks, store, bar.update)
-    runtime = walks.walk(walks.standard).runner.choice.describe()
-    about = {"cartridge": cartridge.manifest.name, "runtime": runtime}
-    print(json.dumps({**about, **figures}) if config.json else table({**about, **figures}))
-
-
-def check_fit(cartridge: Cartridge, store: Store) -> None:
-    """UserError unless the recordings are of the world that the cartridge dreams."""
-    config = cartridge.manifest.denoiser
-    if cartridge.manifest.sampler is None:
-        raise UserError(
-            f"{cartridge.manifest.name} was not trained by this program, and only such worlds "
-            "are measured"
-        )
-    if store.frame_shape != (config.height, config.width, 3):
-        raise UserError(
-            f"{store.folder} has frames of {store.frame_shape[0]} x {store.frame_shape[1]}, the "
-            f"cartridge dreams {config.height} x {config.width}"
-        )
-    if store.info.actions.names != cartridge.manifest.actions.names:
-        raise UserError(
-            f"{store.folder} is a recording of {store.info.game} and has other actions than "
-            f"the cartridge {cartridge.manifest.name}"
-        )
-    if not store.split()[1]:
-        raise UserError(f"{store.folder} has a single episode, so none is held out; record more")
+        dreamer = Dreamer(walk, cartridge.manifest.denoiser.context, footage, bar.update)
+        figures = measure(config, cartridge, walks, dreamer)
+    about = {"cartridge": cartridge.manifest.name, "runtime": walk.runner.choice.describe()}
+    if config.json:
+        print(json.dumps({**about, **figures}))
+    else:
+        print(table({**about, **figures}, ASKED.get(footage.store.info.game, {})))
 
 
 def measure(
-    config: EvaluateConfig,
-    cartridge: Cartridge,
-    walks: Walks,
-    store: Store,
-    advance: Callable[[], object],
+    config: EvaluateConfig, cartridge: Cartridge, walks: Walks, dreamer: Dreamer
 ) -> dict[str, float]:
     """All figures by name."""
-    runner = walks.walk(walks.standard).runner
-    held_out, context = store.split()[1], cartridge.manifest.denoiser.context
-    long = scores.windows(store, held_out, context + LONG_STEPS, config.starts)
-    dreams = scores.long_dreams(runner, long, context, advance)
-    single = scores.windows(store, held_out, context + 1, config.frames)
+    footage, context = dreamer.footage, dreamer.context
+    shooter = isinstance(cartridge.manifest.actions, CsgoActions)
+    steps = SHOOTER_STEPS if shooter else LONG_STEPS
+    long = footage.excerpts(context + steps, config.starts)
+    dreams = [dreamer.follow(excerpt, seed) for seed, excerpt in enumerate(long)]
     figures = {
-        **scores.one_step(runner, single, context, advance),
-        **scores.last_frames(dreams, long, context),
-        **scores.events(runner, store, held_out, context, advance),
+        **dream_scores.one_step(dreamer, footage.excerpts(context + 1, config.frames)),
+        **dream_scores.last_frames(dreamer, dreams, long),
     }
-    if store.info.game == "breakout":
-        actions = cartridge.manifest.actions
-        starts = scores.windows(store, held_out, context + CONTROL_STEPS, CONTROL_STARTS)
-        figures |= scores.control(
-            runner, starts, context, actions.named("LEFT"), actions.named("RIGHT"), advance
-        )
-        figures |= scores.life(dreams, long, context)
+    if isinstance(cartridge.manifest.reward_end, RewardEndConfig):
+        figures |= dream_scores.events(dreamer)
+    starts = footage.excerpts(context + CONTROL_STEPS, CONTROL_STARTS)
+    if footage.store.info.game == "breakout":
+        left, right = (cartridge.manifest.actions.named(way) for way in ("LEFT", "RIGHT"))
+        figures |= breakout_scores.control(dreamer, starts, left, right, CONTROL_STEPS)
+        figures |= breakout_scores.life(dreams, [e.window for e in long], context)
         world = DiffusionWorld(cartridge, walks)
-        figures |= scores.endurance(world, config.random_steps, 0, advance)
+        figures |= breakout_scores.endurance(world, config.random_steps, 0, dreamer.advance)
+    if shooter:
+        figures |= shooter_scores.dreamed_camera(dreamer, starts)
+        if footage.store.info.game == "doom":
+            figures |= shooter_scores.game_camera(footage, starts, context)
+    if cartridge.manifest.upsampler is not None:
+        count = -(-config.frames // ENLARGED_STEPS)
+        figures |= shooter_scores.upsampler(dreamer, footage.excerpts(1 + ENLARGED_STEPS, count))
     return {name: round(value, 4) for name, value in figures.items() if math.isfinite(value)}
 
 
-def table(figures: Mapping[str, object]) -> str:
+def table(figures: Mapping[str, object], asked: Mapping[str, tuple[float, float]]) -> str:
     """A line for each figure, with what is asked of it."""
     lines = []
     for name, value in figures.items():
-        asked = ""
-        if name in FLOORS:
-            asked = f"  at least {FLOORS[name]}"
-        elif name in CEILINGS:
-            asked = f"  at most {CEILINGS[name]}"
-        lines.append(f"{name:30} {value!s:>10}{asked}")
+        least, most = asked.get(name, (-math.inf, math.inf))
+        words = [f"at least {least}"] * (least > 0) + [f"at most {most}"] * (most < math.inf)
+        lines.append(f"{name:30} {value!s:>10}  {', '.join(words)}".rstrip())
     return "\n".join(lines)
 
 

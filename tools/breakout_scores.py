@@ -1,0 +1,96 @@
+"""Figures of how well a dreamed Breakout can be played, judged by tools/breakout_probe.py.
+
+Shapes: N steps, H W pixels. Frames are uint8 RGB.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.store import Window
+from engine.contracts import ActionVector, World
+from tools import breakout_probe as probe
+from tools.dreams import Advance, Dream, Dreamer, Excerpt
+
+MOVED_LEVELS = 8  # a pixel that changes by less has not moved
+LONGEST_STILL = 45  # steps: three seconds; the game itself, idling, stands still for up to 40
+APART_PX = 4.0  # half a paddle
+BRICKS_KEPT = 0.5  # of those at the start; random play hits a few
+
+
+def life(dreams: Sequence[Dream], recorded: Sequence[Window], context: int) -> dict[str, float]:
+    """Share of frames that show a ball where the recorded frame shows one.
+
+    Also of those with exactly one, of the first ten steps alone, and of frames that show a ball
+    where the recording shows none.
+    """
+    real = np.array([[len(probe.balls(f)) for f in w.frames[context:]] for w in recorded])
+    made = np.array([[len(probe.balls(f)) for f in dream.frames] for dream in dreams])
+    seen = real > 0
+    return {
+        "life": share(made > 0, seen),
+        "life_one_ball": share(made == 1, seen),
+        "life_first_10": share(made[:, :10] > 0, seen[:, :10]),
+        "life_last_10": share(made[:, -10:] > 0, seen[:, -10:]),
+        "ball_without_one": share(made > 0, ~seen),
+    }
+
+
+def control(
+    dreamer: Dreamer,
+    recorded: Sequence[Excerpt],
+    left: ActionVector,
+    right: ActionVector,
+    steps: int,
+) -> dict[str, float]:
+    """Share of starts from which holding RIGHT leaves the paddle further right than LEFT does.
+
+    By APART_PX at least; a frame without a paddle counts as a failure. recorded: excerpts that
+    begin with the starts. The buttons are held for so many steps.
+    """
+    apart = []
+    for seed, start in enumerate(recorded):
+        ends = [dreamer.hold(start, held, steps, seed).frames[-1] for held in (left, right)]
+        at_left, at_right = (probe.paddle_x(frame) or math.nan for frame in ends)
+        apart.append(at_right - at_left >= APART_PX)
+    return {"control": float(np.mean(apart)), "control_starts": len(apart)}
+
+
+def endurance(world: World, steps: int, seed: int, advance: Advance) -> dict[str, float]:
+    """Play at random for long and count the frames in which the game has gone to pieces.
+
+    walls, field, paddle: frames where they are not as tools/breakout_probe.py describes them;
+    bricks: frames with less than half of the bricks of the start. longest_still: steps in a row
+    in which nothing moved. A game that ends is followed by the next, from the next start.
+    """
+    rng = np.random.default_rng(seed)
+    counts = dict.fromkeys(("walls", "field", "paddle", "bricks"), 0)
+    games, still, longest = 1, 0, 0
+    last = world.reset(seed, 0)
+    bricks = probe.brick_share(last)
+    for _ in range(steps):
+        step = world.step(world.actions.random(rng))
+        frame = step.frame
+        counts["walls"] += not probe.walls_stand(frame)
+        counts["field"] += not probe.field_is_dark(frame)
+        counts["paddle"] += probe.paddle_x(frame) is None
+        counts["bricks"] += probe.brick_share(frame) < BRICKS_KEPT * bricks
+        moved = np.abs(frame.astype(np.int16) - last).max() > MOVED_LEVELS
+        still = 0 if moved else still + 1
+        longest = max(longest, still)
+        last = frame
+        if step.ended:
+            last = world.reset(seed + games, games)
+            bricks, games = probe.brick_share(last), games + 1
+        advance()
+    broken = {f"random_play_without_{name}": count for name, count in counts.items()}
+    return {**broken, "random_play_longest_still": longest, "random_play_games": games}
+
+
+def share(hits: NDArray[np.bool_], of: NDArray[np.bool_]) -> float:
+    """Share of `of` in which `hits` holds as well; nan where there is nothing."""
+    return float(hits[of].mean()) if of.any() else float("nan")
