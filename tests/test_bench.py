@@ -31,7 +31,7 @@ def test_playing(
         asked.append((steps, kept.exists()))
         kept.touch()
         model = {"median_ms": 2.0, "p95_ms": 3.0}
-        report = {"runtime": "some", "stages": {"model": model}}
+        report = {"runtime": "some", "steps_per_s": 444.0, "stages": {"model": model}}
         return bench.Played(report, seconds=len(asked), memory_mb=250.4)
 
     monkeypatch.setattr(bench, "play", play)
@@ -41,9 +41,10 @@ def test_playing(
     assert figures == {
         "cartridge": "tiny", "runtime": "some", "frames": 400, "memory_mb": 250,
         "model_median_ms": 2.0, "model_p95_ms": 3.0, "first_start_s": 1, "start_s": 2,
-        "eager_median_ms": 9.0, "eager_ratio": 4.5,
+        "eager_median_ms": 9.0, "eager_ratio": 4.5, "steps_per_s": 444.0, "rate_fps": 15.0,
     }  # fmt: skip
-    assert "at most 20" in run(monkeypatch, capsys, "play", str(tiny))
+    said = run(monkeypatch, capsys, "play", str(tiny))
+    assert "at most 20" in said and "444.0  at least 15" in said
 
 
 def test_eager_frames_take_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ import tyro
 
 from base.cartridges import find_cartridge
 from base.errors import UserError, run_main
-from models.cartridge import load
+from models.cartridge import check, load
 from models.runtime import Choice, TorchRunner, frame_ms
 from models.walks import Walks
 from tools.bench_loading import LoadingBench, bench_loading
@@ -50,6 +50,7 @@ class PlayBench:
 
     first_start_s: from the start of play.py to its first dreamed frame, on a machine that never
     played this cartridge, so the runtime is chosen by measuring; start_s: every later start.
+    steps_per_s: of play as fast as it goes, of which the world wants rate_fps.
     model_median_ms, model_p95_ms: the networks' time for a frame. memory_mb: most resident memory
     while playing. eager_median_ms: the same frames by PyTorch in float32 without compilation;
     eager_ratio: how many times slower that is.
@@ -118,6 +119,7 @@ def main() -> None:
 def bench_play(bench: PlayBench) -> dict[str, object]:
     """The figures that PlayBench describes, by name."""
     path = find_cartridge(bench.cartridge)
+    rate_fps = check(path).manifest.rate_fps
     with tempfile.TemporaryDirectory() as caches:
         first = play(path, 1, Path(caches))
         again = play(path, 1, Path(caches))
@@ -127,6 +129,8 @@ def bench_play(bench: PlayBench) -> dict[str, object]:
     return {
         "cartridge": path.resolve().name,
         "runtime": long.report["runtime"],
+        "steps_per_s": long.report["steps_per_s"],
+        "rate_fps": rate_fps,
         "model_median_ms": model["median_ms"],
         "model_p95_ms": model["p95_ms"],
         "frames": bench.steps,
@@ -210,8 +214,9 @@ def time_eager(path: Path) -> float:
 def table(figures: Mapping[str, object]) -> str:
     """A line for each figure, with what is asked of it."""
     lines, width = [], max(map(len, figures))
+    floors = {**FLOORS, "steps_per_s": figures["rate_fps"]} if "rate_fps" in figures else FLOORS
     for name, value in figures.items():
-        asked = f"  at least {FLOORS[name]:g}" if name in FLOORS else ""
+        asked = f"  at least {floors[name]:g}" if name in floors else ""
         asked = f"  at most {CEILINGS[name]:g}" if name in CEILINGS else asked
         lines.append(f"{name:{width}} {value!s:>30}{asked}")
     return "\n".join(lines)
