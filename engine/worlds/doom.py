@@ -110,6 +110,8 @@ class DoomWorld:
         path = Path(folder.name) / "house.wad"
         path.write_bytes(wad)
         self._content = Path(vizdoom.__file__).parent / "freedoom2.wad"
+        # Hashed once, and not when an episode begins: it takes as long as a step.
+        self._content_sha256 = hashlib.sha256(self._content.read_bytes()).hexdigest()
         self._map_sha256 = hashlib.sha256(wad).hexdigest()
         self._game = _configured(self._content, path)
         with _ctrl_c_kept_away():
@@ -123,7 +125,7 @@ class DoomWorld:
         return {
             "version": str(vizdoom.__version__),
             "content": self._content.name,
-            "content_sha256": hashlib.sha256(self._content.read_bytes()).hexdigest(),
+            "content_sha256": self._content_sha256,
             "map_sha256": self._map_sha256,
         }
 
