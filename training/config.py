@@ -64,6 +64,9 @@ class TrainConfig:
     """Standard deviation of ln sigma of that rest."""
     changed_weight: float = 6.0
     """How many times a pixel that changes counts: such pixels are few, and they are the game."""
+    log_loss: bool = False
+    """Whether the logarithm of an example's loss is learnt from. Else what hardly moves counts for
+    nothing beside what moves much, and where a camera stands still its picture blurs."""
     context_noise: float = 0.02
     """Noise on the context frames, in units of [-1, 1], so that small flaws are forgiven."""
     target: Target = "change"

@@ -22,6 +22,7 @@ DOOM = TrainConfig(
     share_events=0.0,
     sigmas=(2.0,),
     changed_weight=1.0,
+    log_loss=True,
     target="warp",
     sigma_data=0.08,
     cooldown=0.7,

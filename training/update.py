@@ -19,6 +19,8 @@ from training.scores import SCORED_STARTS, Scores, score
 from training.speed import autocast
 from training.streams import Streams
 
+LEAST_LOSS = 0.02  # of an example: less is as good, and its logarithm would count for ever more
+
 
 class StreamLearner(Learner):
     """A denoiser, and a head for rewards and ends, in training on recordings and on own dreams.
@@ -60,7 +62,8 @@ class StreamLearner(Learner):
         losses, head_loss, streamed = self.losses(index, batch, generator)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        (losses.mean() + head_loss).backward()
+        learnt = (losses + LEAST_LOSS).log() if config.log_loss else losses
+        (learnt.mean() + head_loss).backward()
         norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), config.gradient_clip)
         return {
             "recorded": losses[streamed:].mean().item(),
