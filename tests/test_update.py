@@ -268,3 +268,16 @@ def test_bf16_is_close_to_fp32(data: Data) -> None:
         b["recorded"] == pytest.approx(a["recorded"], rel=0.05) and b["recorded"] != a["recorded"]
     )
     assert all(p.dtype == torch.float32 for p in quick.denoiser.parameters())
+
+
+def test_with_log_loss_what_hardly_moves_counts_as_much(
+    data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worse example's loss is a thousand times as large, and pulled at nearly everything."""
+    learner = tiny_learner(data, replace(TINY, log_loss=True))
+    pulls = torch.ones(2, requires_grad=True)
+    losses = pulls * torch.tensor([1.0, 1000.0])
+    monkeypatch.setattr(learner, "losses", lambda *_: (losses, torch.zeros(()), 0))
+    learner.gradients(0, learner.batches[0])
+    assert pulls.grad is not None
+    torch.testing.assert_close(pulls.grad, torch.tensor([0.5, 0.5]), rtol=0.03, atol=0)

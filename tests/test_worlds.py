@@ -95,14 +95,16 @@ def write_cartridge(folder: Path, title: str = "A dream") -> Path:
 
 
 def test_what_is_told_of_worlds(shelf: Shelf) -> None:
-    shipped, *rest = shelf.worlds.entries()
-    assert (shipped.name, shipped.here, shipped.speed) == ("breakout", True, NOT_MEASURED)
-    assert shipped.picture is not None and shipped.size.endswith(" MB")
-    assert [(e.name, e.title, e.here, e.size) for e in rest] == [
+    *shipped, pong, breakout = shelf.worlds.entries()
+    assert [e.name for e in shipped] == ["breakout", "doom"]
+    for entry in shipped:
+        assert entry.here and entry.speed == NOT_MEASURED
+        assert entry.picture is not None and entry.size.endswith(" MB")
+    assert [(e.name, e.title, e.here, e.size) for e in (pong, breakout)] == [
         ("pong", "Pong", False, "about 500 kB"),
         ("diamond-breakout", "Breakout (released)", False, "490 kB"),
     ]
-    assert rest[0].terms[:2] == (f"about 500 kB from {REPO} on the Hub", "licence: none stated")
+    assert pong.terms[:2] == (f"about 500 kB from {REPO} on the Hub", "licence: none stated")
     assert not shelf.server.requests  # to look costs no network
 
 
@@ -114,7 +116,7 @@ def test_what_was_played_last_comes_first_with_its_speed(shelf: Shelf) -> None:
     assert shelf.entry("breakout").speed == "full speed, 16.4 ms a frame"
     shelf.settings.change(last_played={"diamond-breakout": 5.0, "breakout": 3.0})
     names = [entry.name for entry in shelf.worlds.entries()]
-    assert names == ["diamond-breakout", "breakout", "pong"]
+    assert names == ["diamond-breakout", "breakout", "doom", "pong"]
 
 
 def test_a_download_brings_a_world_and_tells_how_far_it_is(shelf: Shelf) -> None:
@@ -174,7 +176,7 @@ def test_saved_replays_are_listed_behind_the_worlds_and_shown(shelf: Shelf, tmp_
     titles = {e.title: e.name for e in listed}
     assert set(titles) == {"Breakout, replay", "Pong, replay", "somewhere/else, replay"}
     assert listed[0].here and listed[0].speed.startswith("saved 20")
-    assert [e.here for e in shelf.worlds.entries()] == [True, True, True, True, False, False]
+    assert [e.here for e in shelf.worlds.entries()] == [True] * 5 + [False] * 2
 
     shelf.worlds.play(titles["Breakout, replay"], NullWindow([]))
     assert [found.name for found in shelf.played] == ["breakout"]
