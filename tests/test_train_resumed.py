@@ -18,7 +18,18 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from base.errors import UserError
 from models.cartridge import load
-from tests.tiny_training import PLAINLY, ROOT, TINY, Train, environment, flags_of, program, run
+from tests.tiny_training import (
+    PLAINLY,
+    ROOT,
+    TINY,
+    Train,
+    checkpoints_are_the_same,
+    environment,
+    flags_of,
+    program,
+    run,
+    same,
+)
 from training import checkpoint, progress, run_config, speed, trainer
 from training.config import TrainConfig
 from training.run_lock import alone_in
@@ -34,23 +45,6 @@ def scalars(folder: Path) -> dict[str, dict[int, float]]:
         name: {event.step: event.value for event in events.Scalars(name)}
         for name in events.Tags()["scalars"]
     }
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two checkpoints hold the same, bit for bit."""
-    if isinstance(one, torch.Tensor):
-        return torch.equal(one, other) and one.dtype == other.dtype
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(one == other)
-
-
-def checkpoints_are_the_same(one: Path, other: Path) -> bool:
-    ours, theirs = checkpoint.load(one), checkpoint.load(other)
-    assert ours is not None and theirs is not None
-    return same(ours, theirs)
 
 
 def test_a_killed_run_goes_on_as_if_it_had_not_been(data: Path, tmp_path: Path) -> None:
@@ -130,6 +124,7 @@ def test_ctrl_c_finishes_the_update_and_says_how_to_go_on(
     state = checkpoint.load(tmp_path / "run")
     assert state is not None and state["update"] == 3
     assert signal.getsignal(signal.SIGINT) is before
+    time.sleep(1.1)  # TensorBoard orders files by the second in their names
     assert train("--resume") == 0
     assert checkpoints_are_the_same(whole, tmp_path / "run")
     assert set(scalars(tmp_path / "run")["train/recorded"]) == {1, 2, 3, 4, 5, 6}

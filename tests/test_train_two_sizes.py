@@ -22,9 +22,14 @@ from models.dream import DiffusionWorld
 from models.manifest import Levels
 from models.walks import Walks
 from tests.recordings import record_in_two_sizes
-from tests.test_train import checkpoints_are_the_same
 from tests.tiny_cartridge import manifest, write_tiny_cartridge
-from tests.tiny_training import TINY, TINY_SEQUENCE, TINY_UPSAMPLER, flags_of
+from tests.tiny_training import (
+    TINY,
+    TINY_SEQUENCE,
+    TINY_UPSAMPLER,
+    checkpoints_are_the_same,
+    flags_of,
+)
 from tools import train as tool
 from training import run_config
 from training.export import frame_sampler

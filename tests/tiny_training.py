@@ -13,6 +13,7 @@ from typing import Any, cast
 import torch
 
 from tests.recordings import record_toys
+from training import checkpoint
 from training.beginning import build
 from training.config import TrainConfig, flag
 from training.data import Data, open_data
@@ -94,3 +95,20 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         program(*words), cwd=ROOT, env=environment(), text=True, capture_output=True
     )
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two checkpoints hold the same, bit for bit."""
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other) and one.dtype == other.dtype
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+def checkpoints_are_the_same(one: Path, other: Path) -> bool:
+    ours, theirs = checkpoint.load(one), checkpoint.load(other)
+    assert ours is not None and theirs is not None
+    return same(ours, theirs)
