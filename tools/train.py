@@ -54,8 +54,8 @@ class TrainCommand(Generic[R]):
     """Recordings to train on, from python -m tools.record; or in two sizes, in its folders low and
     full."""
     preset: Preset = "small"
-    """The recipe: of a small world in one size; or of the network that dreams CS:GO's small frames,
-    and of the one that enlarges them."""
+    """The recipe: of a small world in one size; or of the network that dreams the small frames of
+    Doom or CS:GO, and of the one that enlarges them."""
     world: Path | None = None
     """For an upsampler: the cartridge whose frames it is to enlarge. It becomes part of it."""
     resume: bool = False
