@@ -125,21 +125,21 @@ class Denoiser(nn.Module):
         context, for a network that is told it: None is none.
         Returns (B, C, H, W), float32.
         """
-        c_in, _, c_out = self.scales(sigma)
+        c_in, c_skip, c_out = self.scales(sigma)
         output = self.network(x * c_in, sigma, context, actions, context_sigma)
-        return self.estimate(self.drawn(x, sigma, context, output) + c_out * output[:, :3])
+        return self.estimate(self.drawn(x, c_skip, context, output) + c_out * output[:, :3])
 
     def estimate(self, denoised: Tensor) -> Tensor:
         """What counts as the network's estimate: as it is, or one of the levels of a frame."""
         return truncate(denoised) if self.config.floor else denoised
 
-    def drawn(self, x: Tensor, sigma: Tensor, context: Tensor, output: Tensor) -> Tensor:
+    def drawn(self, x: Tensor, c_skip: Tensor, context: Tensor, output: Tensor) -> Tensor:
         """What is taken over of the noisy target and, for a "warp", of the last frame moved.
 
-        output (B, C + 2, H, W) is the network's: beyond colours the flow, which says for each
-        pixel where in the last frame it comes from, to the right and downwards.
+        c_skip (B, 1, 1, 1) is of `scales`; output (B, C + 2, H, W) is the network's: beyond
+        colours the flow, which says for each pixel where in the last frame it comes from, to the
+        right and downwards.
         """
-        _, c_skip, _ = self.scales(sigma)
         if self.config.target != "warp":
             return c_skip * x
         last = context[:, -1].float()
@@ -204,7 +204,7 @@ class Denoiser(nn.Module):
         learnt: (B, 1, H, W) bool, the pixels that count; None is all.
         """
         target = frame - self.base(context)
-        c_in, _, c_out = self.scales(sigma)
+        c_in, c_skip, c_out = self.scales(sigma)
         x = target + sigma[:, None, None, None] * noise
         if self.config.sigma_offset:
             if offset is None:
@@ -212,7 +212,7 @@ class Denoiser(nn.Module):
             x = x + self.config.sigma_offset * offset
         seen = context if shown is None else shown
         output = self.network(x * c_in, sigma, seen, actions, context_sigma)
-        drawn, output = self.drawn(x, sigma, context, output), output[:, :3]
+        drawn, output = self.drawn(x, c_skip, context, output), output[:, :3]
         error = (output - (target - drawn) / c_out).square()
         if changed_weight != 1.0:
             moved = (frame - context[:, -1]).abs().amax(dim=1, keepdim=True) > CHANGED

@@ -21,6 +21,7 @@ from models.dream import noise_of
 from models.manifest import Manifest
 from models.runtime import Inputs
 from models.walks import Walk
+from training.data import low_folder
 from training.pairs import FULL, LOW, LargeFrames
 
 Frames = NDArray[np.uint8]  # (N, H, W, 3)
@@ -48,7 +49,7 @@ class Footage:
 
         Raises UserError for recordings that are not of this world, or without a second episode.
         """
-        low = folder / LOW if (folder / LOW).is_dir() else folder
+        low = low_folder(folder)
         self.store, self.large = Store(low, memory_gb=1.0), None
         check_fit(self.store, world)
         if world.upsampler is not None:
