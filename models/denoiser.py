@@ -45,6 +45,7 @@ class DenoiserConfig:
     sigma_offset:  deviation of further noise in training, one value for each channel of a frame;
                    the preconditioning counts it in.
     noised_context: the network is told how much noise there is on the context.
+    last_actions:  so many of the last context frames' actions are told; 0: of all.
     floor:         every estimate of a frame is clamped and brought to the level below it, of the
                    256 that stored frames have; else finished frames are, to the nearest.
     """
@@ -58,7 +59,13 @@ class DenoiserConfig:
     unet: UNetConfig
     sigma_offset: float = 0.0
     noised_context: bool = False
+    last_actions: int = 0
     floor: bool = False
+
+    @property
+    def told(self) -> int:
+        """How many actions it is told."""
+        return self.last_actions or self.context
 
     def __post_init__(self) -> None:
         if min(self.height, self.width, self.context) < 1 or self.actions < 0:
@@ -67,8 +74,10 @@ class DenoiserConfig:
             raise ValueError(f"sigma_data must be positive, not {self.sigma_data}")
         if self.target not in get_args(Target):
             raise ValueError(f"target must be 'frame' or 'change', not '{self.target}'")
-        if self.unet.cond % (2 * self.context):
-            raise ValueError(f"unet.cond must be a multiple of {2 * self.context}")
+        if not 0 <= self.last_actions <= self.context:
+            raise ValueError("last_actions must be as many as context frames at most")
+        if self.unet.cond % (2 * self.told):
+            raise ValueError(f"unet.cond must be a multiple of {2 * self.told}")
         if not 0 <= self.sigma_offset < 100:
             raise ValueError(f"sigma_offset must be between 0 and 100, not {self.sigma_offset}")
         if self.floor and self.target != "frame":
@@ -92,7 +101,12 @@ class FourierFeatures(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """A U-Net with EDM's preconditioning (Karras et al. 2022, table 1)."""
+    """A U-Net with EDM's preconditioning (Karras et al. 2022, table 1).
+
+    OLDEST: which weight reads the frames, and at which of its inputs the oldest begins.
+    """
+
+    OLDEST = ("unet.conv_in.weight", 0)
 
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
@@ -101,7 +115,7 @@ class Denoiser(nn.Module):
         self.noise_embedding = FourierFeatures(width)
         self.context_noise_embedding = FourierFeatures(width) if config.noised_context else None
         self.action_embedding = (
-            nn.Linear(config.actions, width // config.context, bias=False)
+            nn.Linear(config.actions, width // config.told, bias=False)
             if config.actions
             else None
         )
@@ -174,7 +188,7 @@ class Denoiser(nn.Module):
         if self.action_embedding is not None:
             if actions is None:
                 raise ValueError("this denoiser needs actions")
-            told = told + self.action_embedding(actions).flatten(1)
+            told = told + self.action_embedding(actions[:, -self.config.told :]).flatten(1)
         x = torch.cat((context.flatten(1, 2) / FRAME_STD, x), dim=1)
         return self.unet(x, self.cond(told)).float()
 

@@ -35,7 +35,12 @@ class RewardEndConfig:
 
 
 class RewardEnd(nn.Module):
-    """A few convolutions over the last frames at a quarter of their resolution, then a linear."""
+    """A few convolutions over the last frames at a quarter of their resolution, then a linear.
+
+    OLDEST: which weight reads the frames, and at which of its inputs the oldest begins.
+    """
+
+    OLDEST = ("conv1.weight", 3 * PATCH**2)  # behind the newest
 
     def __init__(self, config: RewardEndConfig) -> None:
         super().__init__()

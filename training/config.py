@@ -24,7 +24,7 @@ POSITIVE = (
 )  # fmt: skip
 NOT_NEGATIVE = (
     "streams", "share_enduring", "share_rehearsed", "share_events", "share_first", "share_later",
-    "sigma_scale", "context_noise", "weight_decay", "warmup", "cooldown", "ema", "seed",
+    "last_actions", "sigma_scale", "context_noise", "weight_decay", "warmup", "cooldown", "ema", "seed",
 )  # fmt: skip
 
 
@@ -73,8 +73,10 @@ class TrainConfig:
     """What the network estimates: the next frame, or its change against the last one."""
     sigma_data: float = 0.03
     """Standard deviation of that target. Too large a one lets noise through where nothing moves."""
-    context: int = 4
-    """Past frames that the network sees."""
+    context: int = 8
+    """Past frames that the network sees: a life is lost up to eight steps after the ball is."""
+    last_actions: int = 4
+    """How many of the actions at these it is told; 0 for all."""
     channels: tuple[int, ...] = (64, 96, 128, 160)
     """Widths of the U-Net's levels."""
     depths: tuple[int, ...] = (1, 1, 1, 1)
@@ -143,12 +145,13 @@ class TrainConfig:
             patch=self.patch,
         )
         return DenoiserConfig(
-            height, width, self.context, actions, self.target, self.sigma_data, unet
-        )
+            height, width, self.context, actions, self.target, self.sigma_data, unet,
+            last_actions=self.last_actions,
+        )  # fmt: skip
 
     def reward_end(self, height: int, width: int) -> RewardEndConfig:
-        """The reward and ending head for frames of a size; it looks at three frames."""
-        return RewardEndConfig(height, width, min(3, self.context + 1), self.head_channels)
+        """The reward and ending head for frames of a size; it looks at context and new frame."""
+        return RewardEndConfig(height, width, self.context + 1, self.head_channels)
 
 
 def check_numbers(

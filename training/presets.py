@@ -25,6 +25,7 @@ DOOM = TrainConfig(
     log_loss=True,
     target="warp",
     sigma_data=0.08,
+    context=4,
     cooldown=0.7,
 )
 # It enlarges in one step, and so learns at the one level of noise that this step begins at.
