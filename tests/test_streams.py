@@ -111,7 +111,7 @@ def test_a_dream_that_lost_the_recording_is_started_over_and_others_keep_their_o
     true = batch.frames[:, -1]
     nearly = true.int().add(1).clamp(0, 255).to(torch.uint8)
     dreamed = torch.stack((nearly[0], 255 - true[1], nearly[2]))
-    walking.advance(dreamed, batch.frames)
+    walking.advance(dreamed, batch.frames[:, -1])
     assert walking.ages.tolist() == [1, -1, 1]
     following = walking.batch(1)
     assert torch.equal(walking.context[0, -1], nearly[0])
@@ -126,14 +126,14 @@ def test_a_dream_that_endures_goes_on_without_what_went_elsewhere(segments: Segm
     started(walking)
     walking.context = frames[:, :-1].clone()
     walking.places[:] = torch.tensor([0, 5])
-    assert walking.learnable(frames).all()
+    assert walking.learnable().all()
     dreamed = frames[:, -1].clone()
     dreamed[:, :, 4, 9], dreamed[:, :, 4, 3] = 60, 255  # the dot took another way
     walking.advance(dreamed, frames)
     assert walking.ages.tolist() == [1, 1, -1]
     assert walking.lost[-3:].tolist() == [[0, 5]] * 3
 
-    learnable = walking.learnable(frames)
+    learnable = walking.learnable()
     assert not learnable[:2, 0, :10, :16].any()
     assert learnable[:2, 0, 11:].all() and learnable[:2, 0, :, 16:].all()
     # What is lost already is not lost once more, and comes back when it does.
@@ -142,7 +142,7 @@ def test_a_dream_that_endures_goes_on_without_what_went_elsewhere(segments: Segm
     assert (walking.lost[:-3] < 0).all()
     for _ in range(CONTEXT):
         walking.advance(frames[:, -1], frames)
-    assert walking.learnable(frames).all()
+    assert walking.learnable().all()
 
 
 @pytest.mark.parametrize("dreamed_level", [250, 65])
@@ -161,11 +161,11 @@ def test_what_vanished_is_to_come_back_and_what_appeared_is_to_go(
     dreamed[:, :, 4, 9:12] = dreamed_level
     walking.advance(dreamed, frames)
     assert walking.lost[-1].tolist() == [0, 5]
-    assert walking.learnable(frames).all()
+    assert walking.learnable().all()
 
     dreamed[:, :, 15, 30], dreamed[:, :, 15, 26] = 250, 0  # and a dot is elsewhere besides
     walking.advance(dreamed, frames)
-    learnable = walking.learnable(frames)[0, 0]
+    learnable = walking.learnable()[0, 0]
     assert learnable[:9].all() and not learnable[15, 31]
 
 
@@ -175,7 +175,7 @@ def test_no_dream_is_lost_that_may_differ_in_everything(segments: Segments) -> N
     walking.places[:] = torch.tensor([0, 5])
     walking.advance(255 - batch.frames[:, -1], batch.frames)
     assert walking.ages.tolist() == [1, 1]
-    assert walking.learnable(batch.frames).all() and (walking.lost < 0).all()
+    assert walking.learnable().all() and (walking.lost < 0).all()
 
 
 def test_a_dream_of_something_else_altogether_is_over(segments: Segments) -> None:
@@ -216,7 +216,7 @@ def test_dreams_start_shortly_before_places_where_one_was_lost(segments: Segment
     walking.places[:] = torch.tensor([0, 11])
     dreamed = batch.frames[:, -1].clone()
     dreamed[3] = 255 - dreamed[3]
-    walking.advance(dreamed, batch.frames)
+    walking.advance(dreamed, batch.frames[:, -1])
     assert walking.lost[-1].tolist() == [0, 11] and (walking.lost[:-1] < 0).all()
 
     rehearsed = walking.rehearse(0, fresh, 0.5)
@@ -246,7 +246,7 @@ def test_saved_and_loaded_they_go_on_exactly(segments: Segments) -> None:
     for update in range(4):
         batch = walking.batch(update)
         dreamed = batch.frames[:, -1].roll(update, dims=3)  # some are lost, others are not
-        walking.advance(dreamed, batch.frames)
+        walking.advance(dreamed, batch.frames[:, -1])
     torch.save(walking.state_dict(), file)
     restored = streams(segments, most_steps=6)
     restored.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))

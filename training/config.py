@@ -24,7 +24,8 @@ POSITIVE = (
 )  # fmt: skip
 NOT_NEGATIVE = (
     "streams", "share_enduring", "share_rehearsed", "share_events", "share_first", "share_later",
-    "last_actions", "sigma_scale", "context_noise", "weight_decay", "warmup", "cooldown", "ema", "seed",
+    "last_actions", "sigma_scale", "context_noise", "weight_decay", "warmup", "cooldown", "ema",
+    "seed",
 )  # fmt: skip
 
 

@@ -18,8 +18,6 @@ Shapes: S streams, T context frames, C H W a frame, A action width.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -34,6 +32,7 @@ RUN_UP = 4  # such a dream starts fewer steps than this before the place
 LOST_PATCH_PX = 3
 REACH_PX = 5  # how far what is astray may move in a step
 HOPELESS = 0.5  # share of a picture within that reach at which even an enduring dream is over
+SAVED = ("places", "ages", "context", "elsewhere", "astray", "lost")
 
 
 class Streams:
@@ -47,6 +46,8 @@ class Streams:
     places:     int64 (S, 2), episode and first frame of the window that comes next.
     ages:       int64 (S,), steps dreamed so far, or -1 for a dream to be started.
     context:    uint8 (S, T, C, H, W), each dream's own last frames.
+    elsewhere:  bool (S, T, H, W), where these show things that are elsewhere in the recording.
+    astray:     bool (S, T), which of them show anything that the recording does not.
     lost:       int64 (KEPT_PLACES, 2), the windows whose last frame was dreamed wrong, newest
                 last; -1 for none yet.
     """
@@ -71,6 +72,8 @@ class Streams:
         height, width, channels = segments.store.frame_shape
         shape = (count, segments.length - 1, channels, height, width)
         self.context = torch.zeros(shape, dtype=torch.uint8)
+        self.elsewhere = torch.zeros(count, segments.length - 1, height, width, dtype=torch.bool)
+        self.astray = torch.zeros(count, segments.length - 1, dtype=torch.bool)
 
     def batch(self, update: int) -> Batch:
         """The streams' recorded windows for an update; those to be started are placed first."""
@@ -86,6 +89,8 @@ class Streams:
             rows.append(self.segments.read(episode, first))
         batch = collate(rows)
         self.context[starting] = batch.frames[starting, :-1]
+        self.elsewhere[starting] = False
+        self.astray[starting] = False
         return batch
 
     def rehearse(self, update: int, batch: Batch, share: float) -> Batch:
@@ -103,25 +108,25 @@ class Streams:
             batch.rows(slice(count, None)),
         )
 
-    def learnable(self, recorded: Tensor) -> Tensor:
-        """Where next frames can be learnt, (S, 1, H, W) bool: out of reach of what is elsewhere.
-
-        recorded: (S, T + 1, C, H, W) uint8, the windows that `batch` gave.
-        """
-        return ~_reach(self._compare(recorded, _elsewhere))
+    def learnable(self) -> Tensor:
+        """Where next frames can be learnt, (S, 1, H, W) bool: out of reach of what is elsewhere."""
+        return ~_reach(self.elsewhere.any(dim=1))
 
     def advance(self, dreamed: Tensor, recorded: Tensor) -> None:
         """Take the dreamed frames (S, C, H, W) uint8 into the contexts and move on a step.
 
-        recorded: (S, T + 1, C, H, W) uint8, the windows that `batch` gave. Dreams that are lost,
-        old enough or at their episode's end are to be started anew.
+        recorded: the frames of the same shape that come next in the recordings. Dreams that are
+        lost, old enough or at their episode's end are to be started anew.
         """
-        before = self._compare(recorded, _astray).flatten(1).any(dim=1)
-        now = _astray(_off(dreamed, recorded[:, -1]), self.lost_light)
+        off = _off(dreamed, recorded)
+        now = _astray(off, self.lost_light)
         lost = now.flatten(1).any(dim=1)
         hopeless = _reach(now).float().mean(dim=(1, 2, 3)) > HOPELESS
-        self.context = torch.cat((self.context[:, 1:], dreamed[:, None]), dim=1)
-        self.lost = torch.cat((self.lost, self.places[lost & ~before]))[-KEPT_PLACES:]
+        self.lost = torch.cat((self.lost, self.places[lost & ~self.astray.any(dim=1)]))
+        self.lost = self.lost[-KEPT_PLACES:]
+        self.context = _moved_on(self.context, dreamed)
+        self.elsewhere = _moved_on(self.elsewhere, _elsewhere(off, now, self.lost_light))
+        self.astray = _moved_on(self.astray, lost)
         self.places[:, 1] += 1
         self.ages += 1
         over = torch.where(self.enduring, hopeless, lost) | (self.ages >= self.most_steps)
@@ -131,7 +136,7 @@ class Streams:
 
     def state_dict(self) -> dict[str, Tensor]:
         """All that `load_state_dict` needs to go on exactly; to be saved before going on."""
-        return {name: getattr(self, name) for name in ("places", "ages", "context", "lost")}
+        return {name: getattr(self, name) for name in SAVED}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on where `state_dict` was taken.
@@ -147,9 +152,8 @@ class Streams:
         for place in state["lost"].tolist():
             if place[0] >= 0 and not self._is_place(*place):
                 raise ValueError("a dream was lost where nothing is recorded")
-        self.places, self.ages, self.context, self.lost = (
-            state[name].clone() for name in ("places", "ages", "context", "lost")
-        )
+        for name in SAVED:
+            setattr(self, name, state[name].clone())
 
     def _start(self, rng: np.random.Generator) -> tuple[int, int]:
         """Where a dream starts: anywhere, or shortly before a place where one was lost."""
@@ -158,12 +162,6 @@ class Streams:
             episode, first = lost[int(rng.integers(len(lost)))]
             return episode, max(0, first - int(rng.integers(RUN_UP)))
         return self.segments.place(int(rng.integers(len(self.segments))))
-
-    def _compare(self, recorded: Tensor, judge: Callable[[Tensor, float], Tensor]) -> Tensor:
-        """Where any frame of the dreams' own contexts is judged so: (S, H, W) bool."""
-        own, true = self.context.flatten(0, 1), recorded[:, :-1].flatten(0, 1)
-        judged = judge(_off(own, true), self.lost_light)
-        return judged.unflatten(0, self.context.shape[:2]).any(dim=1)
 
     def _lost(self) -> list[list[int]]:
         return [place for place in self.lost.tolist() if place[0] >= 0]
@@ -193,13 +191,12 @@ def _astray(off: Tensor, least: float) -> Tensor:
     return off.abs().amax(dim=1) > least
 
 
-def _elsewhere(off: Tensor, least: float) -> Tensor:
+def _elsewhere(off: Tensor, astray: Tensor, least: float) -> Tensor:
     """Where they show things that are elsewhere in those recorded, or the reverse: (N, H, W) bool.
 
     A thing in another place leaves a frame's light as it was. Of a frame that has less light in
     all, what is missing is taken for gone, not for elsewhere, and the reverse.
     """
-    astray = _astray(off, least)
     light = (off * astray[:, None]).sum(dim=(2, 3), keepdim=True) / LOST_PATCH_PX**2
     gone = (light < -least).any(dim=1)
     extra = (light > least).any(dim=1)
@@ -211,3 +208,8 @@ def _reach(astray: Tensor) -> Tensor:
     """Where a step may take what is astray (N, H, W), and what it would have met: (N, 1, H, W)."""
     edge = 2 * REACH_PX + 1
     return F.max_pool2d(astray[:, None].float(), edge, stride=1, padding=REACH_PX) > 0
+
+
+def _moved_on(last: Tensor, new: Tensor) -> Tensor:
+    """The rows (S, T, ...) a step later: without the oldest, and with the new ones (S, ...)."""
+    return torch.cat((last[:, 1:], new[:, None]), dim=1)

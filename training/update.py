@@ -114,7 +114,7 @@ class StreamLearner(Learner):
         if streams is not None:
             own = to_float(streams.context.to(self.device))
             context = torch.cat((own, context[count:]))
-            learnt[:count] = streams.learnable(walked.frames).to(self.device)
+            learnt[:count] = streams.learnable().to(self.device)
         noise = [self._randn(target.shape, generator) for _ in config.sigmas]
         shown = context + config.context_noise * self._randn(context.shape, generator)
         sigma = draw_sigmas(config, count, len(frames), generator).to(self.device)
@@ -146,7 +146,7 @@ class StreamLearner(Learner):
                     batch.actions[:count, :-1],
                 )
         if streams is not None:
-            streams.advance(to_uint8(dreamed).cpu(), walked.frames)
+            streams.advance(to_uint8(dreamed).cpu(), walked.frames[:, -1])
         return losses, head_loss, count
 
     @torch.no_grad()
