@@ -45,7 +45,8 @@ class DenoiserConfig:
     sigma_offset:  deviation of further noise in training, one value for each channel of a frame;
                    the preconditioning counts it in.
     noised_context: the network is told how much noise there is on the context.
-    last_actions:  so many of the last context frames' actions are told; 0: of all.
+    last_actions:  the network is told the actions at so many of the last context frames only; at
+                   all of them if it is 0 or more than there are.
     floor:         every estimate of a frame is clamped and brought to the level below it, of the
                    256 that stored frames have; else finished frames are, to the nearest.
     """
@@ -65,7 +66,7 @@ class DenoiserConfig:
     @property
     def told(self) -> int:
         """How many actions it is told."""
-        return self.last_actions or self.context
+        return min(self.last_actions or self.context, self.context)
 
     def __post_init__(self) -> None:
         if min(self.height, self.width, self.context) < 1 or self.actions < 0:
@@ -73,9 +74,10 @@ class DenoiserConfig:
         if not 0 < self.sigma_data < 100:
             raise ValueError(f"sigma_data must be positive, not {self.sigma_data}")
         if self.target not in get_args(Target):
-            raise ValueError(f"target must be 'frame' or 'change', not '{self.target}'")
-        if not 0 <= self.last_actions <= self.context:
-            raise ValueError("last_actions must be as many as context frames at most")
+            known = ", ".join(get_args(Target))
+            raise ValueError(f"target must be one of {known}, not '{self.target}'")
+        if self.last_actions < 0:
+            raise ValueError(f"last_actions must not be negative, and {self.last_actions} is")
         if self.unet.cond % (2 * self.told):
             raise ValueError(f"unet.cond must be a multiple of {2 * self.told}")
         if not 0 <= self.sigma_offset < 100:
@@ -115,9 +117,7 @@ class Denoiser(nn.Module):
         self.noise_embedding = FourierFeatures(width)
         self.context_noise_embedding = FourierFeatures(width) if config.noised_context else None
         self.action_embedding = (
-            nn.Linear(config.actions, width // config.told, bias=False)
-            if config.actions
-            else None
+            nn.Linear(config.actions, width // config.told, bias=False) if config.actions else None
         )
         self.cond = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         flow = 2 if config.target == "warp" else 0

@@ -274,6 +274,19 @@ def test_the_order_of_actions_and_of_frames_matters(example: Example) -> None:
         assert (denoiser(example.noise, sigma, *other) - made).abs().max() > 1e-3
 
 
+@torch.no_grad()
+def test_a_network_may_be_told_the_last_actions_only(example: Example) -> None:
+    denoiser = awaken(Denoiser(dataclasses.replace(config("change"), last_actions=1)))
+    sigma = torch.ones(B)
+
+    def made(*actions: int) -> Tensor:
+        told = torch.eye(A)[torch.tensor([actions] * B)]
+        return denoiser(example.noise, sigma, example.context, told)
+
+    assert torch.equal(made(0, 1), made(2, 1))
+    assert (made(0, 1) - made(0, 2)).abs().max() > 1e-3
+
+
 def test_fourier_features_are_points_on_circles() -> None:
     features = FourierFeatures(10)
     made = features(torch.tensor([0.0, 0.3]))
@@ -294,8 +307,10 @@ def test_fourier_features_are_points_on_circles() -> None:
         ({"floor": True, "target": "change"}, "not of changes"),
         ({"sigma_data": 0.0}, "sigma_data must be positive"),
         ({"sigma_data": float("nan")}, "sigma_data must be positive"),
-        ({"target": "noise"}, "target must be 'frame' or 'change', not 'noise'"),
+        ({"target": "noise"}, "target must be one of frame, change, warp, not 'noise'"),
         ({"context": 3}, "unet.cond must be a multiple of 6"),
+        ({"context": 4, "last_actions": 3}, "unet.cond must be a multiple of 6"),
+        ({"last_actions": -1}, "last_actions must not be negative"),
     ],
 )
 def test_impossible_denoisers_are_refused(wrong: dict[str, object], says: str) -> None:

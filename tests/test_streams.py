@@ -45,7 +45,7 @@ def started(walking: Streams) -> Batch:
 
 def dream_perfectly(walking: Streams, update: int) -> Batch:
     batch = walking.batch(update)
-    walking.advance(batch.frames[:, -1], batch.frames)
+    walking.advance(batch.frames[:, -1], batch.frames[:, -1])
     return batch
 
 
@@ -66,7 +66,7 @@ def test_a_perfect_dream_is_the_recording_step_by_step(segments: Segments) -> No
             if age >= 0:
                 assert walking.places[row].tolist() == places[row].tolist()
                 walked += 1
-        walking.advance(batch.frames[:, -1], batch.frames)
+        walking.advance(batch.frames[:, -1], batch.frames[:, -1])
         places, ages = walking.places.clone(), walking.ages.clone()
     assert walked > 100
 
@@ -125,11 +125,12 @@ def test_a_dream_that_endures_goes_on_without_what_went_elsewhere(segments: Segm
     frames[:, :, :, 4, 9] = 255
     started(walking)
     walking.context = frames[:, :-1].clone()
+    walking.elsewhere = torch.zeros(len(frames), CONTEXT, 20, 40, dtype=torch.bool)
     walking.places[:] = torch.tensor([0, 5])
     assert walking.learnable().all()
     dreamed = frames[:, -1].clone()
     dreamed[:, :, 4, 9], dreamed[:, :, 4, 3] = 60, 255  # the dot took another way
-    walking.advance(dreamed, frames)
+    walking.advance(dreamed, frames[:, -1])
     assert walking.ages.tolist() == [1, 1, -1]
     assert walking.lost[-3:].tolist() == [[0, 5]] * 3
 
@@ -137,11 +138,11 @@ def test_a_dream_that_endures_goes_on_without_what_went_elsewhere(segments: Segm
     assert not learnable[:2, 0, :10, :16].any()
     assert learnable[:2, 0, 11:].all() and learnable[:2, 0, :, 16:].all()
     # What is lost already is not lost once more, and comes back when it does.
-    walking.advance(dreamed, frames)
+    walking.advance(dreamed, frames[:, -1])
     assert walking.ages.tolist()[:2] == [2, 2]
     assert (walking.lost[:-3] < 0).all()
     for _ in range(CONTEXT):
-        walking.advance(frames[:, -1], frames)
+        walking.advance(frames[:, -1], frames[:, -1])
     assert walking.learnable().all()
 
 
@@ -156,15 +157,16 @@ def test_what_vanished_is_to_come_back_and_what_appeared_is_to_go(
     frames[:, :, :, 15, 30] = 0
     started(walking)
     walking.context = frames[:, :-1].clone()
+    walking.elsewhere = torch.zeros(len(frames), CONTEXT, 20, 40, dtype=torch.bool)
     walking.places[:] = torch.tensor([0, 5])
     dreamed = frames[:, -1].clone()
     dreamed[:, :, 4, 9:12] = dreamed_level
-    walking.advance(dreamed, frames)
+    walking.advance(dreamed, frames[:, -1])
     assert walking.lost[-1].tolist() == [0, 5]
     assert walking.learnable().all()
 
     dreamed[:, :, 15, 30], dreamed[:, :, 15, 26] = 250, 0  # and a dot is elsewhere besides
-    walking.advance(dreamed, frames)
+    walking.advance(dreamed, frames[:, -1])
     learnable = walking.learnable()[0, 0]
     assert learnable[:9].all() and not learnable[15, 31]
 
@@ -173,7 +175,7 @@ def test_no_dream_is_lost_that_may_differ_in_everything(segments: Segments) -> N
     walking = streams(segments, count=2, lost_light=18)
     batch = started(walking)
     walking.places[:] = torch.tensor([0, 5])
-    walking.advance(255 - batch.frames[:, -1], batch.frames)
+    walking.advance(255 - batch.frames[:, -1], batch.frames[:, -1])
     assert walking.ages.tolist() == [1, 1]
     assert walking.learnable().all() and (walking.lost < 0).all()
 
@@ -182,7 +184,7 @@ def test_a_dream_of_something_else_altogether_is_over(segments: Segments) -> Non
     walking = streams(segments, count=2, enduring=2)
     batch = started(walking)
     walking.places[:] = torch.tensor([0, 5])
-    walking.advance(255 - batch.frames[:, -1], batch.frames)
+    walking.advance(255 - batch.frames[:, -1], batch.frames[:, -1])
     assert walking.ages.tolist() == [-1, -1]
 
 
@@ -203,7 +205,7 @@ def test_faint_noise_all_over_is_forgiven_and_a_vanished_dot_is_not(
     recorded[2, -1, :, 4, 4] += 55  # a quarter as much
     started(walking)
     walking.places[:] = torch.tensor([0, 5])
-    walking.advance(dreamed.clamp(0, 255).to(torch.uint8), recorded)
+    walking.advance(dreamed.clamp(0, 255).to(torch.uint8), recorded[:, -1])
     assert walking.ages.tolist() == [1, -1, 1]
 
 

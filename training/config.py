@@ -77,7 +77,7 @@ class TrainConfig:
     context: int = 8
     """Past frames that the network sees: a life is lost up to eight steps after the ball is."""
     last_actions: int = 4
-    """How many of the actions at these it is told; 0 for all."""
+    """At how many of these, the last ones, it is told the actions; at all if it is 0 or more."""
     channels: tuple[int, ...] = (64, 96, 128, 160)
     """Widths of the U-Net's levels."""
     depths: tuple[int, ...] = (1, 1, 1, 1)
