@@ -9,7 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.denoiser import CHANGED, Denoiser, DenoiserConfig, FourierFeatures, Target, warp
+from models.denoiser import (
+    CHANGED,
+    Denoiser,
+    DenoiserConfig,
+    FourierFeatures,
+    Target,
+    texture_error,
+    warp,
+)
 from models.frames import quantise, to_float, truncate
 from models.sampler import SamplerConfig
 from models.unet import UNetConfig
@@ -316,6 +324,33 @@ def test_fourier_features_are_points_on_circles() -> None:
 def test_impossible_denoisers_are_refused(wrong: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         dataclasses.replace(config("change"), **wrong)  # type: ignore[arg-type]
+
+
+def test_texture_forgives_an_edge_that_is_elsewhere_and_not_one_that_is_blurred() -> None:
+    """Squared error alone is least for a blur between the places where an edge may be."""
+    true = torch.zeros(1, 3, 12, 16)
+    true[..., 8:] = 1
+    moved, blurred = true.roll(1, dims=3), true.clone()
+    moved[..., 0] = 0
+    blurred[..., 6:10] = torch.tensor([0.2, 0.4, 0.6, 0.8])
+    both = torch.cat((true, moved, blurred))
+    off = texture_error(both, true.repeat(3, 1, 1, 1))
+    squared = (both - true).square().mean(dim=(1, 2, 3))
+    assert off[0] == 0 and squared[2] < squared[1]
+    assert off[2] > 2 * off[1] > 0
+
+
+def test_texture_counts_in_the_loss_as_weighed(example: Example) -> None:
+    denoiser = awaken(Denoiser(config("change")))
+    sigma = torch.tensor([0.5, 1.0, 2.0])
+    given = example.frame, sigma, example.noise, example.context, example.actions
+    (plain, made), (both, same) = (
+        denoiser.loss(*given, texture_weight=weight) for weight in (0.0, 3.0)
+    )
+    assert torch.equal(made, same)
+    c_out = denoiser.scales(sigma)[2].flatten()
+    expected = plain + 3 * texture_error(made, example.frame) / c_out**2
+    torch.testing.assert_close(both, expected)
 
 
 def test_a_warp_takes_each_pixel_from_where_the_flow_points() -> None:

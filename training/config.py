@@ -24,8 +24,8 @@ POSITIVE = (
 )  # fmt: skip
 NOT_NEGATIVE = (
     "streams", "share_enduring", "share_rehearsed", "share_events", "share_first", "share_later",
-    "last_actions", "sigma_scale", "context_noise", "weight_decay", "warmup", "cooldown", "ema",
-    "seed",
+    "last_actions", "texture_weight", "sigma_scale", "context_noise", "weight_decay", "warmup",
+    "cooldown", "ema", "seed",
 )  # fmt: skip
 
 
@@ -68,6 +68,8 @@ class TrainConfig:
     log_loss: bool = False
     """Whether the logarithm of an example's loss is learnt from. Else what hardly moves counts for
     nothing beside what moves much, and where a camera stands still its picture blurs."""
+    texture_weight: float = 0.0
+    """How much it counts that a frame is as sharp as the recorded one, wherever its edges are."""
     context_noise: float = 0.02
     """Noise on the context frames, in units of [-1, 1], so that small flaws are forgiven."""
     target: Target = "change"

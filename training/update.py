@@ -128,6 +128,7 @@ class StreamLearner(Learner):
                 config.changed_weight,
                 shown,
                 learnt=learnt,
+                texture_weight=config.texture_weight,
             )
             head_frames = frames[:, -self.head.config.frames :]
             # Weighed, or a head shown many ends would call an end where there is none.
