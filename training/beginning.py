@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
 
 from base.errors import UserError
 from models import cartridge
 from models.denoiser import Denoiser, DenoiserConfig
+from models.lengthen import lengthened
 from models.reward_end import RewardEnd
 from training.config import TrainConfig
 from training.data import Data
@@ -90,23 +89,10 @@ def begin_with(learner: Learner, path: Path) -> None:
     for own, network in learner.networks.items():
         name = IN_CARTRIDGES.get(own, own)
         try:
-            network.load_state_dict(_lengthened(network, networks[name].state_dict()))
+            network.load_state_dict(lengthened(network, networks[name].state_dict()))
         except (KeyError, RuntimeError) as error:
             raise UserError(
                 f"the {name} of {path} is not of this recipe's shape, for frames of this size and "
                 "these actions; training cannot start from it"
             ) from error
     learner.average(keep=0.0)
-
-
-def _lengthened(network: nn.Module, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """A network's weights for one like it that may see more frames, with zeros for those."""
-    assert isinstance(network, Denoiser | RewardEnd)
-    name, oldest = network.OLDEST
-    weight = weights[name]
-    missing = network.state_dict()[name].shape[1] - weight.shape[1]
-    if missing <= 0:
-        return weights
-    before, after = weight[:, :oldest], weight[:, oldest:]
-    none = weight.new_zeros(len(weight), missing, *weight.shape[2:])
-    return {**weights, name: torch.cat((before, none, after), dim=1)}

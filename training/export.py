@@ -195,7 +195,7 @@ def card(manifest: Manifest) -> str:
     metrics = "\n".join(f"- {key}: {value}" for key, value in manifest.metrics.items())
     said = [*source.get("denoiser", {}).get("commands", []), *source.get("commands", [])]
     commands = "\n".join(f"    {command}" for command in said)
-    data = "\n".join(f"- {key}: {value}" for key, value in source["data"].items())
+    data = "\n".join(f"- {key}: {value}" for key, value in source.get("data", {}).items())
     large = " A second network enlarges it." if manifest.upsampler else ""
     return f"""# {manifest.title}
 

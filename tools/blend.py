@@ -1,0 +1,83 @@
+"""A world between two cartridges: python -m tools.blend FIRST SECOND OUT."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+
+from base.cartridges import PREVIEW, find_cartridge
+from base.errors import UserError, run_main
+from models.cartridge import load
+from models.cartridge_writer import check_place, save
+from models.lengthen import lengthened
+from training.export import card
+
+PROGRAM = "python -m tools.blend"
+
+
+@dataclass(frozen=True)
+class BlendConfig:
+    """Mix the denoisers' weights of two cartridges, of which one was trained on from the other.
+
+    Between two such there is often one that dreams better than both (Wortsman et al. 2022, "Model
+    soups"): what one has unlearnt the other still has. All else is as in SECOND. FIRST may see
+    fewer frames.
+    """
+
+    first: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FIRST")]
+    """A cartridge: its folder, or the name of one in cartridges/."""
+    second: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SECOND")]
+    """Another, trained with --start-from FIRST."""
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
+    """Folder of the cartridge to write."""
+    share: float = 0.5
+    """How much of SECOND is in it, from 0 to 1."""
+
+    def __post_init__(self) -> None:
+        """Raise UserError for a share that cannot be."""
+        if not 0 <= self.share <= 1:
+            raise UserError(f"--share must be from 0 to 1, not {self.share:g}")
+
+
+def main() -> None:
+    """Parse the command line and blend."""
+    blend(tyro.cli(BlendConfig, prog=PROGRAM), f"{PROGRAM} {shlex.join(sys.argv[1:])}")
+
+
+def blend(config: BlendConfig, said: str) -> None:
+    """Write the cartridge between the two; said: the command line, for its card.
+
+    Raises UserError, before anything is written, for networks that are not alike.
+    """
+    check_place(config.out)
+    folder = find_cartridge(config.second)
+    first, second = load(find_cartridge(config.first)), load(folder)
+    network = second.networks["denoiser"]
+    weights = lengthened(network, first.networks["denoiser"].state_dict())
+    own = network.state_dict()
+    if {k: v.shape for k, v in weights.items()} != {k: v.shape for k, v in own.items()}:
+        raise UserError(
+            f"the denoisers of {config.first} and {config.second} are not of one shape; "
+            "blend a world with one that it was trained on from"
+        )
+    with torch.no_grad():
+        for name, weight in own.items():
+            weight.copy_(torch.lerp(weights[name], weight, config.share))
+    source = dict(second.manifest.source)
+    source["commands"] = [*source.get("commands", []), said]
+    # What was measured of the second holds no more.
+    manifest = dataclasses.replace(second.manifest, source=source, metrics={})
+    preview = (folder / PREVIEW).read_bytes()
+    save(config.out, manifest, second.networks, second.starts, preview, card(manifest))
+    print(f"wrote {config.out}: play it with python play.py {config.out}")
+
+
+if __name__ == "__main__":
+    run_main(main)
