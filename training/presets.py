@@ -23,6 +23,7 @@ DOOM = TrainConfig(
     sigmas=(2.0,),
     changed_weight=1.0,
     log_loss=True,
+    texture_weight=3.0,
     target="warp",
     sigma_data=0.08,
     context=4,
