@@ -212,8 +212,8 @@ def test_what_a_dream_lost_is_not_asked_of_it_and_the_rest_is(
     assert streams is not None
     train(learner, data, 0, 1)
     streams.ages[:] = 1
-    streams.context[:] = streams.batch(1).frames[:, :-1]
-    streams.context[0, -1, :, 0, 0] ^= 255
+    streams.elsewhere[:] = False
+    streams.elsewhere[0, -1, 0, 0] = True
     seen: list[Tensor] = []
     plain = learner.denoiser.loss
 
