@@ -130,10 +130,9 @@ class StreamLearner(Learner):
                 learnt=learnt,
                 texture_weight=config.texture_weight,
             )
-            head_frames = frames[:, -self.head.config.frames :]
             # Weighed, or a head shown many ends would call an end where there is none.
             head_loss = self.head.loss(
-                head_frames,
+                frames,
                 batch.rewards[:, -2],
                 batch.life_lost[:, -2],
                 batch.ended[:, -2],
