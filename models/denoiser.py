@@ -23,8 +23,10 @@ FRAME_STD = 0.5  # of frames in [-1, 1], near enough for every game: scales the 
 CHANGED = 0.02  # of [-1, 1]: two and a half grey levels, above what averaging and noise leave
 TEXTURE_PX = (1, 2, 4)  # distances at which pixels are compared: fine, and coarser
 TEXTURE_LEAST = 0.02  # of [-1, 1]: smaller differences are hardly any
-FLOW_PX = 4.0  # how far a flow of 1 moves: an output of 1 is to be an ordinary one
-Target = Literal["frame", "change", "warp"]
+TEXTURE_REACH = 3  # pixels to each side that are around a place, of which every other is looked at
+FLOW = 1 / 14  # of the width: how far a flow of 1 moves, since outputs of 1 are ordinary ones
+Target = Literal["frame", "change", "warp", "carry"]
+BESIDES = {"warp": 2, "carry": 3}  # what a network tells for a target beside colours
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,10 @@ class DenoiserConfig:
                    change is mostly 0 and a network's capacity goes to what moves. Where a camera
                    turns, everything does: with "warp" it is also the change, but the network
                    tells where each pixel comes from, and what it estimates besides is what moving
-                   the last frame's pixels leaves over.
-    sigma_data:    standard deviation of the target; of a "warp", of what is left over.
+                   the last frame's pixels leaves over. With "carry" it is again the change, and
+                   what is moved is the first frame seen, as far as the network trusts it: a large
+                   frame has details that the small one after it, enlarged, has lost.
+    sigma_data:    standard deviation of the target; of a "warp" or "carry", of what is left over.
 
     Off, unless released weights expect it:
     sigma_offset:  deviation of further noise in training, one value for each channel of a frame;
@@ -66,8 +70,8 @@ class DenoiserConfig:
     floor: bool = False
 
     @property
-    def told(self) -> int:
-        """How many actions it is told."""
+    def actions_told(self) -> int:
+        """At how many of the last frames it is told the action."""
         return min(self.last_actions or self.context, self.context)
 
     def __post_init__(self) -> None:
@@ -78,10 +82,12 @@ class DenoiserConfig:
         if self.target not in get_args(Target):
             known = ", ".join(get_args(Target))
             raise ValueError(f"target must be one of {known}, not '{self.target}'")
+        if self.target == "carry" and self.context < 2:
+            raise ValueError("carry needs two context frames: one to take from, one to change")
         if self.last_actions < 0:
             raise ValueError(f"last_actions must not be negative, and {self.last_actions} is")
-        if self.unet.cond % (2 * self.told):
-            raise ValueError(f"unet.cond must be a multiple of {2 * self.told}")
+        if self.unet.cond % (2 * self.actions_told):
+            raise ValueError(f"unet.cond must be a multiple of {2 * self.actions_told}")
         if not 0 <= self.sigma_offset < 100:
             raise ValueError(f"sigma_offset must be between 0 and 100, not {self.sigma_offset}")
         if self.floor and self.target != "frame":
@@ -119,11 +125,13 @@ class Denoiser(nn.Module):
         self.noise_embedding = FourierFeatures(width)
         self.context_noise_embedding = FourierFeatures(width) if config.noised_context else None
         self.action_embedding = (
-            nn.Linear(config.actions, width // config.told, bias=False) if config.actions else None
+            nn.Linear(config.actions, width // config.actions_told, bias=False)
+            if config.actions
+            else None
         )
         self.cond = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
-        flow = 2 if config.target == "warp" else 0
-        self.unet = UNet(3 * (config.context + 1), 3 + flow, config.unet)
+        outputs = 3 + BESIDES.get(config.target, 0)
+        self.unet = UNet(3 * (config.context + 1), outputs, config.unet)
 
     def forward(
         self,
@@ -150,17 +158,20 @@ class Denoiser(nn.Module):
         return truncate(denoised) if self.config.floor else denoised
 
     def drawn(self, x: Tensor, c_skip: Tensor, context: Tensor, output: Tensor) -> Tensor:
-        """What is taken over of the noisy target and, for a "warp", of the last frame moved.
+        """What is taken over of the noisy target and, if frames are moved, of one of those seen.
 
-        c_skip (B, 1, 1, 1) is of `scales`; output (B, C + 2, H, W) is the network's: beyond
-        colours the flow, which says for each pixel where in the last frame it comes from, to the
-        right and downwards.
+        c_skip (B, 1, 1, 1) is of `scales`; output (B, C + 2 or 3, H, W) is the network's: beyond
+        colours the flow, which says for each pixel where in that frame it comes from, to the
+        right and downwards; and how far that is trusted, of which the sigmoid is the share.
         """
-        if self.config.target != "warp":
+        if self.config.target not in BESIDES:
             return c_skip * x
         last = context[:, -1].float()
-        moved = warp(last, FLOW_PX * output[:, 3:])
-        return c_skip * x + (1 - c_skip) * (moved - last)
+        source = last if self.config.target == "warp" else context[:, 0].float()
+        moved = warp(source, FLOW * self.config.width * output[:, 3:5]) - last
+        if self.config.target == "carry":
+            moved = moved * output[:, 5:].sigmoid()
+        return c_skip * x + (1 - c_skip) * moved
 
     def deviation(self, sigma: Tensor) -> Tensor:
         """Of all noise on the target, in the shape of `sigma`: the offset's counts too."""
@@ -190,7 +201,7 @@ class Denoiser(nn.Module):
         if self.action_embedding is not None:
             if actions is None:
                 raise ValueError("this denoiser needs actions")
-            told = told + self.action_embedding(actions[:, -self.config.told :]).flatten(1)
+            told = told + self.action_embedding(actions[:, -self.config.actions_told :]).flatten(1)
         x = torch.cat((context.flatten(1, 2) / FRAME_STD, x), dim=1)
         return self.unet(x, self.cond(told)).float()
 
@@ -306,12 +317,15 @@ def texture_error(made: Tensor, true: Tensor) -> Tensor:
                 frame.narrow(axis, distance, count) - frame.narrow(axis, 0, count)
                 for frame in (made, true)
             )
-            sizes = [
-                (F.avg_pool2d(step.square(), 7, stride=2, padding=3) + TEXTURE_LEAST**2).sqrt()
-                for step in steps
-            ]
+            sizes = [(_around(step.square()) + TEXTURE_LEAST**2).sqrt() for step in steps]
             errors.append((sizes[0] - sizes[1]).square().mean(dim=(1, 2, 3)))
     return torch.stack(errors).mean(dim=0)
+
+
+def _around(values: Tensor) -> Tensor:
+    """Means of (B, C, H, W) around every other place."""
+    edge = 2 * TEXTURE_REACH + 1
+    return F.avg_pool2d(values, edge, stride=2, padding=TEXTURE_REACH)
 
 
 def warp(frame: Tensor, flow: Tensor) -> Tensor:

@@ -44,7 +44,9 @@ def test_playing(
         "eager_median_ms": 9.0, "eager_ratio": 4.5, "steps_per_s": 444.0, "rate_fps": 15.0,
     }  # fmt: skip
     said = run(monkeypatch, capsys, "play", str(tiny))
-    assert "at most 20" in said and "444.0  at least 15" in said
+    assert "at most" not in said and "444.0  at least 15" in said
+    tiny.rename(tmp_path / "breakout")
+    assert "2.0  at most 20" in run(monkeypatch, capsys, "play", str(tmp_path / "breakout"))
 
 
 def test_eager_frames_take_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -41,7 +42,9 @@ def test_weights_lie_between_those_of_the_two(
 def test_the_first_may_have_seen_fewer_frames(two: tuple[Path, Path], tmp_path: Path) -> None:
     world = manifest()
     seen = world.denoiser.context
-    longer = dataclasses.replace(world.denoiser, context=2 * seen, last_actions=world.denoiser.told)
+    longer = dataclasses.replace(
+        world.denoiser, context=2 * seen, last_actions=world.denoiser.actions_told
+    )
     of = dataclasses.replace(world, denoiser=longer)
     second, out = write_tiny_cartridge(tmp_path / "longer", of, seed=2), tmp_path / "out"
     blend(BlendConfig(str(two[0]), str(second), out, 0.0), "said")
@@ -60,13 +63,19 @@ def test_the_first_may_have_seen_fewer_frames(two: tuple[Path, Path], tmp_path: 
         )
 
 
-def test_networks_that_are_not_alike_are_refused(two: tuple[Path, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", ["wider", "of another target"])
+def test_networks_that_are_not_alike_are_refused(
+    other: str, two: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Weights of one shape mean something else where the network's answer does."""
     world = manifest()
-    unet = dataclasses.replace(world.denoiser.unet, cond=2 * world.denoiser.unet.cond)
-    of = dataclasses.replace(world, denoiser=dataclasses.replace(world.denoiser, unet=unet))
-    other = write_tiny_cartridge(tmp_path / "other", of)
-    with pytest.raises(UserError, match="are not of one shape"):
-        blend(BlendConfig(str(two[0]), str(other), tmp_path / "out"), "said")
+    wider = dataclasses.replace(world.denoiser.unet, cond=2 * world.denoiser.unet.cond)
+    changed: dict[str, Any] = {"wider": {"unet": wider}}.get(other, {"target": "frame"})
+    assert changed.get("target") != world.denoiser.target
+    denoiser = dataclasses.replace(world.denoiser, **changed)
+    path = write_tiny_cartridge(tmp_path / "other", dataclasses.replace(world, denoiser=denoiser))
+    with pytest.raises(UserError, match="are not of one kind"):
+        blend(BlendConfig(str(two[0]), str(path), tmp_path / "out"), "said")
     assert not (tmp_path / "out").exists()
 
 

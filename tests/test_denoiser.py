@@ -11,6 +11,7 @@ from torch import Tensor
 
 from models.denoiser import (
     CHANGED,
+    FLOW,
     Denoiser,
     DenoiserConfig,
     FourierFeatures,
@@ -26,7 +27,7 @@ from tests.networks import awaken
 B, T, A, SIDE = 3, 2, 4, 8
 UNET = UNetConfig(channels=(8, 16), depths=(1, 1), attention=(False, False), cond=16, patch=2)
 NOTHING = torch.zeros(8, 1, A)  # done, by each of eight players
-TARGETS: tuple[Target, ...] = ("frame", "change", "warp")
+TARGETS: tuple[Target, ...] = ("frame", "change", "warp", "carry")
 
 
 def config(target: Target) -> DenoiserConfig:
@@ -67,8 +68,10 @@ def test_the_loss_is_0_exactly_where_the_estimate_is_the_frame(
         total = sigma**2 + data**2
         noisy = x * total**0.5
         answer = (clean - data**2 / total * noisy) / (sigma * data / total**0.5)
-        flow = torch.zeros_like(answer[:, :2])  # nothing moves
-        return torch.cat((answer + wrong, flow), dim=1) if target == "warp" else answer + wrong
+        # Nothing moves, and nothing is carried over.
+        besides = {"warp": (0.0, 0.0), "carry": (0.0, 0.0, -1e3)}.get(target, ())
+        planes = [torch.full_like(answer[:, :1], value) for value in besides]
+        return torch.cat((answer + wrong, *planes), dim=1)
 
     arguments = (example.frame, sigmas, example.noise, example.context, example.actions)
     monkeypatch.setattr(denoiser, "network", perfect)
@@ -315,7 +318,8 @@ def test_fourier_features_are_points_on_circles() -> None:
         ({"floor": True, "target": "change"}, "not of changes"),
         ({"sigma_data": 0.0}, "sigma_data must be positive"),
         ({"sigma_data": float("nan")}, "sigma_data must be positive"),
-        ({"target": "noise"}, "target must be one of frame, change, warp, not 'noise'"),
+        ({"target": "noise"}, "target must be one of frame, change, warp, carry, not 'noise'"),
+        ({"target": "carry", "context": 1}, "carry needs two context frames"),
         ({"context": 3}, "unet.cond must be a multiple of 6"),
         ({"context": 4, "last_actions": 3}, "unet.cond must be a multiple of 6"),
         ({"last_actions": -1}, "last_actions must not be negative"),
@@ -383,3 +387,22 @@ def test_a_camera_that_turns_is_learnt_as_flow() -> None:
         optimizer.step()
         losses.append(loss.mean().item())
     assert losses[-1] < losses[0] / 4
+
+
+@torch.no_grad()
+def test_what_is_carried_is_the_first_frame_moved_as_far_as_it_is_trusted(
+    example: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denoiser = Denoiser(config("carry"))
+    trusted = torch.zeros(B, 1, SIDE, SIDE)
+    trusted[..., :4] = 1e3
+    trusted[..., 4:] = -1e3
+    flow = torch.zeros(B, 2, SIDE, SIDE)
+    flow[:, 0] = 1 / (FLOW * SIDE)  # from a pixel to the right
+    answer = torch.cat((torch.zeros(B, 3, SIDE, SIDE), flow, trusted), dim=1)
+    monkeypatch.setattr(denoiser, "network", lambda *_: answer)
+    sigma = torch.full((B,), 20.0)  # of so noisy a target next to nothing is kept
+    _, made = denoiser.loss(example.frame, sigma, example.noise, example.context, example.actions)
+    first, last = example.context[:, 0], example.context[:, -1]
+    torch.testing.assert_close(made[..., :4], first[..., 1:5], atol=5e-3, rtol=0)
+    torch.testing.assert_close(made[..., 4:], last[..., 4:], atol=5e-3, rtol=0)

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from base.errors import UserError
 from models import diamond
 from models.diamond import DEPARTURES
 from models.frame_step import enlarged_context
-from models.frames import to_float
+from models.frames import quantise, to_float
 from models.unet import UNetConfig
 from tests.networks import awaken
 from tests.recordings import record_in_two_sizes
@@ -183,6 +184,30 @@ def test_an_upsampler_sees_the_large_frame_before_and_the_small_one_of_the_momen
     assert torch.equal(frames, to_float(batch.large[:, 1]))
     expected = enlarged_context(to_float(batch.large[:, 0]), to_float(batch.small[:, 1]))
     assert torch.equal(contexts, expected)
+
+
+def test_an_upsampler_learns_frames_in_a_row_each_on_its_answer_before(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = learner_of(folder, replace(TINY_UPSAMPLER, learnt=3))
+    contexts: list[Tensor] = []
+    answers: list[Tensor] = []
+    plain = learner.denoiser.loss
+
+    def loss(*given: Any, **named: Any) -> Any:
+        loss, estimate = plain(*given, **named)
+        contexts.append(given[3])
+        answers.append(estimate)
+        return loss, estimate
+
+    monkeypatch.setattr(learner.denoiser, "loss", loss)
+    config, batch = learner.config, learner.batches[0]
+    assert batch.large.shape[1] == 4
+    learner.gradients(0, batch)
+    assert len(contexts) == 3 * config.accumulate
+    for i in (1, 2):
+        small = to_float(batch.small[: config.batch, 1 + i])
+        assert torch.equal(contexts[i], enlarged_context(quantise(answers[i - 1]), small))
 
 
 def test_an_upsampler_that_changes_nothing_scores_as_cubic_curves_do(folder: Path) -> None:

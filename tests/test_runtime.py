@@ -58,7 +58,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     ("engine", "precision"),
     [("openvino", "float32"), ("openvino", "bfloat16"), ("torch", "bfloat16")],
 )
-@pytest.mark.parametrize("target", ["change", "frame", "warp"])
+@pytest.mark.parametrize("target", ["change", "frame", "warp", "carry"])
 def test_a_fast_frame_is_a_plain_frame(engine: str, precision: str, target: str) -> None:
     """Two grey levels on 99 % of the pixels is what the eye and the network forgive."""
     of = manifest(side_px=32, channels=(32, 64))

@@ -7,7 +7,7 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import tyro
@@ -16,6 +16,7 @@ from base.cartridges import PREVIEW, find_cartridge
 from base.errors import UserError, run_main
 from models.cartridge import load
 from models.cartridge_writer import check_place, save
+from models.denoiser import DenoiserConfig
 from models.lengthen import lengthened
 from training.export import card
 
@@ -62,9 +63,12 @@ def blend(config: BlendConfig, said: str) -> None:
     network = second.networks["denoiser"]
     weights = lengthened(network, first.networks["denoiser"].state_dict())
     own = network.state_dict()
-    if {k: v.shape for k, v in weights.items()} != {k: v.shape for k, v in own.items()}:
+    alike = _kind(first.manifest.denoiser) == _kind(second.manifest.denoiser)
+    if not alike or {k: v.shape for k, v in weights.items()} != {
+        k: v.shape for k, v in own.items()
+    }:
         raise UserError(
-            f"the denoisers of {config.first} and {config.second} are not of one shape; "
+            f"the denoisers of {config.first} and {config.second} are not of one kind; "
             "blend a world with one that it was trained on from"
         )
     with torch.no_grad():
@@ -77,6 +81,13 @@ def blend(config: BlendConfig, said: str) -> None:
     preview = (folder / PREVIEW).read_bytes()
     save(config.out, manifest, second.networks, second.starts, preview, card(manifest))
     print(f"wrote {config.out}: play it with python play.py {config.out}")
+
+
+def _kind(config: DenoiserConfig) -> dict[str, Any]:
+    """What weights mean: all of it but how far back they look."""
+    kind = dataclasses.asdict(config)
+    del kind["context"], kind["last_actions"]
+    return kind
 
 
 if __name__ == "__main__":

@@ -163,20 +163,22 @@ class UpsamplerConfig(FrameConfig):
     """How much fresh noise play adds on its way, summed over all steps."""
     churn_noise: float = 0.9
     """Deviation of that noise, relative to what it should be."""
+    learnt: int = 1
+    """Frames learnt in a row: the answer to each is the large frame before the next."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_numbers(self, (), ("churn", "churn_noise"))
+        check_numbers(self, ("learnt",), ("churn", "churn_noise"))
 
     @property
     def window(self) -> int:
         """Frames of an example."""
-        return 2
+        return 1 + self.learnt
 
     @property
     def passes(self) -> int:
         """Batches that go through the network and back in all."""
-        return self.updates * self.accumulate
+        return self.updates * self.accumulate * self.learnt
 
     def sampler(self, steps: int) -> SamplerConfig:
         low, high = self.sigma_min, self.sigma_max

@@ -29,7 +29,8 @@ DOOM = TrainConfig(
     context=4,
     cooldown=0.7,
 )
-# It enlarges in one step, and so learns at the one level of noise that this step begins at.
+# It enlarges in one step, and so learns at the one level of noise that this step begins at. Details
+# are carried over from frame to frame, so it learns some in a row.
 DOOM_UPSAMPLER = UpsamplerConfig(
     updates=1_500,
     accumulate=1,
@@ -38,7 +39,7 @@ DOOM_UPSAMPLER = UpsamplerConfig(
     attention=(False, False, False),
     patch=5,
     cond=64,
-    target="change",
+    target="carry",
     sigma_data=0.15,
     sigma_offset=0.0,
     sigma_location=0.69,
@@ -49,6 +50,7 @@ DOOM_UPSAMPLER = UpsamplerConfig(
     steps=(1,),
     sigma_max=2.0,
     churn=0.0,
+    learnt=6,
 )
 
 PRESETS: Mapping[Preset, Recipe] = {

@@ -1,5 +1,8 @@
 """Learning to enlarge: from the large frame before and the small new one, the large new one.
 
+A frame before that was recorded has every detail; in play it is the network's own answer. Learning
+some frames in a row, each on the answer before, shows both.
+
 Shapes: B examples or starts, N frames in a row, C h w a small frame, C H W a large one.
 """
 
@@ -12,7 +15,7 @@ from torch import Tensor
 
 from models.denoiser import Denoiser
 from models.frame_step import enlarged_context
-from models.frames import to_float, to_uint8
+from models.frames import quantise, to_float, to_uint8
 from models.sampler import SamplerConfig
 from models.sequence_loss import Noising
 from training.data import Data
@@ -38,23 +41,35 @@ class UpsamplerLearner(FrameLearner):
         self.batches = PairBatches(segments, config.batch * config.accumulate, config.seed)
 
     def examples(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
-        return batch.large, batch.small[:, -1]
+        return batch.large, batch.small[:, 1:]
 
     def noisings(self, rows: int, generator: torch.Generator) -> list[Noising]:
         network = self.denoiser.config
-        sigma = self.level(rows, generator)
-        noise = torch.randn(rows, 3, network.height, network.width, generator=generator)
-        return [Noising(sigma, noise, torch.randn(rows, 3, 1, 1, generator=generator))]
+        shape = (rows, 3, network.height, network.width)
+        return [
+            Noising(
+                self.level(rows, generator),
+                torch.randn(shape, generator=generator),
+                torch.randn(rows, 3, 1, 1, generator=generator),
+            )
+            for _ in range(self.config.learnt)
+        ]
 
     def losses(self, one: Tensor, other: Tensor, noisings: Sequence[Noising]) -> Iterator[Tensor]:
-        """one: large frames uint8 (B, 2, C, H, W); other: the small second one (B, C, h, w)."""
-        [noising] = noisings
-        large = to_float(one)
-        context = enlarged_context(large[:, 0], to_float(other))
-        loss, _ = self.denoiser.loss(
-            large[:, 1], noising.sigma, noising.noise, context, None, offset=noising.offset
-        )
-        yield loss.mean()
+        """one: large frames uint8 (B, 1 + N, C, H, W); other: the last N small (B, N, C, h, w)."""
+        large, small = to_float(one), to_float(other)
+        before = large[:, 0]
+        for i, noising in enumerate(noisings):
+            loss, estimate = self.denoiser.loss(
+                large[:, 1 + i],
+                noising.sigma,
+                noising.noise,
+                enlarged_context(before, small[:, i]),
+                None,
+                offset=noising.offset,
+            )
+            before = quantise(estimate)
+            yield loss.mean()
 
     def score(self) -> Scores:
         """What costs nothing is to enlarge by cubic curves alone."""
