@@ -204,6 +204,28 @@ def test_a_streams_own_frames_are_its_context(data: Data, monkeypatch: pytest.Mo
     assert recorded.std() > 0.1
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_stilled_examples_show_no_motion(
+    share: float, data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that saw motion went on with it, whatever the keys said."""
+    learner = tiny_learner(data, replace(TINY, batch=62, context_noise=0.0, share_stilled=share))
+    seen: list[Any] = []
+    plain = learner.denoiser.loss
+
+    def loss(*given: Any, **named: Any) -> tuple[Tensor, Tensor]:
+        seen.extend(given)
+        return plain(*given, **named)
+
+    monkeypatch.setattr(learner.denoiser, "loss", loss)
+    train(learner, data, 0, 1)
+    context, shown = seen[3], seen[6]
+    assert torch.equal(context, shown)
+    still = (context == context[:, -1:]).flatten(1).all(dim=1)
+    assert not still[: TINY.streams].any(), "dreams go on from their own frames"
+    assert still[TINY.streams :].float().mean().item() == pytest.approx(share, abs=0.2)
+
+
 def test_what_a_dream_lost_is_not_asked_of_it_and_the_rest_is(
     data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:

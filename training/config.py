@@ -23,9 +23,9 @@ POSITIVE = (
     "learning_rate", "muon_learning_rate", "head_learning_rate", "gradient_clip",
 )  # fmt: skip
 NOT_NEGATIVE = (
-    "streams", "share_enduring", "share_rehearsed", "share_events", "share_first", "share_later",
-    "last_actions", "texture_weight", "sigma_scale", "context_noise", "weight_decay", "warmup",
-    "cooldown", "ema", "seed",
+    "streams", "share_enduring", "share_rehearsed", "share_events", "share_stilled",
+    "share_first", "share_later", "last_actions", "texture_weight", "sigma_scale",
+    "context_noise", "weight_decay", "warmup", "cooldown", "ema", "seed",
 )  # fmt: skip
 
 
@@ -72,6 +72,9 @@ class TrainConfig:
     """How much it counts that a frame is as sharp as the recorded one, wherever its edges are."""
     context_noise: float = 0.02
     """Noise on the context frames, in units of [-1, 1], so that small flaws are forgiven."""
+    share_stilled: float = 0.0
+    """Share of the recorded examples that show the last frame as all of their context. How a camera
+    moved tells nearly all of how it will; from such examples is learnt what the keys do."""
     target: Target = "change"
     """What the network estimates: the next frame, or its change against the last one."""
     sigma_data: float = 0.03
@@ -120,7 +123,7 @@ class TrainConfig:
             raise UserError(f"--sigmas: {error}") from error
         if self.share_first + self.share_later > 1:
             raise UserError("--share-first and --share-later must add up to 1 or less")
-        for name in ("share_enduring", "share_rehearsed", "share_events"):
+        for name in ("share_enduring", "share_rehearsed", "share_events", "share_stilled"):
             if getattr(self, name) > 1:
                 raise UserError(f"{flag(name)} must be at most 1, not {getattr(self, name)}")
         check_pace(self.ema, self.cooldown, self.seed)

@@ -115,6 +115,12 @@ class StreamLearner(Learner):
             own = to_float(streams.context.to(self.device))
             context = torch.cat((own, context[count:]))
             learnt[:count] = streams.learnable().to(self.device)
+        if config.share_stilled:
+            stilled = torch.rand(len(context), generator=generator) < config.share_stilled
+            stilled[:count] = False
+            context = torch.where(
+                stilled[:, None, None, None, None].to(self.device), context[:, -1:], context
+            )
         noise = [self._randn(target.shape, generator) for _ in config.sigmas]
         shown = context + config.context_noise * self._randn(context.shape, generator)
         sigma = draw_sigmas(config, count, len(frames), generator).to(self.device)
