@@ -165,10 +165,12 @@ class UpsamplerConfig(FrameConfig):
     """Deviation of that noise, relative to what it should be."""
     learnt: int = 1
     """Frames learnt in a row: the answer to each is the large frame before the next."""
+    texture_weight: float = 0.0
+    """How much it counts that a frame is as sharp as the recorded one, wherever its edges are."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_numbers(self, ("learnt",), ("churn", "churn_noise"))
+        check_numbers(self, ("learnt",), ("churn", "churn_noise", "texture_weight"))
 
     @property
     def window(self) -> int:

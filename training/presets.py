@@ -52,6 +52,7 @@ DOOM_UPSAMPLER = UpsamplerConfig(
     sigma_max=2.0,
     churn=0.0,
     learnt=6,
+    texture_weight=1.0,
 )
 
 PRESETS: Mapping[Preset, Recipe] = {

@@ -67,6 +67,7 @@ class UpsamplerLearner(FrameLearner):
                 enlarged_context(before, small[:, i]),
                 None,
                 offset=noising.offset,
+                texture_weight=self.config.texture_weight,
             )
             before = quantise(estimate)
             yield loss.mean()
