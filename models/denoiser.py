@@ -26,6 +26,7 @@ TEXTURE_LEAST = 0.02  # of [-1, 1]: smaller differences are hardly any
 TEXTURE_REACH = 3  # pixels to each side that are around a place, of which every other is looked at
 FLOW = 1 / 14  # of the width: how far a flow of 1 moves, since outputs of 1 are ordinary ones
 Target = Literal["frame", "change", "warp", "carry"]
+FLOW_WEIGHT, FLOW_SEEN_PX = 0.1, (1, 4, 12)  # of `flow_error` in a loss; how far it sees
 BESIDES = {"warp": 2, "carry": 3}  # what a network tells for a target beside colours
 
 
@@ -166,12 +167,15 @@ class Denoiser(nn.Module):
         """
         if self.config.target not in BESIDES:
             return c_skip * x
-        last = context[:, -1].float()
-        source = last if self.config.target == "warp" else context[:, 0].float()
-        moved = warp(source, FLOW * self.config.width * output[:, 3:5]) - last
+        change = self.moved(context, output) - context[:, -1].float()
         if self.config.target == "carry":
-            moved = moved * output[:, 5:].sigmoid()
-        return c_skip * x + (1 - c_skip) * moved
+            change = change * output[:, 5:].sigmoid()
+        return c_skip * x + (1 - c_skip) * change
+
+    def moved(self, context: Tensor, output: Tensor) -> Tensor:
+        """The frame seen that is moved, as the network's output says: (B, C, H, W)."""
+        source = context[:, -1 if self.config.target == "warp" else 0].float()
+        return warp(source, FLOW * self.config.width * output[:, 3:5])
 
     def deviation(self, sigma: Tensor) -> Tensor:
         """Of all noise on the target, in the shape of `sigma`: the offset's counts too."""
@@ -241,6 +245,10 @@ class Denoiser(nn.Module):
             x = x + self.config.sigma_offset * offset
         seen = context if shown is None else shown
         output = self.network(x * c_in, sigma, seen, actions, context_sigma)
+        astray: Tensor | float = 0.0
+        if self.config.target == "carry":
+            flown = flow_error(self.moved(context, output), frame)
+            astray = FLOW_WEIGHT * flown / c_out.flatten().square()
         drawn, output = self.drawn(x, c_skip, context, output), output[:, :3]
         error = (output - (target - drawn) / c_out).square()
         if changed_weight != 1.0:
@@ -248,7 +256,7 @@ class Denoiser(nn.Module):
             error = error * (1 + (changed_weight - 1) * moved)
         if learnt is not None:
             error = error * learnt
-        loss = error.mean(dim=(1, 2, 3))
+        loss = error.mean(dim=(1, 2, 3)) + astray
         clean = drawn + c_out * output
         if texture_weight:
             off = texture_error(self.base(context) + clean, frame)
@@ -319,6 +327,21 @@ def texture_error(made: Tensor, true: Tensor) -> Tensor:
             )
             sizes = [(_around(step.square()) + TEXTURE_LEAST**2).sqrt() for step in steps]
             errors.append((sizes[0] - sizes[1]).square().mean(dim=(1, 2, 3)))
+    return torch.stack(errors).mean(dim=0)
+
+
+def flow_error(moved: Tensor, frame: Tensor) -> Tensor:
+    """How far a moved frame (B, C, H, W) is from the one it should be, (B,): the mean difference,
+    as they are and blurred, since what is moved has to overlap its aim to be drawn there.
+
+    Without this a network that does not trust its flow yet would never learn it.
+    """
+    off = moved - frame
+    edges = [min(px, *off.shape[-2:]) for px in FLOW_SEEN_PX]
+    errors = [
+        F.avg_pool2d(off, edge, stride=max(1, edge // 2)).abs().mean(dim=(1, 2, 3))
+        for edge in edges
+    ]
     return torch.stack(errors).mean(dim=0)
 
 

@@ -16,6 +16,7 @@ from models.denoiser import (
     DenoiserConfig,
     FourierFeatures,
     Target,
+    flow_error,
     texture_error,
     warp,
 )
@@ -74,6 +75,7 @@ def test_the_loss_is_0_exactly_where_the_estimate_is_the_frame(
         return torch.cat((answer + wrong, *planes), dim=1)
 
     arguments = (example.frame, sigmas, example.noise, example.context, example.actions)
+    monkeypatch.setattr("models.denoiser.FLOW_WEIGHT", 0.0)  # what is not carried is not asked
     monkeypatch.setattr(denoiser, "network", perfect)
     loss, estimate = denoiser.loss(*arguments)
     torch.testing.assert_close(estimate, example.frame, atol=2e-5, rtol=0)
@@ -406,3 +408,30 @@ def test_what_is_carried_is_the_first_frame_moved_as_far_as_it_is_trusted(
     first, last = example.context[:, 0], example.context[:, -1]
     torch.testing.assert_close(made[..., :4], first[..., 1:5], atol=5e-3, rtol=0)
     torch.testing.assert_close(made[..., 4:], last[..., 4:], atol=5e-3, rtol=0)
+
+
+def test_a_flow_is_learnt_before_it_is_trusted(
+    example: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the squared error alone an upsampler ceased to trust its flow, and so never had one."""
+    denoiser = Denoiser(config("carry"))
+    answer = torch.zeros(B, 6, SIDE, SIDE)
+    answer[:, 5] = -1e3
+    answer.requires_grad_()
+    monkeypatch.setattr(denoiser, "network", lambda *_: answer)
+    sigma = torch.full((B,), 2.0)
+    losses, _ = denoiser.loss(example.frame, sigma, example.noise, example.context, example.actions)
+    losses.sum().backward()
+    assert answer.grad is not None
+    assert (answer.grad[:, 3:5].abs().sum(dim=(1, 2, 3)) > 0).all()
+
+
+def test_a_flow_is_as_wrong_as_what_it_moves_is_off() -> None:
+    frame = torch.zeros(1, 3, 24, 48)
+    frame[..., 20:24] = 1
+    near, far = frame.roll(3, dims=3), frame.roll(12, dims=3)
+    wrong = flow_error(torch.cat((frame, near, far)), frame.repeat(3, 1, 1, 1))
+    assert wrong[0] == 0
+    # Pixel by pixel both are as wrong as can be.
+    assert (near - frame).abs().mean() == pytest.approx((far - frame).abs().mean() * 3 / 4)
+    assert 0 < wrong[1] < 0.7 * wrong[2]

@@ -33,7 +33,7 @@ DOOM = TrainConfig(
 # It enlarges in one step, and so learns at the one level of noise that this step begins at. Details
 # are carried over from frame to frame, so it learns some in a row.
 DOOM_UPSAMPLER = UpsamplerConfig(
-    updates=1_500,
+    updates=3_000,
     accumulate=1,
     channels=(64, 64, 96),
     depths=(1, 1, 1),
@@ -51,7 +51,7 @@ DOOM_UPSAMPLER = UpsamplerConfig(
     steps=(1,),
     sigma_max=2.0,
     churn=0.0,
-    learnt=6,
+    learnt=3,
     texture_weight=1.0,
 )
 
