@@ -30,17 +30,16 @@ DOOM = TrainConfig(
     context=4,
     cooldown=0.7,
 )
-# It enlarges in one step, and so learns at the one level of noise that this step begins at. Details
-# are carried over from frame to frame, so it learns some in a row.
+# It enlarges in one step, and so learns at the one level of noise that this step begins at.
 DOOM_UPSAMPLER = UpsamplerConfig(
-    updates=3_000,
+    updates=1_500,
     accumulate=1,
     channels=(64, 64, 96),
     depths=(1, 1, 1),
     attention=(False, False, False),
     patch=5,
     cond=64,
-    target="carry",
+    target="change",
     sigma_data=0.15,
     sigma_offset=0.0,
     sigma_location=0.69,
@@ -51,8 +50,6 @@ DOOM_UPSAMPLER = UpsamplerConfig(
     steps=(1,),
     sigma_max=2.0,
     churn=0.0,
-    learnt=3,
-    texture_weight=1.0,
 )
 
 PRESETS: Mapping[Preset, Recipe] = {
