@@ -173,14 +173,16 @@ def test_a_world_in_two_sizes_is_trained_in_two_parts(
 
     def stop_in_the_second(done: int, whole: int) -> None:
         parts.append(bench.workshop.part)
-        if parts[-1] == "2 of 2" and done == 25:
+        # On a busy machine not every figure is seen.
+        if parts[-1] == "2 of 2" and done >= 25:
             raise StoppedError("stopped")
         bench.set("is slow" if parts[-1] == "2 of 2" else "works")
 
     with pytest.raises(StoppedError):
         bench.workshop.train("shooter_game", stop_in_the_second)
     assert set(parts) == {"1 of 2", "2 of 2"} and bench.workshop.part == ""
-    assert bench.workshop.recordings()[0].done == (1 + 0.25) / 2
+    stopped = bench.workshop.recordings()[0].done
+    assert stopped is not None and (1 + 0.25) / 2 <= stopped < 1
     bench.set("works")
     bench.workshop.train("shooter_game", unwatched)
     assert bench.workshop.recordings()[0].done == 1.0
