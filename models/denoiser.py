@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
@@ -26,8 +26,8 @@ TEXTURE_LEAST = 0.02  # of [-1, 1]: smaller differences are hardly any
 TEXTURE_REACH = 3  # pixels to each side that are around a place, of which every other is looked at
 FLOW = 1 / 14  # of the width: how far a flow of 1 moves, since outputs of 1 are ordinary ones
 Target = Literal["frame", "change", "warp", "carry"]
-FLOW_WEIGHT, FLOW_SEEN_PX = 0.1, (1, 4, 12)  # of `flow_error` in a loss; how far it sees
-BESIDES = {"warp": 2, "carry": 3}  # what a network tells for a target beside colours
+FLOW_WEIGHT = 0.05  # of a pixel's mean error of flow in a loss
+BESIDES = {"warp": 2, "carry": 1}  # what a U-Net tells for a target beside colours
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class DenoiserConfig:
                    tells where each pixel comes from, and what it estimates besides is what moving
                    the last frame's pixels leaves over. With "carry" it is again the change, and
                    what is moved is the first frame seen, as far as the network trusts it: a large
-                   frame has details that the small one after it, enlarged, has lost.
+                   frame has details that the small one after it, enlarged, has lost. Another
+                   U-Net moves it first, so that this one sees where it fits and where it does not.
     sigma_data:    standard deviation of the target; of a "warp" or "carry", of what is left over.
 
     Off, unless released weights expect it:
@@ -54,6 +55,7 @@ class DenoiserConfig:
     noised_context: the network is told how much noise there is on the context.
     last_actions:  the network is told the actions at so many of the last context frames only; at
                    all of them if it is 0 or more than there are.
+    motion_channels: widths of the U-Net that tells how frames moved, for "carry" alone.
     floor:         every estimate of a frame is clamped and brought to the level below it, of the
                    256 that stored frames have; else finished frames are, to the nearest.
     """
@@ -69,11 +71,27 @@ class DenoiserConfig:
     noised_context: bool = False
     last_actions: int = 0
     floor: bool = False
+    motion_channels: tuple[int, ...] = ()
 
     @property
     def actions_told(self) -> int:
         """At how many of the last frames it is told the action."""
         return min(self.last_actions or self.context, self.context)
+
+    @property
+    def motion(self) -> UNetConfig | None:
+        """The U-Net that tells how frames moved, if there is one."""
+        levels = len(self.motion_channels)
+        return (
+            replace(
+                self.unet,
+                channels=self.motion_channels,
+                depths=(1,) * levels,
+                attention=(False,) * levels,
+            )
+            if levels
+            else None
+        )
 
     def __post_init__(self) -> None:
         if min(self.height, self.width, self.context) < 1 or self.actions < 0:
@@ -85,6 +103,8 @@ class DenoiserConfig:
             raise ValueError(f"target must be one of {known}, not '{self.target}'")
         if self.target == "carry" and self.context < 2:
             raise ValueError("carry needs two context frames: one to take from, one to change")
+        if (self.target == "carry") != bool(self.motion_channels):
+            raise ValueError("carry, and nothing else, needs motion_channels")
         if self.last_actions < 0:
             raise ValueError(f"last_actions must not be negative, and {self.last_actions} is")
         if self.unet.cond % (2 * self.actions_told):
@@ -133,6 +153,7 @@ class Denoiser(nn.Module):
         self.cond = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         outputs = 3 + BESIDES.get(config.target, 0)
         self.unet = UNet(3 * (config.context + 1), outputs, config.unet)
+        self.motion = UNet(3 * config.context, 2, config.motion) if config.motion else None
 
     def forward(
         self,
@@ -161,21 +182,24 @@ class Denoiser(nn.Module):
     def drawn(self, x: Tensor, c_skip: Tensor, context: Tensor, output: Tensor) -> Tensor:
         """What is taken over of the noisy target and, if frames are moved, of one of those seen.
 
-        c_skip (B, 1, 1, 1) is of `scales`; output (B, C + 2 or 3, H, W) is the network's: beyond
-        colours the flow, which says for each pixel where in that frame it comes from, to the
-        right and downwards; and how far that is trusted, of which the sigmoid is the share.
+        c_skip (B, 1, 1, 1) is of `scales`; output is the network's.
         """
         if self.config.target not in BESIDES:
             return c_skip * x
         change = self.moved(context, output) - context[:, -1].float()
         if self.config.target == "carry":
-            change = change * output[:, 5:].sigmoid()
+            change = change * output[:, 6:7].sigmoid()
         return c_skip * x + (1 - c_skip) * change
 
     def moved(self, context: Tensor, output: Tensor) -> Tensor:
         """The frame seen that is moved, as the network's output says: (B, C, H, W)."""
-        source = context[:, -1 if self.config.target == "warp" else 0].float()
-        return warp(source, FLOW * self.config.width * output[:, 3:5])
+        if self.config.target == "carry":
+            return output[:, 3:6]
+        return self._warped(context[:, -1], output[:, 3:5])
+
+    def _warped(self, frame: Tensor, flow: Tensor) -> Tensor:
+        """A frame (B, C, H, W) moved by a network's flow (B, 2, H, W)."""
+        return warp(frame.float(), FLOW * self.config.width * flow)
 
     def deviation(self, sigma: Tensor) -> Tensor:
         """Of all noise on the target, in the shape of `sigma`: the offset's counts too."""
@@ -197,7 +221,13 @@ class Denoiser(nn.Module):
         actions: Tensor | None,
         context_sigma: Tensor | None = None,
     ) -> Tensor:
-        """The bare network: shapes as in `forward`, x already scaled to unit variance."""
+        """The bare network: shapes as in `forward`, x already scaled to unit variance.
+
+        Beside colours, the first three channels, it returns of a "warp" the flow, which says for
+        each pixel where in the last frame it comes from, to the right and downwards; of a "carry"
+        the first frame, moved; how far that is trusted, of which the sigmoid is the share; and the
+        flow that moved it.
+        """
         told = self.noise_embedding(self.deviation(sigma).log() / 4)
         if self.context_noise_embedding is not None:
             level = torch.zeros_like(sigma) if context_sigma is None else context_sigma.log() / 4
@@ -206,8 +236,14 @@ class Denoiser(nn.Module):
             if actions is None:
                 raise ValueError("this denoiser needs actions")
             told = told + self.action_embedding(actions[:, -self.config.actions_told :]).flatten(1)
-        x = torch.cat((context.flatten(1, 2) / FRAME_STD, x), dim=1)
-        return self.unet(x, self.cond(told)).float()
+        cond = self.cond(told)
+        if self.motion is None:
+            return self.unet(_joined(context, x), cond).float()
+        flow = self.motion(context.flatten(1, 2) / FRAME_STD, cond).float()
+        moved = self._warped(context[:, 0], flow)
+        seen = torch.cat((moved[:, None], context[:, 1:]), dim=1)
+        output = self.unet(_joined(seen, x), cond).float()
+        return torch.cat((output[:, :3], moved, output[:, 3:], flow), dim=1)
 
     def loss(
         self,
@@ -222,6 +258,7 @@ class Denoiser(nn.Module):
         offset: Tensor | None = None,
         learnt: Tensor | None = None,
         texture_weight: float = 0.0,
+        flow: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Training loss of each example (B,), and the estimated frame (B, C, H, W), detached.
 
@@ -235,6 +272,8 @@ class Denoiser(nn.Module):
         offset: (B, C, 1, 1) unit noise, for a network with sigma_offset.
         learnt: (B, 1, H, W) bool, the pixels that count; None is all.
         texture_weight: how much `texture_error` counts beside the squared error.
+        flow: (B, 2, H, W), in pixels, the flow that a "carry" should have. From the frame alone it
+        would hardly be learnt: what is moved has to overlap its aim to be drawn there.
         """
         target = frame - self.base(context)
         c_in, c_skip, c_out = self.scales(sigma)
@@ -246,9 +285,9 @@ class Denoiser(nn.Module):
         seen = context if shown is None else shown
         output = self.network(x * c_in, sigma, seen, actions, context_sigma)
         astray: Tensor | float = 0.0
-        if self.config.target == "carry":
-            flown = flow_error(self.moved(context, output), frame)
-            astray = FLOW_WEIGHT * flown / c_out.flatten().square()
+        if flow is not None:
+            off_px = FLOW * self.config.width * output[:, 7:9] - flow
+            astray = FLOW_WEIGHT * off_px.abs().mean(dim=(1, 2, 3))
         drawn, output = self.drawn(x, c_skip, context, output), output[:, :3]
         error = (output - (target - drawn) / c_out).square()
         if changed_weight != 1.0:
@@ -304,9 +343,17 @@ class Denoiser(nn.Module):
     def settle(self, estimate: Tensor) -> Tensor:
         """A finished estimate of the target; of a change, what is too faint to be one is none.
 
-        Else the network's faint errors add up, and over a thousand steps a picture fades.
+        Else the network's faint errors add up, and over a thousand steps a picture fades. What is
+        carried is faint at times, and is no change to a frame of its own making.
         """
-        return estimate if self.config.target == "frame" else F.hardshrink(estimate, CHANGED)
+        if self.config.target in ("frame", "carry"):
+            return estimate
+        return F.hardshrink(estimate, CHANGED)
+
+
+def _joined(context: Tensor, x: Tensor) -> Tensor:
+    """What a U-Net sees of frames (B, T, C, H, W) and a scaled x (B, C, H, W)."""
+    return torch.cat((context.flatten(1, 2) / FRAME_STD, x), dim=1)
 
 
 def texture_error(made: Tensor, true: Tensor) -> Tensor:
@@ -327,21 +374,6 @@ def texture_error(made: Tensor, true: Tensor) -> Tensor:
             )
             sizes = [(_around(step.square()) + TEXTURE_LEAST**2).sqrt() for step in steps]
             errors.append((sizes[0] - sizes[1]).square().mean(dim=(1, 2, 3)))
-    return torch.stack(errors).mean(dim=0)
-
-
-def flow_error(moved: Tensor, frame: Tensor) -> Tensor:
-    """How far a moved frame (B, C, H, W) is from the one it should be, (B,): the mean difference,
-    as they are and blurred, since what is moved has to overlap its aim to be drawn there.
-
-    Without this a network that does not trust its flow yet would never learn it.
-    """
-    off = moved - frame
-    edges = [min(px, *off.shape[-2:]) for px in FLOW_SEEN_PX]
-    errors = [
-        F.avg_pool2d(off, edge, stride=max(1, edge // 2)).abs().mean(dim=(1, 2, 3))
-        for edge in edges
-    ]
     return torch.stack(errors).mean(dim=0)
 
 

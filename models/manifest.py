@@ -106,7 +106,8 @@ class Manifest:
                 raise UserError("an upsampler and its sampler come together or not at all")
         self._check_companions()
         for network in filter(None, (config, self.upsampler)):
-            _check_limits(network.height, network.width, network.context, network.unet)
+            for unet in filter(None, (network.unet, network.motion)):
+                _check_limits(network.height, network.width, network.context, unet)
         _within("actions", self.actions.size)
         if self.sampler is not None:
             _within("sigmas", len(self.sampler.sigmas))

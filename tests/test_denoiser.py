@@ -12,11 +12,12 @@ from torch import Tensor
 from models.denoiser import (
     CHANGED,
     FLOW,
+    FLOW_WEIGHT,
+    FRAME_STD,
     Denoiser,
     DenoiserConfig,
     FourierFeatures,
     Target,
-    flow_error,
     texture_error,
     warp,
 )
@@ -33,7 +34,8 @@ TARGETS: tuple[Target, ...] = ("frame", "change", "warp", "carry")
 
 def config(target: Target) -> DenoiserConfig:
     sigma_data = 0.5 if target == "frame" else 0.1
-    return DenoiserConfig(SIDE, SIDE, T, A, target, sigma_data, UNET)
+    motion = (8, 8) if target == "carry" else ()
+    return DenoiserConfig(SIDE, SIDE, T, A, target, sigma_data, UNET, motion_channels=motion)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,12 +72,11 @@ def test_the_loss_is_0_exactly_where_the_estimate_is_the_frame(
         noisy = x * total**0.5
         answer = (clean - data**2 / total * noisy) / (sigma * data / total**0.5)
         # Nothing moves, and nothing is carried over.
-        besides = {"warp": (0.0, 0.0), "carry": (0.0, 0.0, -1e3)}.get(target, ())
+        besides = {"warp": (0.0, 0.0), "carry": (0.0, 0.0, 0.0, -1e3)}.get(target, ())
         planes = [torch.full_like(answer[:, :1], value) for value in besides]
         return torch.cat((answer + wrong, *planes), dim=1)
 
     arguments = (example.frame, sigmas, example.noise, example.context, example.actions)
-    monkeypatch.setattr("models.denoiser.FLOW_WEIGHT", 0.0)  # what is not carried is not asked
     monkeypatch.setattr(denoiser, "network", perfect)
     loss, estimate = denoiser.loss(*arguments)
     torch.testing.assert_close(estimate, example.frame, atol=2e-5, rtol=0)
@@ -322,6 +323,8 @@ def test_fourier_features_are_points_on_circles() -> None:
         ({"sigma_data": float("nan")}, "sigma_data must be positive"),
         ({"target": "noise"}, "target must be one of frame, change, warp, carry, not 'noise'"),
         ({"target": "carry", "context": 1}, "carry needs two context frames"),
+        ({"target": "carry"}, "carry, and nothing else, needs motion_channels"),
+        ({"motion_channels": (8,)}, "carry, and nothing else, needs motion_channels"),
         ({"context": 3}, "unet.cond must be a multiple of 6"),
         ({"context": 4, "last_actions": 3}, "unet.cond must be a multiple of 6"),
         ({"last_actions": -1}, "last_actions must not be negative"),
@@ -396,42 +399,45 @@ def test_what_is_carried_is_the_first_frame_moved_as_far_as_it_is_trusted(
     example: Example, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     denoiser = Denoiser(config("carry"))
-    trusted = torch.zeros(B, 1, SIDE, SIDE)
-    trusted[..., :4] = 1e3
-    trusted[..., 4:] = -1e3
+    assert denoiser.motion is not None
     flow = torch.zeros(B, 2, SIDE, SIDE)
     flow[:, 0] = 1 / (FLOW * SIDE)  # from a pixel to the right
-    answer = torch.cat((torch.zeros(B, 3, SIDE, SIDE), flow, trusted), dim=1)
-    monkeypatch.setattr(denoiser, "network", lambda *_: answer)
+    trusted = torch.zeros(B, 4, SIDE, SIDE)
+    trusted[:, 3, :, :4] = 1e3
+    trusted[:, 3, :, 4:] = -1e3
+    seen: list[Tensor] = []
+
+    def unet(x: Tensor, cond: Tensor) -> Tensor:
+        seen.append(x)
+        return trusted
+
+    monkeypatch.setattr(denoiser.motion, "forward", lambda *_: flow)
+    monkeypatch.setattr(denoiser.unet, "forward", unet)
     sigma = torch.full((B,), 20.0)  # of so noisy a target next to nothing is kept
     _, made = denoiser.loss(example.frame, sigma, example.noise, example.context, example.actions)
     first, last = example.context[:, 0], example.context[:, -1]
     torch.testing.assert_close(made[..., :4], first[..., 1:5], atol=5e-3, rtol=0)
     torch.testing.assert_close(made[..., 4:], last[..., 4:], atol=5e-3, rtol=0)
+    # Only so can a network judge whether what was moved fits.
+    torch.testing.assert_close(seen[0][:, :3, :, :-1], first[..., 1:] / FRAME_STD)
+    torch.testing.assert_close(seen[0][:, 3:6], last / FRAME_STD)
 
 
-def test_a_flow_is_learnt_before_it_is_trusted(
-    example: Example, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_flow_is_learnt_before_it_is_trusted(example: Example) -> None:
     """With the squared error alone an upsampler ceased to trust its flow, and so never had one."""
     denoiser = Denoiser(config("carry"))
-    answer = torch.zeros(B, 6, SIDE, SIDE)
-    answer[:, 5] = -1e3
-    answer.requires_grad_()
-    monkeypatch.setattr(denoiser, "network", lambda *_: answer)
-    sigma = torch.full((B,), 2.0)
-    losses, _ = denoiser.loss(example.frame, sigma, example.noise, example.context, example.actions)
-    losses.sum().backward()
-    assert answer.grad is not None
-    assert (answer.grad[:, 3:5].abs().sum(dim=(1, 2, 3)) > 0).all()
-
-
-def test_a_flow_is_as_wrong_as_what_it_moves_is_off() -> None:
-    frame = torch.zeros(1, 3, 24, 48)
-    frame[..., 20:24] = 1
-    near, far = frame.roll(3, dims=3), frame.roll(12, dims=3)
-    wrong = flow_error(torch.cat((frame, near, far)), frame.repeat(3, 1, 1, 1))
-    assert wrong[0] == 0
-    # Pixel by pixel both are as wrong as can be.
-    assert (near - frame).abs().mean() == pytest.approx((far - frame).abs().mean() * 3 / 4)
-    assert 0 < wrong[1] < 0.7 * wrong[2]
+    assert denoiser.motion is not None
+    optimizer = torch.optim.Adam(denoiser.motion.parameters(), 3e-3)
+    flow = torch.tensor([2.0, -1.0])[:, None, None].expand(B, 2, SIDE, SIDE)
+    given = (example.frame, torch.full((B,), 2.0), example.noise, example.context, example.actions)
+    with torch.no_grad():
+        plain, _ = denoiser.loss(*given)
+    off = []
+    for _ in range(60):
+        losses, _ = denoiser.loss(*given, flow=flow)
+        optimizer.zero_grad()
+        losses.sum().backward()
+        optimizer.step()
+        off.append((losses - plain).mean().item())
+    assert off[0] == pytest.approx(FLOW_WEIGHT * 1.5, rel=0.05)
+    assert off[-1] < off[0] / 4

@@ -28,7 +28,15 @@ from training.frame_learner import FrameLearner
 from training.presets import PRESETS
 
 Tiny = SequenceConfig | UpsamplerConfig
-BOTH = pytest.mark.parametrize("config", [TINY_SEQUENCE, TINY_UPSAMPLER])
+CARRYING = replace(
+    TINY_UPSAMPLER,
+    target="carry",
+    motion_channels=(8, 8),
+    stream_steps=2,
+    log_loss=True,
+    muon_learning_rate=3e-3,
+)
+BOTH = pytest.mark.parametrize("config", [TINY_SEQUENCE, TINY_UPSAMPLER, CARRYING])
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +99,8 @@ def test_values_that_will_not_do_are_refused(
 def test_more_values_that_will_not_do_are_refused() -> None:
     with pytest.raises(UserError, match="--learnt must be more than 0"):
         replace(TINY_SEQUENCE, learnt=0)
+    with pytest.raises(UserError, match="--stream-steps must be more than 0"):
+        replace(TINY_UPSAMPLER, stream_steps=0)
     with pytest.raises(UserError, match="s_churn and s_noise must be finite and not negative"):
         replace(TINY_UPSAMPLER, churn=-1.0)
 
@@ -186,10 +196,12 @@ def test_an_upsampler_sees_the_large_frame_before_and_the_small_one_of_the_momen
     assert torch.equal(contexts, expected)
 
 
-def test_an_upsampler_learns_frames_in_a_row_each_on_its_answer_before(
+def test_an_upsampler_goes_on_from_its_answers_until_an_example_is_over(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learner = learner_of(folder, replace(TINY_UPSAMPLER, learnt=3))
+    """In play every large frame before is the network's own answer."""
+    config = replace(TINY_UPSAMPLER, stream_steps=3)
+    learner, rows = learner_of(folder, config), config.batch * config.accumulate
     contexts: list[Tensor] = []
     answers: list[Tensor] = []
     plain = learner.denoiser.loss
@@ -197,17 +209,25 @@ def test_an_upsampler_learns_frames_in_a_row_each_on_its_answer_before(
     def loss(*given: Any, **named: Any) -> Any:
         loss, estimate = plain(*given, **named)
         contexts.append(given[3])
-        answers.append(estimate)
+        answers.append(quantise(estimate))
         return loss, estimate
 
     monkeypatch.setattr(learner.denoiser, "loss", loss)
-    config, batch = learner.config, learner.batches[0]
-    assert batch.large.shape[1] == 4
-    learner.gradients(0, batch)
-    assert len(contexts) == 3 * config.accumulate
-    for i in (1, 2):
-        small = to_float(batch.small[: config.batch, 1 + i])
-        assert torch.equal(contexts[i], enlarged_context(quantise(answers[i - 1]), small))
+    last, went_on = None, 0
+    for index in range(4):
+        batch = learner.batches[index]
+        learner.gradients(index, batch)
+        seen, made = torch.cat(contexts), torch.cat(answers)
+        contexts.clear()
+        answers.clear()
+        for row in range(rows):
+            before = to_float(batch.large[row, 0])
+            if batch.goes_on[row] and last is not None:
+                before, went_on = last[row], went_on + 1
+            expected = enlarged_context(before[None], to_float(batch.small[row : row + 1, 1]))
+            assert torch.equal(seen[row : row + 1], expected)
+        last = made
+    assert went_on == 3 * rows * 2 // 3  # two moments of three
 
 
 def test_an_upsampler_that_changes_nothing_scores_as_cubic_curves_do(folder: Path) -> None:

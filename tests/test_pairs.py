@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,7 +14,7 @@ from base.errors import UserError
 from datasets.segments import Segments
 from datasets.store import Store
 from tests.recordings import record_in_two_sizes, record_toys
-from training.pairs import LargeFrames, PairBatches, PairedSegments, collate_pairs
+from training.pairs import LargeFrames, PairBatches, PairedSegments, collate_pairs, flow_between
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,30 @@ def test_a_batch_of_a_number_is_always_the_same(folder: Path) -> None:
     assert torch.equal(one.large, again.large) and torch.equal(one.small, again.small)
     assert not torch.equal(one.large, other.large)
     assert torch.equal(one.large[..., 1::2, 1::2], one.small)
+
+
+def test_rows_of_batches_go_through_windows_moment_by_moment(folder: Path) -> None:
+    batches = PairBatches(paired(folder, length=4), 6, seed=3)
+    for index in range(7):
+        now, then = batches[index], batches[index + 1]
+        assert now.goes_on.sum() == 4  # of six rows, and windows of three moments
+        for row in range(6):
+            if then.goes_on[row]:
+                assert torch.equal(then.large[row, 0], now.large[row, 1])
+                assert torch.equal(then.small[row, 0], now.small[row, 1])
+        assert torch.equal(now.large[..., 1::2, 1::2], now.small)
+    assert len({batches[3 * i].large[0].numpy().tobytes() for i in range(8)}) > 4
+
+
+def test_a_flow_tells_where_each_pixel_comes_from() -> None:
+    rng = np.random.default_rng(0)
+    wide = cv2.GaussianBlur(rng.integers(0, 256, (60, 100, 3), np.uint8), (0, 0), 2.0)
+    wide = cv2.normalize(wide, None, 0, 255, cv2.NORM_MINMAX)  # type: ignore[call-overload]
+    before, frame = wide[:, :-6], wide[:, 6:]  # what is seen went six pixels to the left
+    found = flow_between(before, frame)
+    assert found.shape == (60, 94, 2)
+    inside = found[10:-10, 10:-16]
+    assert np.median(np.abs(inside - (6, 0))) < 0.1
 
 
 def test_windows_spread_over_episodes_are_those_of_the_small_frames(folder: Path) -> None:

@@ -18,7 +18,7 @@ WAYS = ("fast", "quality")  # to play, as cartridges call them
 POSITIVE = (
     "updates", "batch", "accumulate", "sigma_scale", "learning_rate", "gradient_clip",
 )  # fmt: skip
-NOT_NEGATIVE = ("weight_decay", "warmup", "cooldown", "ema", "seed")
+NOT_NEGATIVE = ("muon_learning_rate", "weight_decay", "warmup", "cooldown", "ema", "seed")
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ class FrameConfig:
     """Standard deviation of ln sigma."""
     learning_rate: float = 1e-4
     """Of AdamW."""
+    muon_learning_rate: float = 0.0
+    """Of Muon, for the convolutions' weights; at 0 AdamW takes those too."""
     weight_decay: float = 0.01
     """On weights only."""
     warmup: int = 100
@@ -92,7 +94,14 @@ class FrameConfig:
         """The walk of so many denoising steps. Raises ValueError for one that cannot be."""
         return SamplerConfig(steps, self.sigma_min, self.sigma_max)
 
-    def network(self, height: int, width: int, context: int, actions: int) -> DenoiserConfig:
+    def network(
+        self,
+        height: int,
+        width: int,
+        context: int,
+        actions: int,
+        motion_channels: tuple[int, ...] = (),
+    ) -> DenoiserConfig:
         """A denoiser of these numbers. Raises ValueError for one that cannot be built."""
         unet = UNetConfig(
             self.channels,
@@ -107,7 +116,7 @@ class FrameConfig:
         )
         return DenoiserConfig(
             height, width, context, actions, self.target, self.sigma_data, unet,
-            self.sigma_offset, noised_context=True,
+            self.sigma_offset, noised_context=True, motion_channels=motion_channels,
         )  # fmt: skip
 
 
@@ -163,24 +172,29 @@ class UpsamplerConfig(FrameConfig):
     """How much fresh noise play adds on its way, summed over all steps."""
     churn_noise: float = 0.9
     """Deviation of that noise, relative to what it should be."""
-    learnt: int = 1
-    """Frames learnt in a row: the answer to each is the large frame before the next."""
+    stream_steps: int = 1
+    """So many updates in a row an example goes on to the next moment, with the answer as the large
+    frame before; then another is begun. With 1 the frame before is always a recorded one."""
+    log_loss: bool = False
+    """Whether the logarithm of an example's loss is learnt from, so that all count alike."""
     texture_weight: float = 0.0
     """How much it counts that a frame is as sharp as the recorded one, wherever its edges are."""
+    motion_channels: tuple[int, ...] = ()
+    """Widths of the U-Net that tells how the large frame before moved, for the target "carry"."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_numbers(self, ("learnt",), ("churn", "churn_noise", "texture_weight"))
+        check_numbers(self, ("stream_steps",), ("churn", "churn_noise", "texture_weight"))
 
     @property
     def window(self) -> int:
-        """Frames of an example."""
-        return 1 + self.learnt
+        """Frames that an example goes through in all."""
+        return 1 + self.stream_steps
 
     @property
     def passes(self) -> int:
         """Batches that go through the network and back in all."""
-        return self.updates * self.accumulate * self.learnt
+        return self.updates * self.accumulate
 
     def sampler(self, steps: int) -> SamplerConfig:
         low, high = self.sigma_min, self.sigma_max
@@ -190,4 +204,4 @@ class UpsamplerConfig(FrameConfig):
 
     def upsampler(self, height: int, width: int) -> DenoiserConfig:
         """The upsampler to frames of a size. Raises ValueError for one that cannot be built."""
-        return self.network(height, width, context=2, actions=0)
+        return self.network(height, width, 2, actions=0, motion_channels=self.motion_channels)

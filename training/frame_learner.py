@@ -14,7 +14,7 @@ from models.schedule import lognormal
 from models.sequence_loss import Noising
 from training.frame_config import SequenceConfig, UpsamplerConfig
 from training.learner import Learner, Losses
-from training.optimizer import adamw
+from training.optimizer import adamw, build
 from training.speed import autocast
 
 
@@ -30,12 +30,17 @@ class FrameLearner(Learner):
     def __init__(
         self, config: SequenceConfig | UpsamplerConfig, name: str, network: Denoiser
     ) -> None:
-        optimizer = adamw(network, config.learning_rate, config.weight_decay)
-        super().__init__(config, network, {name: network}, [optimizer])
+        rate, muon_rate, decay = (
+            config.learning_rate, config.muon_learning_rate, config.weight_decay,
+        )  # fmt: skip
+        optimizers = (
+            build(network, rate, muon_rate, decay) if muon_rate else [adamw(network, rate, decay)]
+        )
+        super().__init__(config, network, {name: network}, optimizers)
         self.averaged = cast(Denoiser, self.averages[name])
 
     @abstractmethod
-    def examples(self, batch: Any) -> tuple[Tensor, Tensor]:
+    def examples(self, batch: Any) -> tuple[Tensor, ...]:
         """What `losses` is given of a batch, a row for each example."""
 
     @abstractmethod
@@ -43,7 +48,7 @@ class FrameLearner(Learner):
         """All that is random in learning so many examples, for each frame learnt in a row."""
 
     @abstractmethod
-    def losses(self, one: Tensor, other: Tensor, noisings: Sequence[Noising]) -> Iterator[Tensor]:
+    def losses(self, given: Sequence[Tensor], noisings: Sequence[Noising]) -> Iterator[Tensor]:
         """Mean loss of each frame learnt in a row. After each, its gradients may be taken."""
 
     def gradients(self, index: int, batch: Any) -> Losses:
@@ -59,11 +64,11 @@ class FrameLearner(Learner):
         means = [0.0] * len(drawn)
         for start in range(0, rows, config.batch):
             chosen = slice(start, start + config.batch)
-            one, other = (tensor[chosen].to(self.device) for tensor in examples)
-            losses = self.losses(one, other, [n.rows(chosen, self.device) for n in drawn])
+            given = [tensor[chosen].to(self.device) for tensor in examples]
+            losses = self.losses(given, [n.rows(chosen, self.device) for n in drawn])
             for i in range(len(drawn)):
                 with autocast(self.device, self.precision):
-                    loss = next(losses) * (len(one) / rows)
+                    loss = next(losses) * (len(given[0]) / rows)
                 (loss / len(drawn)).backward()
                 means[i] += loss.item()
         norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), config.gradient_clip)

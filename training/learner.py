@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from datasets.batches import Numbered
@@ -19,6 +19,7 @@ from training.scores import Scores
 from training.speed import Precision
 
 Losses = Mapping[str, float]  # what one update reports, most telling first
+LEAST_LOSS = 0.02  # of an example: less is as good, and its logarithm would count for ever more
 IN_CARTRIDGES = {"head": "reward_end"}  # what cartridges call a network by another name
 
 
@@ -107,6 +108,11 @@ class Learner(ABC):
             self.averages[name].load_state_dict(state[f"{name}_ema"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
+
+
+def counted(losses: Tensor, log: bool) -> Tensor:
+    """Losses of examples (B,) as they are learnt from: themselves, or their logarithms."""
+    return (losses + LEAST_LOSS).log() if log else losses
 
 
 @torch.no_grad()

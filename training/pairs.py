@@ -6,9 +6,10 @@ DIR/low and DIR/full are ordinary recordings; episodes of one number are the sam
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -35,10 +36,17 @@ class Pair:
 
 @dataclass(frozen=True)
 class PairBatch:
-    """B pairs: small uint8 (B, T, C, H, W) and large uint8 (B, T, C, H', W')."""
+    """B pairs: small uint8 (B, T, C, H, W) and large uint8 (B, T, C, H', W').
+
+    goes_on: bool (B,), which of them go on where the batch before led.
+    flow:    (B, 2, H', W'), where each pixel of the second large frame comes from in the first, to
+             the right and downwards, in pixels; None unless asked for.
+    """
 
     small: Tensor
     large: Tensor
+    goes_on: Tensor
+    flow: Tensor | None = None
 
 
 class LargeFrames:
@@ -90,9 +98,14 @@ class PairedSegments:
 
     def __getitem__(self, index: int) -> Pair:
         """Read window `index`."""
+        return self.part(index, 0, self.small.length)
+
+    def part(self, index: int, start: int, stop: int) -> Pair:
+        """Read moments start to stop - 1 of window `index`."""
         episode, first = self.small.place(index)
-        frames = self.large.read(episode, first, first + self.small.length)
-        return Pair(self.small[index], frames)
+        place = episode, first + start, first + stop
+        small = Segment(self.small.store.read(*place), np.ones(stop - start, np.bool_))
+        return Pair(small, self.large.read(*place))
 
     def spread(self, count: int) -> list[Pair]:
         """As `Segments.spread`."""
@@ -100,20 +113,50 @@ class PairedSegments:
 
 
 class PairBatches:
-    """An endless sequence of random batches; number i depends on the seed and i alone."""
+    """An endless sequence of batches of two moments in a row; number i depends on the seed and i.
 
-    def __init__(self, segments: PairedSegments, batch_size: int, seed: int) -> None:
+    Each row of a batch goes through a random window a moment a batch, then through another. They
+    are at different moments of theirs, so every batch has rows of all ages.
+    """
+
+    def __init__(
+        self, segments: PairedSegments, batch_size: int, seed: int, flows: bool = False
+    ) -> None:
+        """flows: whether batches have them."""
         self.segments, self.batch_size, self.seed = segments, batch_size, seed
+        self.flows = flows
 
     def __getitem__(self, index: int) -> PairBatch:
         """Batch number `index`, from 0."""
-        rng = np.random.default_rng([self.seed, index])
-        chosen = rng.integers(len(self.segments), size=self.batch_size).tolist()
-        return collate_pairs([self.segments[i] for i in chosen])
+        moments = self.segments.small.length - 1
+        pairs, ages = [], []
+        for row in range(self.batch_size):
+            window, age = divmod(index + row * moments // self.batch_size, moments)
+            rng = np.random.default_rng([self.seed, row, window])
+            chosen = int(rng.integers(len(self.segments)))
+            pairs.append(self.segments.part(chosen, age, age + 2))
+            ages.append(age)
+        batch = collate_pairs(pairs, ages)
+        if not self.flows:
+            return batch
+        found = np.stack([flow_between(*pair.large) for pair in pairs])
+        return replace(batch, flow=torch.from_numpy(found).permute(0, 3, 1, 2).contiguous())
 
 
-def collate_pairs(pairs: Sequence[Pair]) -> PairBatch:
-    """Stack B pairs of one length."""
+def flow_between(before: NDArray[np.uint8], frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Where each pixel of a frame (H, W, 3) comes from in the one before, (H, W, 2) pixels.
+
+    By dense inverse search (Kroeger et al. 2016), as OpenCV has it.
+    """
+    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (frame, before)]
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    found: NDArray[np.float32] = flow.calc(*grey, None)  # type: ignore[call-overload]
+    return found
+
+
+def collate_pairs(pairs: Sequence[Pair], ages: Sequence[int] = ()) -> PairBatch:
+    """Stack B pairs of one length. ages: of their rows; those of 0, or of none, go on nowhere."""
     large = torch.from_numpy(np.stack([pair.large for pair in pairs]))
     small = collate([pair.small for pair in pairs]).frames
-    return PairBatch(small, large.permute(0, 1, 4, 2, 3).contiguous())
+    goes_on = torch.tensor(ages or [0] * len(pairs)) > 0
+    return PairBatch(small, large.permute(0, 1, 4, 2, 3).contiguous(), goes_on)

@@ -50,9 +50,10 @@ class SequenceLearner(FrameLearner):
             for _ in range(self.config.learnt)
         ]
 
-    def losses(self, one: Tensor, other: Tensor, noisings: Sequence[Noising]) -> Iterator[Tensor]:
-        """one: frames uint8 (B, T + N, C, H, W); other: actions (B, T + N, A)."""
-        return sequence_losses(self.denoiser, to_float(one), other, noisings)
+    def losses(self, given: Sequence[Tensor], noisings: Sequence[Noising]) -> Iterator[Tensor]:
+        """given: frames uint8 (B, T + N, C, H, W); actions (B, T + N, A)."""
+        frames, actions = given
+        return sequence_losses(self.denoiser, to_float(frames), actions, noisings)
 
     def score(self) -> Scores:
         windows = collate(self.data.scored.spread(SCORED_STARTS))

@@ -13,13 +13,11 @@ from models.frames import to_float, to_uint8
 from models.reward_end import RewardEnd
 from training.config import TrainConfig
 from training.data import Data
-from training.learner import Learner, Losses
+from training.learner import Learner, Losses, counted
 from training.optimizer import build
 from training.scores import SCORED_STARTS, Scores, score
 from training.speed import autocast
 from training.streams import Streams
-
-LEAST_LOSS = 0.02  # of an example: less is as good, and its logarithm would count for ever more
 
 
 class StreamLearner(Learner):
@@ -62,8 +60,7 @@ class StreamLearner(Learner):
         losses, head_loss, streamed = self.losses(index, batch, generator)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        learnt = (losses + LEAST_LOSS).log() if config.log_loss else losses
-        (learnt.mean() + head_loss).backward()
+        (counted(losses, config.log_loss).mean() + head_loss).backward()
         norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), config.gradient_clip)
         return {
             "recorded": losses[streamed:].mean().item(),

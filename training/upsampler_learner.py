@@ -1,7 +1,8 @@
 """Learning to enlarge: from the large frame before and the small new one, the large new one.
 
-A frame before that was recorded has every detail; in play it is the network's own answer. Learning
-some frames in a row, each on the answer before, shows both.
+A frame before that was recorded has every detail; in play it is the network's own answer. So
+examples may go on from one update to the next, each on the answer before, as dreams do in
+training/streams.py: what is learnt of long rows of answers costs no more than of single ones.
 
 Shapes: B examples or starts, N frames in a row, C h w a small frame, C H W a large one.
 """
@@ -9,18 +10,20 @@ Shapes: B examples or starts, N frames in a row, C h w a small frame, C H W a la
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from models.denoiser import Denoiser
 from models.frame_step import enlarged_context
-from models.frames import quantise, to_float, to_uint8
+from models.frames import to_float, to_uint8
 from models.sampler import SamplerConfig
 from models.sequence_loss import Noising
 from training.data import Data
 from training.frame_config import WAYS, UpsamplerConfig
 from training.frame_learner import FrameLearner
+from training.learner import Losses, counted
 from training.pairs import PairBatch, PairBatches, PairedSegments, collate_pairs
 from training.scores import Scores, next_frame, scores
 from training.speed import autocast
@@ -29,19 +32,35 @@ STARTS = 8  # at evaluations
 
 
 class UpsamplerLearner(FrameLearner):
-    """An upsampler that learns from recordings in two sizes."""
+    """An upsampler that learns from recordings in two sizes.
+
+    answers: uint8 (B, C, H, W), those to the update before; None before the first.
+    """
 
     config: UpsamplerConfig
+    answers: Tensor | None = None
 
     def __init__(self, config: UpsamplerConfig, upsampler: Denoiser, data: Data) -> None:
         super().__init__(config, "upsampler", upsampler)
         assert data.large is not None
         segments = PairedSegments(data.segments, data.large)
         self.scored = PairedSegments(data.scored, data.large)
-        self.batches = PairBatches(segments, config.batch * config.accumulate, config.seed)
+        rows, flows = config.batch * config.accumulate, config.target == "carry"
+        self.batches = PairBatches(segments, rows, config.seed, flows)
 
-    def examples(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
-        return batch.large, batch.small[:, 1:]
+    def gradients(self, index: int, batch: PairBatch) -> Losses:
+        self._made: list[Tensor] = []
+        losses = super().gradients(index, batch)
+        self.answers = torch.cat(self._made)
+        return losses
+
+    def examples(self, batch: PairBatch) -> tuple[Tensor, ...]:
+        large, small = batch.large, batch.small[:, 1]
+        if self.answers is not None:
+            goes_on = batch.goes_on[:, None, None, None]
+            before = torch.where(goes_on, self.answers, large[:, 0])
+            large = torch.stack((before, large[:, 1]), dim=1)
+        return (large, small) if batch.flow is None else (large, small, batch.flow)
 
     def noisings(self, rows: int, generator: torch.Generator) -> list[Noising]:
         network = self.denoiser.config
@@ -52,25 +71,32 @@ class UpsamplerLearner(FrameLearner):
                 torch.randn(shape, generator=generator),
                 torch.randn(rows, 3, 1, 1, generator=generator),
             )
-            for _ in range(self.config.learnt)
         ]
 
-    def losses(self, one: Tensor, other: Tensor, noisings: Sequence[Noising]) -> Iterator[Tensor]:
-        """one: large frames uint8 (B, 1 + N, C, H, W); other: the last N small (B, N, C, h, w)."""
-        large, small = to_float(one), to_float(other)
-        before = large[:, 0]
-        for i, noising in enumerate(noisings):
-            loss, estimate = self.denoiser.loss(
-                large[:, 1 + i],
-                noising.sigma,
-                noising.noise,
-                enlarged_context(before, small[:, i]),
-                None,
-                offset=noising.offset,
-                texture_weight=self.config.texture_weight,
-            )
-            before = quantise(estimate)
-            yield loss.mean()
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "answers": self.answers}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.answers = state["answers"]
+
+    def losses(self, given: Sequence[Tensor], noisings: Sequence[Noising]) -> Iterator[Tensor]:
+        """given: large frames uint8 (B, 2, C, H, W); the second, small (B, C, h, w); perhaps the
+        flow (B, 2, H, W)."""
+        large, small = to_float(given[0]), to_float(given[1])
+        (noising,) = noisings
+        losses, estimate = self.denoiser.loss(
+            large[:, 1],
+            noising.sigma,
+            noising.noise,
+            enlarged_context(large[:, 0], small),
+            None,
+            offset=noising.offset,
+            texture_weight=self.config.texture_weight,
+            flow=given[2] if len(given) > 2 else None,
+        )
+        self._made.append(to_uint8(estimate).cpu())
+        yield counted(losses, self.config.log_loss).mean()
 
     def score(self) -> Scores:
         """What costs nothing is to enlarge by cubic curves alone."""
