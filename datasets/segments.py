@@ -107,11 +107,14 @@ class Segments:
         chosen: list[int] = ((np.arange(count) + 0.5) * len(self) / count).astype(int).tolist()
         return chosen
 
-    def read(self, episode: int, start: int) -> Segment:
-        """The window of an episode that starts at frame `start`, which may be negative."""
-        missing = max(-start, 0)
-        window = self.store.read(episode, start + missing, start + self.length)
-        valid = np.arange(self.length) >= missing
+    def read(self, episode: int, start: int, length: int | None = None) -> Segment:
+        """The window of an episode that starts at frame `start`, which may be negative.
+
+        length: of the window, if not that of all.
+        """
+        missing, length = max(-start, 0), length or self.length
+        window = self.store.read(episode, start + missing, start + length)
+        valid = np.arange(length) >= missing
         return Segment(_pad(window, missing) if missing else window, valid)
 
 

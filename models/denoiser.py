@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
@@ -25,9 +25,7 @@ TEXTURE_PX = (1, 2, 4)  # distances at which pixels are compared: fine, and coar
 TEXTURE_LEAST = 0.02  # of [-1, 1]: smaller differences are hardly any
 TEXTURE_REACH = 3  # pixels to each side that are around a place, of which every other is looked at
 FLOW = 1 / 14  # of the width: how far a flow of 1 moves, since outputs of 1 are ordinary ones
-Target = Literal["frame", "change", "warp", "carry"]
-FLOW_WEIGHT = 0.05  # of a pixel's mean error of flow in a loss
-BESIDES = {"warp": 2, "carry": 1}  # what a U-Net tells for a target beside colours
+Target = Literal["frame", "change", "warp"]
 
 
 @dataclass(frozen=True)
@@ -43,11 +41,8 @@ class DenoiserConfig:
                    change is mostly 0 and a network's capacity goes to what moves. Where a camera
                    turns, everything does: with "warp" it is also the change, but the network
                    tells where each pixel comes from, and what it estimates besides is what moving
-                   the last frame's pixels leaves over. With "carry" it is again the change, and
-                   what is moved is the first frame seen, as far as the network trusts it: a large
-                   frame has details that the small one after it, enlarged, has lost. Another
-                   U-Net moves it first, so that this one sees where it fits and where it does not.
-    sigma_data:    standard deviation of the target; of a "warp" or "carry", of what is left over.
+                   the last frame's pixels leaves over.
+    sigma_data:    standard deviation of the target; of a "warp", of what is left over.
 
     Off, unless released weights expect it:
     sigma_offset:  deviation of further noise in training, one value for each channel of a frame;
@@ -55,7 +50,6 @@ class DenoiserConfig:
     noised_context: the network is told how much noise there is on the context.
     last_actions:  the network is told the actions at so many of the last context frames only; at
                    all of them if it is 0 or more than there are.
-    motion_channels: widths of the U-Net that tells how frames moved, for "carry" alone.
     floor:         every estimate of a frame is clamped and brought to the level below it, of the
                    256 that stored frames have; else finished frames are, to the nearest.
     """
@@ -71,27 +65,11 @@ class DenoiserConfig:
     noised_context: bool = False
     last_actions: int = 0
     floor: bool = False
-    motion_channels: tuple[int, ...] = ()
 
     @property
     def actions_told(self) -> int:
         """At how many of the last frames it is told the action."""
         return min(self.last_actions or self.context, self.context)
-
-    @property
-    def motion(self) -> UNetConfig | None:
-        """The U-Net that tells how frames moved, if there is one."""
-        levels = len(self.motion_channels)
-        return (
-            replace(
-                self.unet,
-                channels=self.motion_channels,
-                depths=(1,) * levels,
-                attention=(False,) * levels,
-            )
-            if levels
-            else None
-        )
 
     def __post_init__(self) -> None:
         if min(self.height, self.width, self.context) < 1 or self.actions < 0:
@@ -101,10 +79,6 @@ class DenoiserConfig:
         if self.target not in get_args(Target):
             known = ", ".join(get_args(Target))
             raise ValueError(f"target must be one of {known}, not '{self.target}'")
-        if self.target == "carry" and self.context < 2:
-            raise ValueError("carry needs two context frames: one to take from, one to change")
-        if (self.target == "carry") != bool(self.motion_channels):
-            raise ValueError("carry, and nothing else, needs motion_channels")
         if self.last_actions < 0:
             raise ValueError(f"last_actions must not be negative, and {self.last_actions} is")
         if self.unet.cond % (2 * self.actions_told):
@@ -151,9 +125,8 @@ class Denoiser(nn.Module):
             else None
         )
         self.cond = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
-        outputs = 3 + BESIDES.get(config.target, 0)
+        outputs = 5 if config.target == "warp" else 3  # a flow, beside colours
         self.unet = UNet(3 * (config.context + 1), outputs, config.unet)
-        self.motion = UNet(3 * config.context, 2, config.motion) if config.motion else None
 
     def forward(
         self,
@@ -180,26 +153,17 @@ class Denoiser(nn.Module):
         return truncate(denoised) if self.config.floor else denoised
 
     def drawn(self, x: Tensor, c_skip: Tensor, context: Tensor, output: Tensor) -> Tensor:
-        """What is taken over of the noisy target and, if frames are moved, of one of those seen.
+        """What is taken over of the noisy target and, for a "warp", of the last frame moved.
 
-        c_skip (B, 1, 1, 1) is of `scales`; output is the network's.
+        c_skip (B, 1, 1, 1) is of `scales`; output (B, C + 2, H, W) is the network's: beyond
+        colours the flow, which says for each pixel where in the last frame it comes from, to the
+        right and downwards.
         """
-        if self.config.target not in BESIDES:
+        if self.config.target != "warp":
             return c_skip * x
-        change = self.moved(context, output) - context[:, -1].float()
-        if self.config.target == "carry":
-            change = change * output[:, 6:7].sigmoid()
-        return c_skip * x + (1 - c_skip) * change
-
-    def moved(self, context: Tensor, output: Tensor) -> Tensor:
-        """The frame seen that is moved, as the network's output says: (B, C, H, W)."""
-        if self.config.target == "carry":
-            return output[:, 3:6]
-        return self._warped(context[:, -1], output[:, 3:5])
-
-    def _warped(self, frame: Tensor, flow: Tensor) -> Tensor:
-        """A frame (B, C, H, W) moved by a network's flow (B, 2, H, W)."""
-        return warp(frame.float(), FLOW * self.config.width * flow)
+        last = context[:, -1].float()
+        moved = warp(last, FLOW * self.config.width * output[:, 3:])
+        return c_skip * x + (1 - c_skip) * (moved - last)
 
     def deviation(self, sigma: Tensor) -> Tensor:
         """Of all noise on the target, in the shape of `sigma`: the offset's counts too."""
@@ -221,13 +185,7 @@ class Denoiser(nn.Module):
         actions: Tensor | None,
         context_sigma: Tensor | None = None,
     ) -> Tensor:
-        """The bare network: shapes as in `forward`, x already scaled to unit variance.
-
-        Beside colours, the first three channels, it returns of a "warp" the flow, which says for
-        each pixel where in the last frame it comes from, to the right and downwards; of a "carry"
-        the first frame, moved; how far that is trusted, of which the sigmoid is the share; and the
-        flow that moved it.
-        """
+        """The bare network: shapes as in `forward`, x already scaled to unit variance."""
         told = self.noise_embedding(self.deviation(sigma).log() / 4)
         if self.context_noise_embedding is not None:
             level = torch.zeros_like(sigma) if context_sigma is None else context_sigma.log() / 4
@@ -236,14 +194,8 @@ class Denoiser(nn.Module):
             if actions is None:
                 raise ValueError("this denoiser needs actions")
             told = told + self.action_embedding(actions[:, -self.config.actions_told :]).flatten(1)
-        cond = self.cond(told)
-        if self.motion is None:
-            return self.unet(_joined(context, x), cond).float()
-        flow = self.motion(context.flatten(1, 2) / FRAME_STD, cond).float()
-        moved = self._warped(context[:, 0], flow)
-        seen = torch.cat((moved[:, None], context[:, 1:]), dim=1)
-        output = self.unet(_joined(seen, x), cond).float()
-        return torch.cat((output[:, :3], moved, output[:, 3:], flow), dim=1)
+        x = torch.cat((context.flatten(1, 2) / FRAME_STD, x), dim=1)
+        return self.unet(x, self.cond(told)).float()
 
     def loss(
         self,
@@ -258,7 +210,7 @@ class Denoiser(nn.Module):
         offset: Tensor | None = None,
         learnt: Tensor | None = None,
         texture_weight: float = 0.0,
-        flow: Tensor | None = None,
+        loose: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Training loss of each example (B,), and the estimated frame (B, C, H, W), detached.
 
@@ -272,8 +224,9 @@ class Denoiser(nn.Module):
         offset: (B, C, 1, 1) unit noise, for a network with sigma_offset.
         learnt: (B, 1, H, W) bool, the pixels that count; None is all.
         texture_weight: how much `texture_error` counts beside the squared error.
-        flow: (B, 2, H, W), in pixels, the flow that a "carry" should have. From the frame alone it
-        would hardly be learnt: what is moved has to overlap its aim to be drawn there.
+        loose: (B,) bool, of an enlarged frame: the examples whose details nobody knows. Of these
+        the squared error is that against the last frame seen, averaged over the squares that the
+        network folds, and texture counts in no others. None is as if there were no such thing.
         """
         target = frame - self.base(context)
         c_in, c_skip, c_out = self.scales(sigma)
@@ -284,10 +237,6 @@ class Denoiser(nn.Module):
             x = x + self.config.sigma_offset * offset
         seen = context if shown is None else shown
         output = self.network(x * c_in, sigma, seen, actions, context_sigma)
-        astray: Tensor | float = 0.0
-        if flow is not None:
-            off_px = FLOW * self.config.width * output[:, 7:9] - flow
-            astray = FLOW_WEIGHT * off_px.abs().mean(dim=(1, 2, 3))
         drawn, output = self.drawn(x, c_skip, context, output), output[:, :3]
         error = (output - (target - drawn) / c_out).square()
         if changed_weight != 1.0:
@@ -295,11 +244,17 @@ class Denoiser(nn.Module):
             error = error * (1 + (changed_weight - 1) * moved)
         if learnt is not None:
             error = error * learnt
-        loss = error.mean(dim=(1, 2, 3)) + astray
+        loss = error.mean(dim=(1, 2, 3))
         clean = drawn + c_out * output
         if texture_weight:
             off = texture_error(self.base(context) + clean, frame)
-            loss = loss + texture_weight * off / c_out.flatten().square()
+            texture = texture_weight * off / c_out.flatten().square()
+            if loose is None:
+                loss = loss + texture
+            else:
+                coarse = F.avg_pool2d(clean / c_out, self.config.unet.patch)
+                away = coarse.square().mean(dim=(1, 2, 3))
+                loss = torch.where(loose, away + texture, loss)
         return loss, self.base(context) + self.estimate(clean).detach()
 
     def base(self, context: Tensor) -> Tensor:
@@ -343,17 +298,12 @@ class Denoiser(nn.Module):
     def settle(self, estimate: Tensor) -> Tensor:
         """A finished estimate of the target; of a change, what is too faint to be one is none.
 
-        Else the network's faint errors add up, and over a thousand steps a picture fades. What is
-        carried is faint at times, and is no change to a frame of its own making.
+        Else the network's faint errors add up, and over a thousand steps a picture fades. A network
+        that enlarges, and so is told no actions, adds to a frame that it did not make: faint
+        details are details.
         """
-        if self.config.target in ("frame", "carry"):
-            return estimate
-        return F.hardshrink(estimate, CHANGED)
-
-
-def _joined(context: Tensor, x: Tensor) -> Tensor:
-    """What a U-Net sees of frames (B, T, C, H, W) and a scaled x (B, C, H, W)."""
-    return torch.cat((context.flatten(1, 2) / FRAME_STD, x), dim=1)
+        own = self.config.target != "frame" and self.config.actions > 0
+        return F.hardshrink(estimate, CHANGED) if own else estimate
 
 
 def texture_error(made: Tensor, true: Tensor) -> Tensor:

@@ -106,8 +106,7 @@ class Manifest:
                 raise UserError("an upsampler and its sampler come together or not at all")
         self._check_companions()
         for network in filter(None, (config, self.upsampler)):
-            for unet in filter(None, (network.unet, network.motion)):
-                _check_limits(network.height, network.width, network.context, unet)
+            _check_limits(network.height, network.width, network.context, network.unet)
         _within("actions", self.actions.size)
         if self.sampler is not None:
             _within("sigmas", len(self.sampler.sigmas))

@@ -13,30 +13,29 @@ import torch
 from torch import Tensor
 
 from base.errors import UserError
+from engine.contracts import CsgoActions
 from models import diamond
+from models.cartridge import load
 from models.diamond import DEPARTURES
 from models.frame_step import enlarged_context
 from models.frames import quantise, to_float
+from models.manifest import Preset
 from models.unet import UNetConfig
 from tests.networks import awaken
 from tests.recordings import record_in_two_sizes
+from tests.tiny_cartridge import manifest as tiny_manifest
+from tests.tiny_cartridge import write_tiny_cartridge
 from tests.tiny_training import TINY_SEQUENCE, TINY_UPSAMPLER
 from training.beginning import build
 from training.data import Data, open_data
 from training.frame_config import SequenceConfig, UpsamplerConfig
 from training.frame_learner import FrameLearner
 from training.presets import PRESETS
+from training.upsampler_learner import UpsamplerLearner
 
 Tiny = SequenceConfig | UpsamplerConfig
-CARRYING = replace(
-    TINY_UPSAMPLER,
-    target="carry",
-    motion_channels=(8, 8),
-    stream_steps=2,
-    log_loss=True,
-    muon_learning_rate=3e-3,
-)
-BOTH = pytest.mark.parametrize("config", [TINY_SEQUENCE, TINY_UPSAMPLER, CARRYING])
+STREAMING = replace(TINY_UPSAMPLER, stream_steps=2, log_loss=True, muon_learning_rate=3e-3)
+BOTH = pytest.mark.parametrize("config", [TINY_SEQUENCE, TINY_UPSAMPLER, STREAMING])
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +227,79 @@ def test_an_upsampler_goes_on_from_its_answers_until_an_example_is_over(
             assert torch.equal(seen[row : row + 1], expected)
         last = made
     assert went_on == 3 * rows * 2 // 3  # two moments of three
+
+
+DREAMING = replace(TINY_UPSAMPLER, stream_steps=3, share_dreamed=0.5)
+
+
+def dreaming_learner(folder: Path, world: Path) -> UpsamplerLearner:
+    data = data_of(folder, DREAMING)
+    made = build(DREAMING, data, torch.device("cpu"), load(world, torch.bfloat16))
+    assert isinstance(made, UpsamplerLearner) and made.dreams is not None
+    awaken(made.denoiser).train()
+    return made
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cartridge of small frames in 51 actions, that makes something new of what it sees."""
+    path = tmp_path_factory.mktemp("world") / "cartridge"
+    network = TINY_SEQUENCE.denoiser(10, 16, 51)
+    presets = {"fast": Preset(TINY_SEQUENCE.sampler(1))}
+    of = replace(
+        tiny_manifest(), actions=CsgoActions(), denoiser=network, reward_end=None, sampler=None,
+        presets=presets,
+    )  # fmt: skip
+    write_tiny_cartridge(path, of)
+    return path
+
+
+def test_an_upsampler_learns_of_dreamed_frames_what_can_be_known(
+    folder: Path, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Learnt from recorded frames alone it blurred what a dream shows, which is no recording."""
+    learner = dreaming_learner(folder, world)
+    dreams, rows = learner.dreams, DREAMING.batch * DREAMING.accumulate
+    assert dreams is not None and dreams.count == 2
+    given: list[tuple[Tensor, Any, float]] = []
+    plain = learner.denoiser.loss
+
+    def loss(*args: Any, **named: Any) -> Any:
+        given.append((args[3], named["loose"], named["texture_weight"]))
+        return plain(*args, **named)
+
+    monkeypatch.setattr(learner.denoiser, "loss", loss)
+    for index in range(4):
+        batch, before = learner.batches[index], dreams.context
+        assert batch.small.shape[1] == TINY_SEQUENCE.context + 1
+        learner.gradients(index, batch)
+        contexts, loose = (torch.cat([g[i] for g in given]) for i in (0, 1))
+        assert loose.tolist() == [True] * 2 + [False] * 2 and {g[2] for g in given} == {1.0}
+        given.clear()
+        assert dreams.context is not None
+        dreamed = dreams.context[:, -1]
+        small = torch.cat((dreamed, batch.small[2:, -1]))
+        blank = torch.zeros(rows, 3, 20, 32)
+        assert torch.equal(contexts[:, 1], enlarged_context(blank, to_float(small))[:, 1])
+        for row in range(2):
+            recorded = batch.small[row, 1:-1]
+            own = before is not None and bool(batch.goes_on[row])
+            seen = before[row, 1:] if own and before is not None else recorded
+            assert torch.equal(dreams.context[row, :-1], seen)
+            assert not torch.equal(dreamed[row], batch.small[row, -1])
+
+
+def test_dreams_go_on_exactly_from_a_checkpoint(folder: Path, world: Path) -> None:
+    learner, file = dreaming_learner(folder, world), io.BytesIO()
+    for index in range(2):
+        learner.update(index, learner.batches[index])
+    torch.save(learner.state_dict(), file)
+    restored = dreaming_learner(folder, world)
+    restored.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))
+    for index in (2, 3):
+        assert learner.update(index, learner.batches[index]) == restored.update(
+            index, restored.batches[index]
+        )
 
 
 def test_an_upsampler_that_changes_nothing_scores_as_cubic_curves_do(folder: Path) -> None:

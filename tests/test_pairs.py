@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,7 +13,7 @@ from base.errors import UserError
 from datasets.segments import Segments
 from datasets.store import Store
 from tests.recordings import record_in_two_sizes, record_toys
-from training.pairs import LargeFrames, PairBatches, PairedSegments, collate_pairs, flow_between
+from training.pairs import LargeFrames, PairBatches, PairedSegments, collate_pairs
 
 
 @pytest.fixture(scope="module")
@@ -81,15 +80,17 @@ def test_rows_of_batches_go_through_windows_moment_by_moment(folder: Path) -> No
     assert len({batches[3 * i].large[0].numpy().tobytes() for i in range(8)}) > 4
 
 
-def test_a_flow_tells_where_each_pixel_comes_from() -> None:
-    rng = np.random.default_rng(0)
-    wide = cv2.GaussianBlur(rng.integers(0, 256, (60, 100, 3), np.uint8), (0, 0), 2.0)
-    wide = cv2.normalize(wide, None, 0, 255, cv2.NORM_MINMAX)  # type: ignore[call-overload]
-    before, frame = wide[:, :-6], wide[:, 6:]  # what is seen went six pixels to the left
-    found = flow_between(before, frame)
-    assert found.shape == (60, 94, 2)
-    inside = found[10:-10, 10:-16]
-    assert np.median(np.abs(inside - (6, 0))) < 0.1
+def test_small_frames_of_before_are_read_along(folder: Path) -> None:
+    """A world that dreams on from recorded frames needs as many as it sees, and their actions."""
+    plain, longer = paired(folder, length=4), paired(folder, length=4)
+    longer.before = 3
+    first, later = collate_pairs([longer.part(0, 0, 2)]), collate_pairs([longer.part(0, 3, 4)])
+    assert first.small.shape[1] == 5 and first.large.shape[1] == 2
+    assert torch.equal(first.small[:, 3:], collate_pairs([plain.part(0, 0, 2)]).small)
+    assert (first.small[:, :3] == first.small[:, 3:4]).all() and not first.actions[:, :3].any()
+    recorded = longer.small.store.read(0, 0, 4)
+    assert torch.equal(later.actions[0], torch.from_numpy(recorded.actions))
+    assert torch.equal(later.small[0, :, :, 0, 0], torch.from_numpy(recorded.frames[:, 0, 0]))
 
 
 def test_windows_spread_over_episodes_are_those_of_the_small_frames(folder: Path) -> None:

@@ -58,13 +58,11 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     ("engine", "precision"),
     [("openvino", "float32"), ("openvino", "bfloat16"), ("torch", "bfloat16")],
 )
-@pytest.mark.parametrize("target", ["change", "frame", "warp", "carry"])
+@pytest.mark.parametrize("target", ["change", "frame", "warp"])
 def test_a_fast_frame_is_a_plain_frame(engine: str, precision: str, target: str) -> None:
     """Two grey levels on 99 % of the pixels is what the eye and the network forgive."""
     of = manifest(side_px=32, channels=(32, 64))
-    motion = (32, 32) if target == "carry" else ()
-    network = replace(of.denoiser, target=target, sigma_data=0.5, motion_channels=motion)
-    of = replace(of, denoiser=network)
+    of = replace(of, denoiser=replace(of.denoiser, target=target, sigma_data=0.5))
     plain = prepare(make_step(of), PLAIN, example(of))
     fast = prepare(make_step(of), Choice(engine, "cpu", precision), example(of))
     for seed in range(3):

@@ -126,7 +126,7 @@ def train(command: TrainCommand[Recipe], said: str, saved: RunConfig | None = No
     lone = onto is None and isinstance(command.config, UpsamplerConfig)  # only tried
     world = None if lone else describe_world(name, command.config, data, onto)
     recipe = part_of(command.config)[0] if command.dry_run else command.config
-    learner = build(recipe, data, device)
+    learner = build(recipe, data, device, onto)
     if command.start_from is not None:
         begin_with(learner, command.start_from)
     config = RunConfig(

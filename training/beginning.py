@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import torch
 
 from base.errors import UserError
 from models import cartridge
+from models.cartridge import Cartridge
 from models.denoiser import Denoiser, DenoiserConfig
 from models.lengthen import lengthened
 from models.reward_end import RewardEnd
 from training.config import TrainConfig
 from training.data import Data
-from training.frame_config import SequenceConfig, UpsamplerConfig
+from training.export import frame_sampler
+from training.frame_config import WAYS, SequenceConfig, UpsamplerConfig
 from training.learner import IN_CARTRIDGES, Learner
 from training.presets import Recipe
 from training.sequence_learner import SequenceLearner
+from training.small_dreams import SmallDreams
 from training.streams import Streams
 from training.update import StreamLearner
 from training.upsampler_learner import UpsamplerLearner
 
 
-def build(recipe: Recipe, data: Data, device: torch.device) -> Learner:
+def build(
+    recipe: Recipe, data: Data, device: torch.device, world: Cartridge | None = None
+) -> Learner:
     """New networks and everything that trains them, decided by the configured seed.
 
+    world: the one that an upsampler is for; without it its small frames are recorded ones only.
     Raises UserError for networks that cannot be built.
     """
     try:
@@ -40,7 +47,7 @@ def build(recipe: Recipe, data: Data, device: torch.device) -> Learner:
                     assert data.large is not None
                     height, width, _ = data.large.store.frame_shape
                     upsampler = _network(recipe.upsampler(height, width), device)
-                    return UpsamplerLearner(recipe, upsampler, data)
+                    return UpsamplerLearner(recipe, upsampler, data, _dreams(recipe, world, device))
     except ValueError as error:
         raise UserError(f"this network cannot be built: {error}") from error
 
@@ -61,6 +68,16 @@ def _stream_learner(recipe: TrainConfig, data: Data, device: torch.device) -> St
             recipe.seed + 1,
         )
     return StreamLearner(recipe, _placed(denoiser, device), head, streams, data)
+
+
+def _dreams(
+    recipe: UpsamplerConfig, world: Cartridge | None, device: torch.device
+) -> SmallDreams | None:
+    count = round(recipe.share_dreamed * recipe.batch * recipe.accumulate)
+    if world is None or not count:
+        return None
+    denoiser = cast(Denoiser, world.networks["denoiser"])
+    return SmallDreams(denoiser, frame_sampler(world.manifest, WAYS[0]), count, device)
 
 
 def _network(config: DenoiserConfig, device: torch.device) -> Denoiser:

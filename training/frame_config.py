@@ -94,14 +94,7 @@ class FrameConfig:
         """The walk of so many denoising steps. Raises ValueError for one that cannot be."""
         return SamplerConfig(steps, self.sigma_min, self.sigma_max)
 
-    def network(
-        self,
-        height: int,
-        width: int,
-        context: int,
-        actions: int,
-        motion_channels: tuple[int, ...] = (),
-    ) -> DenoiserConfig:
+    def network(self, height: int, width: int, context: int, actions: int) -> DenoiserConfig:
         """A denoiser of these numbers. Raises ValueError for one that cannot be built."""
         unet = UNetConfig(
             self.channels,
@@ -116,7 +109,7 @@ class FrameConfig:
         )
         return DenoiserConfig(
             height, width, context, actions, self.target, self.sigma_data, unet,
-            self.sigma_offset, noised_context=True, motion_channels=motion_channels,
+            self.sigma_offset, noised_context=True,
         )  # fmt: skip
 
 
@@ -177,14 +170,20 @@ class UpsamplerConfig(FrameConfig):
     frame before; then another is begun. With 1 the frame before is always a recorded one."""
     log_loss: bool = False
     """Whether the logarithm of an example's loss is learnt from, so that all count alike."""
-    texture_weight: float = 0.0
-    """How much it counts that a frame is as sharp as the recorded one, wherever its edges are."""
-    motion_channels: tuple[int, ...] = ()
-    """Widths of the U-Net that tells how the large frame before moved, for the target "carry"."""
+    share_dreamed: float = 0.0
+    """Share of the examples whose small frames the world dreams, as in play, under recorded
+    actions. Nobody knows their details: only that they are to be as sharp as recorded ones is
+    learnt of them, and that they agree with the small frame."""
+    texture_weight: float = 1.0
+    """How much the sharpness of dreamed examples counts, wherever their edges are."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_numbers(self, ("stream_steps",), ("churn", "churn_noise", "texture_weight"))
+        check_numbers(
+            self, ("stream_steps",), ("churn", "churn_noise", "share_dreamed", "texture_weight")
+        )
+        if self.share_dreamed > 1:
+            raise UserError(f"--share-dreamed must be at most 1, not {self.share_dreamed}")
 
     @property
     def window(self) -> int:
@@ -204,4 +203,4 @@ class UpsamplerConfig(FrameConfig):
 
     def upsampler(self, height: int, width: int) -> DenoiserConfig:
         """The upsampler to frames of a size. Raises ValueError for one that cannot be built."""
-        return self.network(height, width, 2, actions=0, motion_channels=self.motion_channels)
+        return self.network(height, width, context=2, actions=0)

@@ -40,7 +40,7 @@ class FrameLearner(Learner):
         self.averaged = cast(Denoiser, self.averages[name])
 
     @abstractmethod
-    def examples(self, batch: Any) -> tuple[Tensor, ...]:
+    def examples(self, batch: Any, generator: torch.Generator) -> tuple[Tensor, ...]:
         """What `losses` is given of a batch, a row for each example."""
 
     @abstractmethod
@@ -58,7 +58,7 @@ class FrameLearner(Learner):
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + index)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        examples = self.examples(batch)
+        examples = self.examples(batch, generator)
         rows = len(examples[0])
         drawn = self.noisings(rows, generator)
         means = [0.0] * len(drawn)

@@ -6,10 +6,9 @@ DIR/low and DIR/full are ordinary recordings; episodes of one number are the sam
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ LOW, FULL = "low", "full"
 
 @dataclass(frozen=True)
 class Pair:
-    """T moments in a row. large: uint8 (T, H', W', 3), the frames of `small` in the large size.
+    """Moments in a row. large: uint8 (T, H', W', 3), the last frames of `small` in the large size.
 
     All arrays are its own, so nothing done to one pair shows in another.
     """
@@ -36,17 +35,17 @@ class Pair:
 
 @dataclass(frozen=True)
 class PairBatch:
-    """B pairs: small uint8 (B, T, C, H, W) and large uint8 (B, T, C, H', W').
+    """B pairs: large uint8 (B, T, C, H', W'), and small uint8 (B, S, C, H, W), of S >= T moments
+    of which the last are those of the large ones.
 
+    actions: (B, S, A), of which row t was taken at small frame t.
     goes_on: bool (B,), which of them go on where the batch before led.
-    flow:    (B, 2, H', W'), where each pixel of the second large frame comes from in the first, to
-             the right and downwards, in pixels; None unless asked for.
     """
 
     small: Tensor
     large: Tensor
+    actions: Tensor
     goes_on: Tensor
-    flow: Tensor | None = None
 
 
 class LargeFrames:
@@ -88,10 +87,14 @@ class LargeFrames:
 
 
 class PairedSegments:
-    """The windows of some segments, each with its own large frames."""
+    """The windows of some segments, each with its own large frames.
 
-    def __init__(self, small: Segments, large: LargeFrames) -> None:
-        self.small, self.large = small, large
+    before: how many small frames before a window are read as well; before an episode's first frame
+            stand copies of that, with no action.
+    """
+
+    def __init__(self, small: Segments, large: LargeFrames, before: int = 0) -> None:
+        self.small, self.large, self.before = small, large, before
 
     def __len__(self) -> int:
         return len(self.small)
@@ -103,9 +106,9 @@ class PairedSegments:
     def part(self, index: int, start: int, stop: int) -> Pair:
         """Read moments start to stop - 1 of window `index`."""
         episode, first = self.small.place(index)
-        place = episode, first + start, first + stop
-        small = Segment(self.small.store.read(*place), np.ones(stop - start, np.bool_))
-        return Pair(small, self.large.read(*place))
+        start, stop = first + start, first + stop
+        small = self.small.read(episode, start - self.before, self.before + stop - start)
+        return Pair(small, self.large.read(episode, start, stop))
 
     def spread(self, count: int) -> list[Pair]:
         """As `Segments.spread`."""
@@ -119,12 +122,8 @@ class PairBatches:
     are at different moments of theirs, so every batch has rows of all ages.
     """
 
-    def __init__(
-        self, segments: PairedSegments, batch_size: int, seed: int, flows: bool = False
-    ) -> None:
-        """flows: whether batches have them."""
+    def __init__(self, segments: PairedSegments, batch_size: int, seed: int) -> None:
         self.segments, self.batch_size, self.seed = segments, batch_size, seed
-        self.flows = flows
 
     def __getitem__(self, index: int) -> PairBatch:
         """Batch number `index`, from 0."""
@@ -136,27 +135,13 @@ class PairBatches:
             chosen = int(rng.integers(len(self.segments)))
             pairs.append(self.segments.part(chosen, age, age + 2))
             ages.append(age)
-        batch = collate_pairs(pairs, ages)
-        if not self.flows:
-            return batch
-        found = np.stack([flow_between(*pair.large) for pair in pairs])
-        return replace(batch, flow=torch.from_numpy(found).permute(0, 3, 1, 2).contiguous())
-
-
-def flow_between(before: NDArray[np.uint8], frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Where each pixel of a frame (H, W, 3) comes from in the one before, (H, W, 2) pixels.
-
-    By dense inverse search (Kroeger et al. 2016), as OpenCV has it.
-    """
-    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (frame, before)]
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    found: NDArray[np.float32] = flow.calc(*grey, None)  # type: ignore[call-overload]
-    return found
+        return collate_pairs(pairs, ages)
 
 
 def collate_pairs(pairs: Sequence[Pair], ages: Sequence[int] = ()) -> PairBatch:
     """Stack B pairs of one length. ages: of their rows; those of 0, or of none, go on nowhere."""
     large = torch.from_numpy(np.stack([pair.large for pair in pairs]))
-    small = collate([pair.small for pair in pairs]).frames
+    small = collate([pair.small for pair in pairs])
     goes_on = torch.tensor(ages or [0] * len(pairs)) > 0
-    return PairBatch(small, large.permute(0, 1, 4, 2, 3).contiguous(), goes_on)
+    large = large.permute(0, 1, 4, 2, 3).contiguous()
+    return PairBatch(small.frames, large, small.actions, goes_on)

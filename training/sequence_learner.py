@@ -28,7 +28,7 @@ class SequenceLearner(FrameLearner):
         self.data = data
         self.batches = Batches(data.segments, config.batch * config.accumulate, config.seed)
 
-    def examples(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def examples(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         return batch.frames, batch.actions
 
     def noisings(self, rows: int, generator: torch.Generator) -> list[Noising]:

@@ -26,6 +26,7 @@ from training.frame_learner import FrameLearner
 from training.learner import Losses, counted
 from training.pairs import PairBatch, PairBatches, PairedSegments, collate_pairs
 from training.scores import Scores, next_frame, scores
+from training.small_dreams import SmallDreams
 from training.speed import autocast
 
 STARTS = 8  # at evaluations
@@ -35,18 +36,22 @@ class UpsamplerLearner(FrameLearner):
     """An upsampler that learns from recordings in two sizes.
 
     answers: uint8 (B, C, H, W), those to the update before; None before the first.
+    dreams:  what is dreamed in place of recorded small frames; None if nothing is.
     """
 
     config: UpsamplerConfig
     answers: Tensor | None = None
 
-    def __init__(self, config: UpsamplerConfig, upsampler: Denoiser, data: Data) -> None:
+    def __init__(
+        self, config: UpsamplerConfig, upsampler: Denoiser, data: Data, dreams: SmallDreams | None
+    ) -> None:
         super().__init__(config, "upsampler", upsampler)
         assert data.large is not None
-        segments = PairedSegments(data.segments, data.large)
+        self.dreams = dreams
+        before = dreams.denoiser.config.context - 1 if dreams else 0
+        segments = PairedSegments(data.segments, data.large, before)
         self.scored = PairedSegments(data.scored, data.large)
-        rows, flows = config.batch * config.accumulate, config.target == "carry"
-        self.batches = PairBatches(segments, rows, config.seed, flows)
+        self.batches = PairBatches(segments, config.batch * config.accumulate, config.seed)
 
     def gradients(self, index: int, batch: PairBatch) -> Losses:
         self._made: list[Tensor] = []
@@ -54,13 +59,18 @@ class UpsamplerLearner(FrameLearner):
         self.answers = torch.cat(self._made)
         return losses
 
-    def examples(self, batch: PairBatch) -> tuple[Tensor, ...]:
-        large, small = batch.large, batch.small[:, 1]
+    def examples(self, batch: PairBatch, generator: torch.Generator) -> tuple[Tensor, ...]:
+        large, small = batch.large, batch.small[:, -1]
+        loose = torch.zeros(len(small), dtype=torch.bool)
+        if self.dreams is not None:
+            loose[: self.dreams.count] = True
+            dreamed = self.dreams.advance(batch, generator)
+            small = torch.cat((dreamed, small[len(dreamed) :]))
         if self.answers is not None:
             goes_on = batch.goes_on[:, None, None, None]
             before = torch.where(goes_on, self.answers, large[:, 0])
             large = torch.stack((before, large[:, 1]), dim=1)
-        return (large, small) if batch.flow is None else (large, small, batch.flow)
+        return large, small, loose
 
     def noisings(self, rows: int, generator: torch.Generator) -> list[Noising]:
         network = self.denoiser.config
@@ -74,16 +84,19 @@ class UpsamplerLearner(FrameLearner):
         ]
 
     def state_dict(self) -> dict[str, Any]:
-        return {**super().state_dict(), "answers": self.answers}
+        dreamed = self.dreams.context if self.dreams else None
+        return {**super().state_dict(), "answers": self.answers, "dreamed": dreamed}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
         self.answers = state["answers"]
+        if self.dreams is not None:
+            self.dreams.context = state["dreamed"]
 
     def losses(self, given: Sequence[Tensor], noisings: Sequence[Noising]) -> Iterator[Tensor]:
-        """given: large frames uint8 (B, 2, C, H, W); the second, small (B, C, h, w); perhaps the
-        flow (B, 2, H, W)."""
-        large, small = to_float(given[0]), to_float(given[1])
+        """given: large frames uint8 (B, 2, C, H, W); the second, small (B, C, h, w); which of those
+        are dreamed (B,)."""
+        large, small, loose = to_float(given[0]), to_float(given[1]), given[2]
         (noising,) = noisings
         losses, estimate = self.denoiser.loss(
             large[:, 1],
@@ -92,8 +105,8 @@ class UpsamplerLearner(FrameLearner):
             enlarged_context(large[:, 0], small),
             None,
             offset=noising.offset,
-            texture_weight=self.config.texture_weight,
-            flow=given[2] if len(given) > 2 else None,
+            texture_weight=self.config.texture_weight if self.dreams else 0.0,
+            loose=loose,
         )
         self._made.append(to_uint8(estimate).cpu())
         yield counted(losses, self.config.log_loss).mean()
