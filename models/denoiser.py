@@ -247,14 +247,15 @@ class Denoiser(nn.Module):
         loss = error.mean(dim=(1, 2, 3))
         clean = drawn + c_out * output
         if texture_weight:
-            off = texture_error(self.base(context) + clean, frame)
-            texture = texture_weight * off / c_out.flatten().square()
-            if loose is None:
-                loss = loss + texture
-            else:
-                coarse = F.avg_pool2d(clean / c_out, self.config.unet.patch)
-                away = coarse.square().mean(dim=(1, 2, 3))
-                loss = torch.where(loose, away + texture, loss)
+            rows = torch.ones_like(sigma, dtype=torch.bool) if loose is None else loose
+            made = (self.base(context) + clean)[rows]
+            off = texture_weight * texture_error(made, frame[rows])
+            if loose is not None:
+                coarse = F.avg_pool2d(clean[rows], self.config.unet.patch)
+                off = off + coarse.square().mean(dim=(1, 2, 3))
+                loss = loss.masked_fill(loose, 0.0)
+            off = off / c_out.flatten()[rows].square()
+            loss = loss + torch.zeros_like(loss).masked_scatter(rows, off)
         return loss, self.base(context) + self.estimate(clean).detach()
 
     def base(self, context: Tensor) -> Tensor:

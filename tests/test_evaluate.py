@@ -29,6 +29,7 @@ from tests.tiny_cartridge import CONTEXT, manifest, write_tiny_cartridge
 from tests.toy_world import ACTIONS
 from tools import breakout_scores, evaluate
 from tools import dream_scores as scores
+from tools.breakout_futures import BreakoutFutures
 from tools.dreams import Dream, Dreamer, Excerpt, Footage
 
 
@@ -53,7 +54,9 @@ def games(tmp_path_factory: pytest.TempPathFactory) -> Footage:
         for seed in range(2):
             player = ScriptedPlayer(world, seed)
             frame = world.reset(seed)
-            info = EpisodeInfo("breakout", world.actions, world.rate_fps, seed, "scripted")
+            info = EpisodeInfo(
+                "breakout", world.actions, world.rate_fps, seed, "scripted", emulator=world.making
+            )
             recording.begin(info, frame)
             for _ in range(150):
                 action = player.act(frame)
@@ -220,6 +223,32 @@ def test_a_dream_with_and_without_a_ball(games: Footage) -> None:
     figures = breakout_scores.life(empty, recorded, CONTEXT)
     assert figures["life_first_10"] == 1 and figures["life_last_10"] == 0
     assert 0 < figures["life"] < 0.6
+
+
+def test_what_no_picture_tells_is_drawn_anew_and_nothing_else(games: Footage) -> None:
+    """A ball is served from one of four places, and what has been served flies on as it did."""
+    futures, rng = BreakoutFutures(games, CONTEXT), np.random.default_rng(0)
+    episode, fired = next(
+        (e, int(t))
+        for e in games.held_out
+        for t in np.flatnonzero(games.store.steps(e).actions[:, 1])
+        if t >= CONTEXT  # and the ball is not there yet: only then the script fires
+    )
+    before, after = (games.at(episode, at - CONTEXT + 1, CONTEXT + 6) for at in (fired, fired + 1))
+    assert futures.leads_to(before)
+    shown = {futures.follow(before, rng)[-1].tobytes() for _ in range(24)}
+    assert len(shown) == 4 and before.window.frames[-1].tobytes() in shown
+    for _ in range(3):
+        np.testing.assert_array_equal(futures.follow(after, rng), after.window.frames[CONTEXT:])
+    figures = breakout_scores.life_of_game(games, held(games, 30, count=6), CONTEXT)
+    assert 0.5 < figures["life_game"] <= 1
+
+
+def test_recordings_that_the_game_cannot_be_played_to_have_no_such_figure(
+    games: Footage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.breakout_futures.making_of", lambda world: {"version": "other"})
+    assert breakout_scores.life_of_game(games, held(games, 30, count=2), CONTEXT) == {}
 
 
 def test_control_is_the_paddle_going_where_it_is_told(games: Footage) -> None:

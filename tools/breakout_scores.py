@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from datasets.store import Window
 from engine.contracts import ActionVector, World
 from tools import breakout_probe as probe
-from tools.dreams import Advance, Dream, Dreamer, Excerpt
+from tools.breakout_futures import BreakoutFutures
+from tools.dreams import Advance, Dream, Dreamer, Excerpt, Footage
 
 MOVED_LEVELS = 8  # a pixel that changes by less has not moved
 LONGEST_STILL = 45  # steps: three seconds; the game itself, idling, stands still for up to 40
 APART_PX = 4.0  # half a paddle
+GAME_DRAWS = 4
 BRICKS_KEPT = 0.5  # of those at the start; random play hits a few
 
 
@@ -38,6 +40,20 @@ def life(dreams: Sequence[Dream], recorded: Sequence[Window], context: int) -> d
         "life_last_10": share(made[:, -10:] > 0, seen[:, -10:]),
         "ball_without_one": share(made > 0, ~seen),
     }
+
+
+def life_of_game(footage: Footage, recorded: Sequence[Excerpt], context: int) -> dict[str, float]:
+    """Life where Breakout itself goes on, but for what no picture tells: what there is to reach.
+
+    From those of the excerpts that it can be played to again, GAME_DRAWS times each; empty if there
+    are none.
+    """
+    game, rng = BreakoutFutures(footage, context), np.random.default_rng(0)
+    known = [start for start in recorded if game.leads_to(start)] * GAME_DRAWS
+    if not known:
+        return {}
+    shown = [Dream(game.follow(start, rng)) for start in known]
+    return {"life_game": life(shown, [start.window for start in known], context)["life"]}
 
 
 def control(

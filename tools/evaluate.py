@@ -123,6 +123,7 @@ def measure(
         left, right = (cartridge.manifest.actions.named(way) for way in ("LEFT", "RIGHT"))
         figures |= breakout_scores.control(dreamer, starts, left, right, CONTROL_STEPS)
         figures |= breakout_scores.life(dreams, [e.window for e in long], context)
+        figures |= breakout_scores.life_of_game(footage, long, context)
         world = DiffusionWorld(cartridge, walks)
         figures |= breakout_scores.endurance(world, config.random_steps, 0, dreamer.advance)
     if shooter:

@@ -32,9 +32,10 @@ DOOM = TrainConfig(
 )
 # It enlarges in one step, and so learns at the one level of noise that this step begins at.
 DOOM_UPSAMPLER = UpsamplerConfig(
-    updates=1_500,
+    updates=4_000,
+    batch=8,
     accumulate=1,
-    channels=(64, 64, 96),
+    channels=(96, 64, 64),
     depths=(1, 1, 1),
     attention=(False, False, False),
     patch=5,
@@ -44,12 +45,16 @@ DOOM_UPSAMPLER = UpsamplerConfig(
     sigma_offset=0.0,
     sigma_location=0.69,
     sigma_scale=0.01,
-    learning_rate=2e-3,
+    learning_rate=1e-3,
+    muon_learning_rate=3e-3,
     cooldown=0.7,
-    ema=0.99,
+    ema=0.995,
     steps=(1,),
     sigma_max=2.0,
     churn=0.0,
+    stream_steps=32,
+    log_loss=True,
+    share_dreamed=0.25,
 )
 
 PRESETS: Mapping[Preset, Recipe] = {

@@ -133,6 +133,10 @@ class AtariWorld:
         """The console's 128 bytes of memory, copied: what scripted players see."""
         return self._ale.getRAM()
 
+    def poke(self, address: int, value: int) -> None:
+        """Set one of those bytes."""
+        self._ale.setRAM(address, value)
+
     def _show_two_frames(self, code: ale_py.Action) -> int:
         """Hold `code` for two emulated frames and keep their maximum, shrunk; the reward."""
         reward = self._ale.act(code)

@@ -1,0 +1,54 @@
+"""What Breakout itself goes on to show where no picture tells how: the most a dream can know.
+
+Two of the console's counters decide about balls and are seen in no frame. How often the paddle has
+been hit since the serve: at the fourth, eighth and twelfth hit the ball becomes quicker. And the
+number of the emulated frame: its remainder of four is which of four places a ball is served from.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.contracts import making_of
+from engine.worlds.atari import AtariWorld
+from tools.dreams import Excerpt, Footage, Frames
+
+BY_PROGRAM = ("scripted", "random")  # people may rewind, and then no seed leads to what they saw
+HITS, HITS_BITS = 107, 0b111111  # where the hits are counted; the other bits are what was hit last
+QUICKER = (0, 1, 4, 8, 12)  # numbers of hits from which on the ball has another speed
+FRAMES, FRAMES_BITS = 90, 0b11
+
+
+class BreakoutFutures:
+    """Plays recorded episodes again up to any moment, and on from there with both counters redrawn.
+
+    context: how many frames of an excerpt come before what is shown.
+    """
+
+    def __init__(self, footage: Footage, context: int) -> None:
+        self._store, self._context = footage.store, context
+        self._world = AtariWorld("breakout")
+
+    def leads_to(self, start: Excerpt) -> bool:
+        """Whether the game as it is here plays the start's episode again."""
+        info = self._store.episode_info(start.episode)
+        return info.player in BY_PROGRAM and info.emulator == making_of(self._world)
+
+    def follow(self, start: Excerpt, rng: np.random.Generator) -> Frames:
+        """The N frames after an excerpt's context, under its actions; what its pictures tell of
+        the ball's speed holds."""
+        world, at = self._world, start.first + self._context - 1
+        world.reset(self._store.episode_info(start.episode).seed)
+        for action in self._store.steps(start.episode).actions[:at]:
+            world.step(action)
+        memory = world.ram()
+        hits = int(memory[HITS]) & HITS_BITS
+        alike = [n for n in range(QUICKER[-1]) if _speed(n) == _speed(hits)] or [hits]
+        world.poke(HITS, int(memory[HITS]) & ~HITS_BITS | int(rng.choice(alike)))
+        world.poke(FRAMES, int(memory[FRAMES]) & ~FRAMES_BITS | int(rng.integers(FRAMES_BITS + 1)))
+        actions = start.window.actions[self._context - 1 : -1]
+        return np.stack([world.step(action).frame for action in actions])
+
+
+def _speed(hits: int) -> int:
+    return sum(hits >= least for least in QUICKER)
