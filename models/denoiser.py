@@ -249,7 +249,7 @@ class Denoiser(nn.Module):
         if texture_weight:
             rows = torch.ones_like(sigma, dtype=torch.bool) if loose is None else loose
             made = (self.base(context) + clean)[rows]
-            off = texture_weight * texture_error(made, frame[rows])
+            off = texture_weight * texture_error(made, frame[rows], self.config.unet.patch)
             if loose is not None:
                 coarse = F.avg_pool2d(clean[rows], self.config.unet.patch)
                 off = off + coarse.square().mean(dim=(1, 2, 3))
@@ -307,17 +307,19 @@ class Denoiser(nn.Module):
         return F.hardshrink(estimate, CHANGED) if own else estimate
 
 
-def texture_error(made: Tensor, true: Tensor) -> Tensor:
+def texture_error(made: Tensor, true: Tensor, folded: int = 1) -> Tensor:
     """How unlike the texture of frames (B, C, H, W) is, (B,): the squared error of how much they
     change from pixel to pixel around each place, whichever way, as a root mean square.
 
+    folded: edge of the squares that a network folds into channels. It is quick to draw the same
+    weave into each, so pixels are compared at that distance and twice that too.
     Where an edge's place cannot be known the least squared error has a network blur it, and of
     blurred frames a dream makes more blurred ones. Here an edge that is a pixel off costs little,
     and one that is missing much.
     """
     errors = []
     for axis in (2, 3):
-        for distance in TEXTURE_PX:
+        for distance in sorted({*TEXTURE_PX, folded, 2 * folded}):
             count = true.shape[axis] - distance
             steps = (
                 frame.narrow(axis, distance, count) - frame.narrow(axis, 0, count)

@@ -341,6 +341,16 @@ def test_texture_forgives_an_edge_that_is_elsewhere_and_not_one_that_is_blurred(
     assert off[2] > 2 * off[1] > 0
 
 
+def test_a_weave_is_no_texture() -> None:
+    """One pattern in each square that a network folds was as sharp as what is recorded."""
+    generator = torch.Generator().manual_seed(0)
+    true = torch.rand(1, 3, 40, 40, generator=generator)
+    other = torch.rand(1, 3, 40, 40, generator=generator)
+    woven = torch.rand(1, 3, 5, 5, generator=generator).tile(8, 8)
+    assert texture_error(woven, true) < 3 * texture_error(other, true)
+    assert texture_error(woven, true, 5) > 10 * texture_error(other, true, 5)
+
+
 def test_texture_counts_in_the_loss_as_weighed(example: Example) -> None:
     denoiser = awaken(Denoiser(config("change")))
     sigma = torch.tensor([0.5, 1.0, 2.0])
