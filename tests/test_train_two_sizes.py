@@ -179,6 +179,8 @@ def test_a_run_may_start_from_both_networks_of_a_world(
     words = words_of("csgo-upsampler", tmp_path, data, start)
     slowly = ["--start-from", str(start), "--updates", "1", "--learning-rate", "1e-12"]
     assert tool.main([*words, *slowly, "--ema", "0"]) == 0
+    readme = (tmp_path / "cartridge" / "README.md").read_text()
+    assert "--preset csgo " in readme, "what made the world is still told"
     before, after = (load(path).networks["upsampler"] for path in (start, tmp_path / "cartridge"))
     for one, other in zip(before.parameters(), after.parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=0)

@@ -97,7 +97,9 @@ def enlarged_world(
             way: Preset(frame_sampler(world, way), sampler)
             for way, sampler in recipe.samplers().items()
         },
-        source={**source, "denoiser": world.source},
+        # Of a world that has an upsampler already, what made the network that dreams is all that
+        # stays.
+        source={**source, "denoiser": world.source.get("denoiser", world.source)},
     )
 
 

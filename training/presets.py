@@ -52,7 +52,7 @@ DOOM_UPSAMPLER = UpsamplerConfig(
     steps=(1,),
     sigma_max=2.0,
     churn=0.0,
-    stream_steps=32,
+    stream_steps=100,
     log_loss=True,
     share_dreamed=0.25,
 )
