@@ -229,6 +229,12 @@ def test_an_upsampler_goes_on_from_its_answers_until_an_example_is_over(
     assert went_on == 3 * rows * 2 // 3  # two moments of three
 
 
+def test_short_recordings_are_learnt_from_in_shorter_rows(folder: Path) -> None:
+    """Those of someone who plays for a minute were refused for having no long episode."""
+    data = data_of(folder, replace(TINY_UPSAMPLER, stream_steps=5_000))
+    assert data.segments.length == max(data.store.length(e) + 1 for e in data.training)
+
+
 DREAMING = replace(TINY_UPSAMPLER, stream_steps=3, share_dreamed=0.5)
 
 

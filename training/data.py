@@ -96,20 +96,23 @@ def made_ready(store: Store, large: LargeFrames | None, recipe: Recipe) -> Data:
             "(100000 make a good world)"
         )
     longest = max(store.length(episode) + 1 for episode in held_out)
-    if longest < recipe.window:
-        raise UserError(
-            f"the episodes of {low} that are kept for testing have {longest} frames at most, "
-            f"and {recipe.window} are needed; record longer ones"
-        )
+    window = least = recipe.window
     if isinstance(recipe, UpsamplerConfig):
-        scored = 1 + ENLARGED_STEPS
+        # Answers in a row are as many as asked for, or as there are episodes for.
+        window = min(window, max(store.length(episode) + 1 for episode in training))
+        scored, least = 1 + ENLARGED_STEPS, 2
     else:
         scored = recipe.context + DREAM_STEPS
+    if longest < least:
+        raise UserError(
+            f"the episodes of {low} that are kept for testing have {longest} frames at most, "
+            f"and {least} are needed; record longer ones"
+        )
     return Data(
         store,
         training,
         held_out,
-        Segments(store, training, recipe.window),
+        Segments(store, training, window),
         Segments(store, held_out, min(longest, scored)),
         large,
         [why for one in stores for why in one.skipped.values()] + list(missing.values()),
