@@ -246,7 +246,7 @@ class Denoiser(nn.Module):
             error = error * learnt
         loss = error.mean(dim=(1, 2, 3))
         clean = drawn + c_out * output
-        if texture_weight:
+        if texture_weight or loose is not None:
             rows = torch.ones_like(sigma, dtype=torch.bool) if loose is None else loose
             made = (self.base(context) + clean)[rows]
             off = texture_weight * texture_error(made, frame[rows], self.config.unet.patch)

@@ -379,6 +379,8 @@ def test_of_what_nobody_knows_the_details_texture_counts_and_what_is_seen_coarse
     away = coarse.square().mean(dim=(1, 2, 3))
     expected = (away + 3 * texture_error(made, example.frame)) / c_out**2
     torch.testing.assert_close(both[loose], expected[loose])
+    without, _ = denoiser.loss(*given, loose=loose)
+    torch.testing.assert_close(without[loose], (away / c_out**2)[loose])
 
 
 def test_a_warp_takes_each_pixel_from_where_the_flow_points() -> None:

@@ -106,7 +106,7 @@ class UpsamplerLearner(FrameLearner):
             None,
             offset=noising.offset,
             texture_weight=self.config.texture_weight if self.dreams else 0.0,
-            loose=loose,
+            loose=loose if self.dreams else None,
         )
         self._made.append(to_uint8(estimate).cpu())
         yield counted(losses, self.config.log_loss).mean()
