@@ -311,11 +311,11 @@ def texture_error(made: Tensor, true: Tensor, folded: int = 1) -> Tensor:
     """How unlike the texture of frames (B, C, H, W) is, (B,): the squared error of how much they
     change from pixel to pixel around each place, whichever way, as a root mean square.
 
-    folded: edge of the squares that a network folds into channels. It is quick to draw the same
-    weave into each, so pixels are compared at that distance and twice that too.
     Where an edge's place cannot be known the least squared error has a network blur it, and of
     blurred frames a dream makes more blurred ones. Here an edge that is a pixel off costs little,
     and one that is missing much.
+    folded: edge of the squares that a network folds into channels. It is quick to draw the same
+    weave into each, so pixels are compared at that distance and twice that too.
     """
     errors = []
     for axis in (2, 3):

@@ -247,7 +247,7 @@ def test_what_no_picture_tells_is_drawn_anew_and_nothing_else(games: Footage) ->
 def test_recordings_that_the_game_cannot_be_played_to_have_no_such_figure(
     games: Footage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.breakout_futures.making_of", lambda world: {"version": "other"})
+    monkeypatch.setattr("tools.dreams.making_of", lambda world: {"version": "other"})
     assert breakout_scores.life_of_game(games, held(games, 30, count=2), CONTEXT) == {}
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.contracts import making_of
+from engine.contracts import Snapshot
 from engine.worlds.atari import AtariWorld
 from tools.dreams import Excerpt, Footage, Frames
 
-BY_PROGRAM = ("scripted", "random")  # people may rewind, and then no seed leads to what they saw
 HITS, HITS_BITS = 107, 0b111111  # where the hits are counted; the other bits are what was hit last
 QUICKER = (0, 1, 4, 8, 12)  # numbers of hits from which on the ball has another speed
 FRAMES, FRAMES_BITS = 90, 0b11
@@ -26,21 +25,19 @@ class BreakoutFutures:
     """
 
     def __init__(self, footage: Footage, context: int) -> None:
-        self._store, self._context = footage.store, context
+        self._footage, self._context = footage, context
         self._world = AtariWorld("breakout")
+        self._moments: dict[tuple[int, int], Snapshot] = {}  # by episode and frame
 
     def leads_to(self, start: Excerpt) -> bool:
         """Whether the game as it is here plays the start's episode again."""
-        info = self._store.episode_info(start.episode)
-        return info.player in BY_PROGRAM and info.emulator == making_of(self._world)
+        return self._footage.repeatable(start, self._world)
 
     def follow(self, start: Excerpt, rng: np.random.Generator) -> Frames:
         """The N frames after an excerpt's context, under its actions; what its pictures tell of
         the ball's speed holds."""
-        world, at = self._world, start.first + self._context - 1
-        world.reset(self._store.episode_info(start.episode).seed)
-        for action in self._store.steps(start.episode).actions[:at]:
-            world.step(action)
+        world = self._world
+        world.restore(self._moment(start.episode, start.first + self._context - 1))
         memory = world.ram()
         hits = int(memory[HITS]) & HITS_BITS
         alike = [n for n in range(QUICKER[-1]) if _speed(n) == _speed(hits)] or [hits]
@@ -48,6 +45,15 @@ class BreakoutFutures:
         world.poke(FRAMES, int(memory[FRAMES]) & ~FRAMES_BITS | int(rng.integers(FRAMES_BITS + 1)))
         actions = start.window.actions[self._context - 1 : -1]
         return np.stack([world.step(action).frame for action in actions])
+
+    def _moment(self, episode: int, at: int) -> Snapshot:
+        """The world's snapshot at a frame of an episode, played up to it once."""
+        if (episode, at) not in self._moments:
+            self._world.reset(self._footage.store.episode_info(episode).seed)
+            for action in self._footage.store.steps(episode).actions[:at]:
+                self._world.step(action)
+            self._moments[episode, at] = self._world.snapshot()
+        return self._moments[episode, at]
 
 
 def _speed(hits: int) -> int:

@@ -7,12 +7,11 @@ from typing import Self
 import numpy as np
 
 from datasets.resize import shrink
-from engine.contracts import ActionVector, Snapshot, making_of
+from engine.contracts import ActionVector, Snapshot
 from engine.worlds.doom import FRAME_SHAPE, DoomWorld
 from tools.dreams import Excerpt, Footage, Frames
 
 GAME = "doom"
-BY_PROGRAM = ("scripted", "random")  # people may rewind, and then no seed leads to what they saw
 
 
 class DoomFutures:
@@ -22,7 +21,7 @@ class DoomFutures:
     """
 
     def __init__(self, footage: Footage, context: int) -> None:
-        self._store, self._context = footage.store, context
+        self._footage, self._store, self._context = footage, footage.store, context
         self._world = DoomWorld()
 
     def __enter__(self) -> Self:
@@ -33,8 +32,7 @@ class DoomFutures:
 
     def leads_to(self, start: Excerpt) -> bool:
         """Whether the game as it is here plays the start's episode again."""
-        info = self._store.episode_info(start.episode)
-        return info.player in BY_PROGRAM and info.emulator == making_of(self._world)
+        return self._footage.repeatable(start, self._world)
 
     def hold(self, start: Excerpt, held: ActionVector, steps: int) -> Frames:
         """The N frames, as small as those recorded, that come of holding an action."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from base.errors import UserError
 from datasets.segments import Segments
 from datasets.store import Store, Window
-from engine.contracts import ActionVector
+from engine.contracts import ActionVector, World, making_of
 from models.dream import noise_of
 from models.manifest import Manifest
 from models.runtime import Inputs
@@ -25,6 +25,7 @@ from training.data import low_folder
 from training.pairs import FULL, LOW, LargeFrames
 
 Frames = NDArray[np.uint8]  # (N, H, W, 3)
+BY_PROGRAM = ("scripted", "random")  # people may rewind, and then no seed leads to what they saw
 Advance = Callable[[], object]  # called after every network step, to show progress
 
 
@@ -80,6 +81,11 @@ class Footage:
         segments = Segments(self.store, self.held_out, length)
         places = map(segments.place, spread(np.arange(len(segments)), count).tolist())
         return [self.at(episode, first, length) for episode, first in places]
+
+    def repeatable(self, excerpt: Excerpt, game: World) -> bool:
+        """Whether a real game, as it is here, plays an excerpt's episode again from its seed."""
+        info = self.store.episode_info(excerpt.episode)
+        return info.player in BY_PROGRAM and info.emulator == making_of(game)
 
     def large_frames(self, excerpt: Excerpt, start: int, stop: int) -> Frames:
         """The large frames (stop - start, H', W', 3) of an excerpt's frames start to stop - 1."""
