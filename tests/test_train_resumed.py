@@ -16,8 +16,12 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from base.cartridges import PREVIEW
 from base.errors import UserError
 from models.cartridge import load
+from models.cartridge_writer import save
+from models.manifest import Preset
+from models.sampler import SamplerConfig
 from tests.tiny_training import (
     PLAINLY,
     ROOT,
@@ -245,6 +249,27 @@ def test_a_run_may_start_from_networks_that_saw_fewer_frames(
         ]
     torch.testing.assert_close(*made, atol=1e-4, rtol=0)
     torch.testing.assert_close(*told, atol=1e-4, rtol=0)
+
+
+def test_a_run_may_start_from_a_world_where_nothing_tells_rewards(
+    train: Train, whole: Path, tmp_path: Path
+) -> None:
+    """As a world with an upsampler is: one could not be trained further as it ships."""
+    world, bare = load(whole / "cartridge"), tmp_path / "bare"
+    sampler = SamplerConfig(1, 0.5, 2.0)
+    manifest = replace(
+        world.manifest, sampler=None, reward_end=None, presets={"fast": Preset(sampler, None)}
+    )
+    preview = (whole / "cartridge" / PREVIEW).read_bytes()
+    save(bare, manifest, world.networks, world.starts, preview, "")
+    slowly = ["--learning-rate", "1e-9", "--muon-learning-rate", "1e-9", "--ema", "0"]
+    assert train("--start-from", str(bare), "--updates", "1", *slowly) == 0
+    made = load(tmp_path / "run" / "cartridge").networks
+    assert "reward_end" in made
+    for tensor, other in zip(
+        world.networks["denoiser"].parameters(), made["denoiser"].parameters(), strict=True
+    ):
+        torch.testing.assert_close(tensor, other, atol=1e-6, rtol=0)
 
 
 def test_two_do_not_train_in_one_folder(train: Train, finished: Path) -> None:

@@ -99,12 +99,15 @@ def _sizes(data: Data) -> tuple[int, int, int]:
 def begin_with(learner: Learner, path: Path) -> None:
     """Take a cartridge's weights into a new learner's networks and averages.
 
-    Networks that saw fewer frames may be taken: the frames before count for nothing at first.
+    Networks that saw fewer frames may be taken: the frames before count for nothing at first. Of a
+    world where nothing tells rewards and ends, the head that is to tell them begins as it is.
     Raises UserError for what is no cartridge, and for networks of other shapes.
     """
     networks = cartridge.load(path).networks
     for own, network in learner.networks.items():
         name = IN_CARTRIDGES.get(own, own)
+        if name not in networks and network is not learner.denoiser:
+            continue
         try:
             network.load_state_dict(lengthened(network, networks[name].state_dict()))
         except (KeyError, RuntimeError) as error:
