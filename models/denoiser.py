@@ -210,6 +210,7 @@ class Denoiser(nn.Module):
         offset: Tensor | None = None,
         learnt: Tensor | None = None,
         texture_weight: float = 0.0,
+        textured: Tensor | None = None,
         loose: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Training loss of each example (B,), and the estimated frame (B, C, H, W), detached.
@@ -224,6 +225,7 @@ class Denoiser(nn.Module):
         offset: (B, C, 1, 1) unit noise, for a network with sigma_offset.
         learnt: (B, 1, H, W) bool, the pixels that count; None is all.
         texture_weight: how much `texture_error` counts beside the squared error.
+        textured: (B,) bool, the examples that it counts in; None is all.
         loose: (B,) bool, of an enlarged frame: the examples whose details nobody knows. Of these
         the squared error is that against the last frame seen, averaged over the squares that the
         network folds, and texture counts in no others. None is as if there were no such thing.
@@ -247,7 +249,8 @@ class Denoiser(nn.Module):
         loss = error.mean(dim=(1, 2, 3))
         clean = drawn + c_out * output
         if texture_weight or loose is not None:
-            rows = torch.ones_like(sigma, dtype=torch.bool) if loose is None else loose
+            every = torch.ones_like(sigma, dtype=torch.bool)
+            rows = next(chosen for chosen in (loose, textured, every) if chosen is not None)
             made = (self.base(context) + clean)[rows]
             off = texture_weight * texture_error(made, frame[rows], self.config.unet.patch)
             if loose is not None:

@@ -362,6 +362,9 @@ def test_texture_counts_in_the_loss_as_weighed(example: Example) -> None:
     c_out = denoiser.scales(sigma)[2].flatten()
     expected = plain + 3 * texture_error(made, example.frame) / c_out**2
     torch.testing.assert_close(both, expected)
+    some = torch.tensor([True, False, True])
+    told, _ = denoiser.loss(*given, texture_weight=3.0, textured=some)
+    torch.testing.assert_close(told, torch.where(some, expected, plain))
 
 
 def test_of_what_nobody_knows_the_details_texture_counts_and_what_is_seen_coarsely(

@@ -73,6 +73,7 @@ def test_recordings_that_will_not_do_are_refused_before_anything_is_written(
     [
         (["--updates", "0"], "--updates must be more than 0, not 0"),
         (["--batch", "2"], "--streams must be fewer than --batch: 1 at most"),
+        (["--streams", "0", "--texture-weight", "1"], "--texture-weight counts in dreams only"),
         (["--streams", "-1"], "--streams must not be negative, and -1 is"),
         (["--sigmas", "0.5", "2"], "--sigmas: noise levels must be positive and falling"),
         (["--sigmas", "nan"], "--sigmas: noise levels must be positive and falling"),

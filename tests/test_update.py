@@ -204,6 +204,15 @@ def test_a_streams_own_frames_are_its_context(data: Data, monkeypatch: pytest.Mo
     assert recorded.std() > 0.1
 
 
+def test_texture_counts_in_dreams_alone(data: Data) -> None:
+    """After recorded frames a sharp edge in the wrong place is worse than a blurred one."""
+    plain, textured = (
+        tiny_learner(data, replace(TINY, texture_weight=weight)) for weight in (0.0, 9.0)
+    )
+    [a], [b] = train(plain, data, 0, 1), train(textured, data, 0, 1)
+    assert b["recorded"] == a["recorded"] and b["dreamed"] > 1.01 * a["dreamed"]
+
+
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_stilled_examples_show_no_motion(
     share: float, data: Data, monkeypatch: pytest.MonkeyPatch

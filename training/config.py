@@ -69,7 +69,8 @@ class TrainConfig:
     """Whether the logarithm of an example's loss is learnt from. Else what hardly moves counts for
     nothing beside what moves much, and where a camera stands still its picture blurs."""
     texture_weight: float = 0.0
-    """How much it counts that a frame is as sharp as the recorded one, wherever its edges are."""
+    """How much it counts in dreams that frames are as sharp as the recorded ones, wherever their
+    edges are. After recorded frames, which are sharp, likeness alone is learnt."""
     context_noise: float = 0.02
     """Noise on the context frames, in units of [-1, 1], so that small flaws are forgiven."""
     share_stilled: float = 0.0
@@ -117,6 +118,8 @@ class TrainConfig:
         check_numbers(self, POSITIVE, NOT_NEGATIVE)
         if self.streams >= self.batch:
             raise UserError(f"--streams must be fewer than --batch: {self.batch - 1} at most")
+        if self.texture_weight and not self.streams:
+            raise UserError("--texture-weight counts in dreams only, and --streams 0 makes none")
         try:
             check_sigmas(self.sigmas)
         except ValueError as error:
