@@ -48,9 +48,9 @@ def write(
     """
     if not words.strip() or room_px < 1:
         return 0
-    wide = font(size_px).size(words)[0]
-    if wide > room_px:
-        size_px = max(SMALLEST_PX, size_px * room_px // wide)
+    # Letters are whole pixels wide, so a line does not shrink as its size does: again if need be.
+    while (wide := font(size_px).size(words)[0]) > room_px and size_px > SMALLEST_PX:
+        size_px = max(SMALLEST_PX, min(size_px - 1, size_px * room_px // wide))
     drawn = font(size_px).render(words, True, colour)
     part = pygame.Rect(0, 0, min(drawn.get_width(), room_px), drawn.get_height())
     place = part.copy()
