@@ -21,6 +21,7 @@ from models.unet import UNet, UNetConfig
 
 FRAME_STD = 0.5  # of frames in [-1, 1], near enough for every game: scales the context
 CHANGED = 0.02  # of [-1, 1]: two and a half grey levels, above what averaging and noise leave
+NEAR = 3  # pixels to each side of one that changes, in which a moving camera changes all
 TEXTURE_PX = (1, 2, 4)  # distances at which pixels are compared: fine, and coarser
 TEXTURE_LEAST = 0.02  # of [-1, 1]: smaller differences are hardly any
 TEXTURE_REACH = 3  # pixels to each side that are around a place, of which every other is looked at
@@ -302,12 +303,18 @@ class Denoiser(nn.Module):
     def settle(self, estimate: Tensor) -> Tensor:
         """A finished estimate of the target; of a change, what is too faint to be one is none.
 
-        Else the network's faint errors add up, and over a thousand steps a picture fades. A network
-        that enlarges, and so is told no actions, adds to a frame that it did not make: faint
-        details are details.
+        Else the network's faint errors add up, and over a thousand steps a picture fades. Where a
+        camera moves nothing rests: near what changes faint changes are what keeps edges sharp. A
+        network that enlarges, and so is told no actions, adds to a frame that it did not make:
+        faint details are details.
         """
-        own = self.config.target != "frame" and self.config.actions > 0
-        return F.hardshrink(estimate, CHANGED) if own else estimate
+        if self.config.target == "frame" or not self.config.actions:
+            return estimate
+        if self.config.target == "change":
+            return F.hardshrink(estimate, CHANGED)
+        most = estimate.abs().amax(dim=1, keepdim=True)
+        most = F.max_pool2d(most, 2 * NEAR + 1, stride=1, padding=NEAR)
+        return torch.where(most > CHANGED, estimate, 0.0)
 
 
 def texture_error(made: Tensor, true: Tensor, folded: int = 1) -> Tensor:

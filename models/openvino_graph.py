@@ -94,6 +94,9 @@ class Symbol:
     def __neg__(self) -> Symbol:
         return mul(self, -1.0)
 
+    def __gt__(self, other: Any) -> Symbol:
+        return wrap(ops.greater(node(self), node(other)))
+
     def __getitem__(self, index: Any) -> Symbol:
         return getitem(self, index)
 
@@ -336,6 +339,22 @@ def hardshrink(x: Symbol, lambd: float = 0.5) -> Symbol:
     return wrap(ops.select(far, node(x), ops.constant(np.float32(0))))
 
 
+def amax(x: Symbol, dim: int, keepdim: bool = False) -> Symbol:
+    return wrap(ops.reduce_max(node(x), integers([dim]), keepdim))
+
+
+def max_pool2d(
+    x: Symbol, kernel_size: int, stride: int | None = None, padding: int = 0, dilation: int = 1,
+    ceil_mode: bool = False, return_indices: bool = False,
+) -> Symbol:  # fmt: skip
+    if ceil_mode or return_indices:
+        raise NotSupportedError("no OpenVINO form of max_pool2d that rounds up or tells places")
+    kernel, step, around, apart = (
+        [value, value] for value in (kernel_size, stride or kernel_size, padding, dilation)
+    )
+    return wrap(ops.max_pool(node(x), step, apart, around, around, kernel))
+
+
 def add(a: Any, b: Any) -> Symbol:
     return wrap(ops.add(node(a), node(b)))
 
@@ -377,6 +396,10 @@ TRANSLATIONS: dict[str, Callable[..., Any]] = {
     "contiguous": lambda x, **_: x,
     "clamp": clamp,
     "hardshrink": hardshrink,
+    "abs": lambda x: wrap(ops.abs(node(x))),
+    "amax": amax,
+    "max_pool2d": max_pool2d,
+    "where": lambda chosen, a, b: wrap(ops.select(node(chosen), node(a), node(b))),
     "floor": lambda x: wrap(ops.floor(node(x))),
     "sigmoid": lambda x: wrap(ops.sigmoid(node(x))),
     "tanh": lambda x: wrap(ops.tanh(node(x))),

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from models.denoiser import (
     CHANGED,
+    NEAR,
     Denoiser,
     DenoiserConfig,
     FourierFeatures,
@@ -384,6 +385,21 @@ def test_of_what_nobody_knows_the_details_texture_counts_and_what_is_seen_coarse
     torch.testing.assert_close(both[loose], expected[loose])
     without, _ = denoiser.loss(*given, loose=loose)
     torch.testing.assert_close(without[loose], (away / c_out**2)[loose])
+
+
+def test_what_is_too_faint_to_be_a_change_is_none() -> None:
+    """Of a picture that moves only in places, pixel by pixel. Where a camera moves, the faint
+    changes beside others are what keeps it sharp: without them a dream went blurred and grey."""
+    faint, change = CHANGED / 2, 2 * CHANGED
+    estimate = torch.full((1, 3, 20, 20), faint)
+    estimate[0, 1, 4, 5] = -change
+    alone = torch.zeros_like(estimate)
+    alone[0, 1, 4, 5] = -change
+    near = torch.zeros_like(estimate)
+    near[..., 4 - NEAR : 5 + NEAR, 5 - NEAR : 6 + NEAR] = faint
+    near[0, 1, 4, 5] = -change
+    for target, settled in (("change", alone), ("warp", near), ("frame", estimate)):
+        assert torch.equal(Denoiser(config(target)).settle(estimate), settled)
 
 
 def test_a_warp_takes_each_pixel_from_where_the_flow_points() -> None:

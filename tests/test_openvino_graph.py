@@ -63,6 +63,10 @@ def in_float32(module: nn.Module, x: Tensor) -> np.ndarray:
         lambda x: (2 - x) / 3 + 1.5 * x - -x,
         lambda x: WEIGHT[0, :, :1, :1] * x + x.sub(0.5).add(1).mul(3).div(7),
         lambda x: (x * 60).round().clamp(0, 100).to(torch.uint8).float(),
+        lambda x: F.hardshrink(x, 0.3) + x.abs().amax(dim=1, keepdim=True),
+        lambda x: F.max_pool2d(x, 3, stride=1, padding=1) + F.max_pool2d(x, 1, padding=0),
+        lambda x: F.max_pool2d(x, 2, dilation=2),
+        lambda x: torch.where(x > 0.2, x, -0.5) + torch.where(x > WEIGHT[0, 0, 0, 0], 1.0, x),
         lambda x: torch.zeros_like(x) + x,
         lambda x: F.scaled_dot_product_attention(x, x * 0.5, x + 1),
     ],
@@ -97,6 +101,14 @@ def test_what_is_not_enlargement_by_a_whole_number_is_not_supported() -> None:
                 Formula(lambda x, o=options: F.interpolate(x, **o)),
                 {"x": ((1, 1, 4, 4), torch.float32)},
             )
+
+
+def test_pooling_of_an_unknown_kind_is_not_supported() -> None:
+    with pytest.raises(NotSupportedError, match="max_pool2d"):
+        build(
+            Formula(lambda x: F.max_pool2d(x, 2, ceil_mode=True)),
+            {"x": ((1, 1, 5, 5), torch.float32)},
+        )
 
 
 def test_an_unknown_operation_is_named() -> None:
