@@ -65,7 +65,7 @@ class Segments:
         """Episode and first frame of window `index`; negative if it starts before the episode."""
         if not 0 <= index < len(self):
             raise IndexError(f"no window {index} of {len(self)}")
-        row = int(np.searchsorted(self._ends, index, side="right"))
+        row = int(self._ends.searchsorted(index, side="right"))
         before = int(self._ends[row - 1]) if row else 0
         return int(self._episodes[row]), index - before - (self.length - self.least_valid)
 

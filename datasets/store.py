@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -74,6 +75,7 @@ class Store:
             )
         self.info: EpisodeInfo = self._files[0].info
         self.frame_shape = self._files[0].frame_shape
+        self._frame_bytes = math.prod(self.frame_shape)
         self._memory_left = int(memory_gb * 1e9)
         self._kept: dict[int, NDArray[np.uint8]] = {}
         self._open_files: OrderedDict[int, Episode] = OrderedDict()  # used last comes last
@@ -145,7 +147,7 @@ class Store:
             if kept is None:
                 file = self._opened(episode)
                 count = len(file) + 1
-                size = count * int(np.prod(self.frame_shape))
+                size = count * self._frame_bytes
                 if size > self._memory_left:
                     return file.read_frames(start, stop)
                 kept = self._kept[episode] = file.read_frames(0, count)
