@@ -8,7 +8,7 @@ import pytest
 from engine.window_words import SMALLEST_PX, Fonts, write
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def fonts() -> Fonts:
     pygame.font.init()
     return Fonts()

@@ -131,7 +131,7 @@ class StreamLearner(Learner):
                 config.changed_weight,
                 shown,
                 learnt=learnt,
-                texture_weight=config.texture_weight if count else 0.0,
+                texture_weight=config.texture_weight,
                 textured=(torch.arange(len(frames)) < count).to(self.device),
             )
             # Weighed, or a head shown many ends would call an end where there is none.
