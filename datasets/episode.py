@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from base.errors import UserError
 from base.files import write_bytes
+from datasets.chunks import CHUNK, chunks_of, unpack
 from datasets.heaps import check_heaps
 from datasets.packed import PackedEpisode, PackedSteps, Steps
 from datasets.stamp import (
@@ -30,7 +31,6 @@ from datasets.stamp import (
 )
 from engine.contracts import ActionSpace, actions_from_json
 
-CHUNK = 8  # frames compressed together: a short window touches few bytes
 MAX_SIDE_PX = 4096
 MAX_ACTIONS = 4096
 MAX_RATE_FPS = 1000
@@ -180,7 +180,6 @@ class EpisodeFile(PackedEpisode):
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self._file: Any = None  # opened by the first reading of frames
         self._raw = check_stamp(self.path)  # where its frames lie, if they are not compressed
         check_heaps(self.path, self._raw)
         try:
@@ -191,36 +190,27 @@ class EpisodeFile(PackedEpisode):
             raise UserError(f"{self.path} is not a whole episode: {reason}") from error
 
     def read_frames(self, start: int, stop: int) -> NDArray[np.uint8]:
-        """Frames start to stop - 1, uint8 (stop - start, H, W, 3); 0 <= start < stop <= T + 1."""
+        """Frames start to stop - 1, uint8 (stop - start, H, W, 3); 0 <= start < stop <= T + 1.
+
+        Read past the HDF5 library, which takes ten times as long for frames that are not
+        compressed, and keeps a cache for every file: training for hours, memory grew around them.
+        The file is opened each time, so nothing is shared with other threads and processes.
+        """
         self.check_window(start, stop)
         try:
-            if self._raw:
-                return self._read_raw(self._raw[0], start, stop)
-            if self._file is None:
-                self._file = h5py.File(self.path, "r")
-                self._frames = self._file["frames"]
-            frames: NDArray[np.uint8] = self._frames[start:stop]
-            return frames
-        except _DAMAGE as error:
-            reason = " ".join(str(error).split())
-            raise UserError(f"cannot read frames from {self.path}: {reason}") from error
+            with open(self.path, "rb", buffering=0) as file:
+                if self._raw:
+                    return self._read_raw(file, self._raw[0], start, stop)
+                chunks = (_bytes_at(file, *place) for place in self._places[chunks_of(start, stop)])
+                return unpack(chunks, start, stop, self.frame_shape)
+        except (OSError, UserError) as error:
+            raise UserError(f"cannot read frames from {self.path}: {error}") from error
 
-    def close(self) -> None:
-        """Close the file; reading frames opens it again. Closing twice is harmless."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _read_raw(self, first_byte: int, start: int, stop: int) -> NDArray[np.uint8]:
-        """Frames that are not compressed, read past the HDF5 library: it takes ten times as long.
-
-        The file is opened for each window, so that nothing is shared with a forked process.
-        """
+    def _read_raw(self, file: Any, first_byte: int, start: int, stop: int) -> NDArray[np.uint8]:
         frames = np.empty((stop - start, *self.frame_shape), np.uint8)
-        with open(self.path, "rb", buffering=0) as file:
-            file.seek(first_byte + start * (frames.nbytes // len(frames)))
-            if file.readinto(frames.reshape(-1)) != frames.nbytes:  # type: ignore[arg-type]
-                raise OSError("the file has become shorter")
+        file.seek(first_byte + start * (frames.nbytes // len(frames)))
+        if file.readinto(frames.reshape(-1)) != frames.nbytes:
+            raise OSError("the file has become shorter")
         return frames
 
     def _read_all_but_frames(self, file: Any) -> None:
@@ -242,8 +232,7 @@ class EpisodeFile(PackedEpisode):
         check_sizes(self.frame_shape, self.info.actions.size)
         if self._raw and self._raw != (frames.id.get_offset(), math.prod(shape)):
             raise UserError("its frames are not where its stamp says")
-        if not self._raw and frames.chunks != (CHUNK, *self.frame_shape):
-            raise UserError(f"its frames are in chunks of {frames.chunks}")
+        self._places = [] if self._raw else _places(frames, (CHUNK, *self.frame_shape))
         count = shape[0] - 1
         steps = Steps(
             actions=_array(file, "actions", np.float32, (count, self.info.actions.size)),
@@ -253,6 +242,40 @@ class EpisodeFile(PackedEpisode):
             life_lost=_array(file, "life_lost", np.uint8, (count,)).astype(bool),
         )
         self.packed = PackedSteps(steps)
+
+
+def _places(frames: Any, chunk_shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Where each chunk of a data set of frames lies in its file: first byte, and how many.
+
+    UserError unless all are there, each a zlib stream.
+    """
+    if frames.chunks != chunk_shape:
+        raise UserError(f"its frames are in chunks of {frames.chunks}")
+    made = frames.id.get_create_plist()
+    filters = [made.get_filter(i)[0] for i in range(made.get_nfilters())]
+    if filters != [h5py.h5z.FILTER_DEFLATE]:
+        raise UserError("its frames are not compressed with gzip alone")
+    found: list[Any] = []
+    frames.id.chunk_iter(found.append)
+    places = {one.chunk_offset[0] // CHUNK: one for one in found}
+    if sorted(places) != list(range(-(-len(frames) // CHUNK))):
+        raise UserError("some of its frames are missing")
+    if any(one.filter_mask for one in found):
+        raise UserError("some of its frames are not compressed")
+    # Before 1.14.4 the library counted from behind the user block.
+    before = 0 if h5py.version.hdf5_version_tuple >= (1, 14, 4) else STAMP_BYTES
+    end = frames.file.id.get_filesize()
+    if any(before + one.byte_offset + one.size > end for one in found):
+        raise UserError("some of its frames lie outside the file")
+    return [(before + places[i].byte_offset, places[i].size) for i in range(len(places))]
+
+
+def _bytes_at(file: Any, first: int, count: int) -> bytes:
+    file.seek(first)
+    data: bytes = file.read(count)
+    if len(data) != count:
+        raise OSError("the file has become shorter")
+    return data
 
 
 def check_sizes(frame_shape: tuple[int, int, int], actions: int) -> None:

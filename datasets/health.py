@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from base.errors import UserError
+from datasets.chunks import CHUNK
 from datasets.colours import UNKNOWN, ChannelOrder, channel_order
-from datasets.episode import CHUNK
 from datasets.motion import Explained, explain_motion, mouse_columns
 from datasets.packed import Steps
 from datasets.samples import read_places, sample_frames, sample_places

@@ -86,7 +86,6 @@ def read_whole(path: Path) -> int:
     file = EpisodeFile(path)
     for start in range(0, len(file) + 1, FRAMES_AT_ONCE):
         file.read_frames(start, min(start + FRAMES_AT_ONCE, len(file) + 1))
-    file.close()
     return len(file)
 
 

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from base.errors import UserError
-from datasets.episode import CHUNK, EpisodeInfo, check_sizes, info_from_json, write_episode
+from datasets.chunks import CHUNK, chunks_of, unpack, unpack_chunk
+from datasets.episode import EpisodeInfo, check_sizes, info_from_json, write_episode
 from datasets.packed import PackedEpisode, PackedSteps, Steps
 from engine.contracts import Frame
 
@@ -36,7 +37,6 @@ _frame = struct.Struct("<II")  # a block's length and checksum
 _counts = struct.Struct("<II")  # rows and bytes of JSON in a chunk's block
 _DAMAGE = (
     struct.error,
-    zlib.error,
     KeyError,
     TypeError,
     ValueError,
@@ -117,13 +117,7 @@ class JournalFile(PackedEpisode):
     def read_frames(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Frames start to stop - 1, uint8 (stop - start, H, W, 3); 0 <= start < stop <= T + 1."""
         self.check_window(start, stop)
-        first = start // CHUNK
-        data = b"".join(map(zlib.decompress, self._chunks[first : -(-stop // CHUNK)]))
-        frames = np.frombuffer(data, np.uint8).reshape(-1, *self.frame_shape)
-        return frames[start - first * CHUNK : stop - first * CHUNK].copy()
-
-    def close(self) -> None:
-        """Nothing is open."""
+        return unpack(self._chunks[chunks_of(start, stop)], start, stop, self.frame_shape)
 
 
 def read_journal(
@@ -211,11 +205,7 @@ def _read_chunk(payload: bytes, width: int, frame_shape: tuple[int, int, int]) -
         at += rewards.nbytes
         flags = np.frombuffer(payload, np.uint8, rows, at)
         chunk = payload[at + flags.nbytes :]
-        size = CHUNK * int(np.prod(frame_shape))
-        inflate = zlib.decompressobj()
-        # One byte more than fits: a stream that promises the world must not fill the memory.
-        if len(inflate.decompress(chunk, size + 1)) != size or not inflate.eof:
-            raise UserError("a block does not hold the frames it should")
+        unpack_chunk(chunk, frame_shape)
         if not (np.isfinite(actions).all() and np.isfinite(rewards).all()):
             raise UserError("a block holds numbers that are not finite")
         mixture = {str(way): int(steps) for way, steps in note.items()}

@@ -14,7 +14,8 @@ from typing import Self
 import numpy as np
 
 from base.errors import UserError
-from datasets.episode import CHUNK, EpisodeFile, EpisodeInfo
+from datasets.chunks import CHUNK
+from datasets.episode import EpisodeFile, EpisodeInfo
 from datasets.folder import episode_path, numbered, rescue_all, sole_writer
 from datasets.journal import (
     ENDED,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,6 @@ from datasets.packed import Steps
 Episode = EpisodeFile | JournalFile
 
 HELD_OUT_EVERY = 10
-MAX_OPEN = 64  # files at a time; systems allow some hundreds
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,7 @@ class Store:
         self._frame_bytes = math.prod(self.frame_shape)
         self._memory_left = int(memory_gb * 1e9)
         self._kept: dict[int, NDArray[np.uint8]] = {}
-        self._open_files: OrderedDict[int, Episode] = OrderedDict()  # used last comes last
-        self._reading = threading.Lock()  # HDF5 files have one reader at a time
+        self._keeping = threading.Lock()
 
     def __len__(self) -> int:
         """How many episodes there are."""
@@ -122,11 +119,6 @@ class Store:
         kept = set(held_out)
         return [i for i in range(len(self)) if i not in kept], held_out
 
-    def close(self) -> None:
-        """Close all files. Closing twice is harmless."""
-        for file in self._files:
-            file.close()
-
     def _add(self, number: int, path: Path) -> None:
         file: Episode
         try:
@@ -142,28 +134,24 @@ class Store:
         self.numbers.append(number)
 
     def _read_frames(self, episode: int, start: int, stop: int) -> NDArray[np.uint8]:
-        with self._reading:
-            kept = self._kept.get(episode)
-            if kept is None:
-                file = self._opened(episode)
-                count = len(file) + 1
-                size = count * self._frame_bytes
-                if size > self._memory_left:
-                    return file.read_frames(start, stop)
-                kept = self._kept[episode] = file.read_frames(0, count)
-                self._memory_left -= size
-                file.close()
+        kept = self._keep(episode)
+        if kept is None:
+            return self._files[episode].read_frames(start, stop)
         if not 0 <= start < stop <= len(kept):
             raise IndexError(f"no frames {start} to {stop} in an episode of {len(kept)} frames")
         return kept[start:stop].copy()
 
-    def _opened(self, episode: int) -> Episode:
-        """An episode's file, kept open until `MAX_OPEN` others have been read after it."""
-        self._open_files[episode] = self._files[episode]
-        self._open_files.move_to_end(episode)
-        if len(self._open_files) > MAX_OPEN:
-            self._open_files.popitem(last=False)[1].close()
-        return self._files[episode]
+    def _keep(self, episode: int) -> NDArray[np.uint8] | None:
+        """All frames of an episode that memory is left for; None for another."""
+        with self._keeping:  # several threads may read
+            if episode not in self._kept:
+                file = self._files[episode]
+                size = (len(file) + 1) * self._frame_bytes
+                if size > self._memory_left:
+                    return None
+                self._kept[episode] = file.read_frames(0, len(file) + 1)
+                self._memory_left -= size
+            return self._kept[episode]
 
 
 def _difference(first: Episode, other: Episode) -> str | None:

@@ -12,7 +12,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import datasets.store
 from base.errors import UserError
 from datasets.batches import Batch, Batches, prefetch
 from datasets.segments import Segments
@@ -203,18 +202,15 @@ def test_an_error_while_prefetching_reaches_the_consumer(tmp_path: Path) -> None
         next(ahead)
 
 
-def test_more_episodes_can_be_read_than_files_may_be_open(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(datasets.store, "MAX_OPEN", 3)
+def test_no_file_stays_open_between_reads(tmp_path: Path) -> None:
+    """Systems allow some hundreds; HDF5's caches of 64 open ones grew memory for an hour."""
     record_toys(tmp_path, *[4] * 8)
     before = _open_files()
     store = Store(tmp_path)
     for episode in [0, 1, 2, 3, 4, 5, 6, 7, 0, 7, 3]:
         first, _ = toy_episode(4, seed=episode)
         np.testing.assert_array_equal(store.read(episode, 0, 1).frames[0], first)
-    assert _open_files() - before <= 3
-    store.close()
+    assert _open_files() == before
 
 
 def _open_files() -> int:

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from base.errors import UserError
-from datasets.episode import CHUNK, EpisodeFile, write_raw_episode
+from datasets.chunks import CHUNK
+from datasets.episode import EpisodeFile, write_raw_episode
 from datasets.folder import numbered
 from datasets.journal import (
     LIFE_LOST,
@@ -99,7 +100,6 @@ def _open_bytes(data: bytes, name: str) -> Store | UserError:
         except UserError as error:
             assert "\n" not in str(error)
             return error
-        store.close()
         return store
 
 
@@ -171,7 +171,7 @@ def test_a_block_that_would_fill_the_memory_is_refused() -> None:
     block = _block(_counts.pack(1, 2) + b"{}" + numbers + bomb)
     result = _open_bytes(header_block(toy_info(), (4, 4, 3)) + block, "episode_000000.journal")
     assert isinstance(result, UserError)
-    assert "does not hold the frames it should" in str(result)
+    assert "are not as large as they should be" in str(result)
 
 
 @given(flipped(_episode()) | cut(_episode()))
@@ -272,6 +272,9 @@ def test_texts_of_impossible_lengths_are_not_read_for_ever(number: int, size: in
         (lambda file: _elsewhere(file, "rewards"), "its rewards are not in the file"),
         (lambda file: _outside(file, "frames"), "its frames are not in the file"),
         (lambda file: _virtual(file, "rewards"), "its rewards are not in the file"),
+        (lambda file: _pack(file, shuffle=True), "its frames are not compressed with gzip alone"),
+        (lambda file: _pack(file, {CHUNK: None}), "some of its frames are missing"),
+        (lambda file: _pack(file, {CHUNK: 1}), "some of its frames are not compressed"),
         (lambda file: _claim(file), "its frames claim to be .* of which 0 are stored"),
     ],
 )  # fmt: skip
@@ -319,6 +322,25 @@ def _virtual(file: h5py.File, name: str) -> None:
     layout[:] = h5py.VirtualSource(f"{file.filename}.other", name, layout.shape)
     del file[name]
     file.create_virtual_dataset(name, layout)
+
+
+def _pack(file: h5py.File, masks: dict[int, int | None] | None = None, **filters: bool) -> None:
+    """Its frames in chunks as another program might pack them.
+
+    masks: by a chunk's first frame, what filters are left out; None for no chunk at all.
+    """
+    frames = file["frames"][()]
+    del file["frames"]
+    size = (CHUNK, *frames.shape[1:])
+    made = file.create_dataset(
+        "frames", frames.shape, np.uint8, chunks=size, compression="gzip", **filters
+    )
+    for first in range(0, len(frames), CHUNK):
+        mask = (masks or {}).get(first, 0)
+        data = np.resize(frames[first : first + CHUNK], size).tobytes()
+        if mask is not None:
+            packed = data if mask else zlib.compress(data)
+            made.id.write_direct_chunk((first, 0, 0, 0), packed, filter_mask=mask)
 
 
 def _claim(file: h5py.File) -> None:

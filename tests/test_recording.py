@@ -16,7 +16,7 @@ import pytest
 
 from base.errors import UserError
 from datasets import journal
-from datasets.episode import CHUNK
+from datasets.chunks import CHUNK
 from datasets.folder import numbered
 from datasets.recording import Recording
 from datasets.store import Store

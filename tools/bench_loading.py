@@ -92,13 +92,11 @@ def bench_loading(
 def _loaders(folder: Path, stack: ExitStack) -> dict[str, Iterator[object]]:
     """What reads batches, by what they are of; the stack ends them."""
     store = Store(low_folder(folder))
-    stack.callback(store.close)
     large = LargeFrames(folder / FULL, store, 0.0) if in_two_sizes(folder) else None
     episodes = [i for i in range(len(store)) if large is None or i not in large.missing]
     windows = prefetch(Batches(Segments(store, episodes, LOW_FRAMES), BATCH, seed=0), 0)
     loaders: dict[str, Iterator[object]] = {"windows": stack.enter_context(closing(windows))}
     if large:
-        stack.callback(large.store.close)
         segments = PairedSegments(Segments(store, episodes, FULL_FRAMES), large)
         pairs = prefetch(PairBatches(segments, BATCH, seed=1), 0)
         loaders["pairs"] = stack.enter_context(closing(pairs))

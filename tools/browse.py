@@ -42,7 +42,7 @@ HELP = (
 
 
 def browse(store: Store, window: Window, clock: Clock = time.perf_counter) -> None:
-    """Show a store's episodes in a window until the person leaves; then close both.
+    """Show a store's episodes in a window until the person leaves; then close it.
 
     clock: the window's clock.
     """
@@ -56,7 +56,6 @@ def browse(store: Store, window: Window, clock: Clock = time.perf_counter) -> No
                 browser.handle(event)
     finally:
         window.close()
-        store.close()
 
 
 class Browser:

@@ -93,7 +93,6 @@ def look_at(folder: Path, sheet: Path) -> tuple[Health, list[str]]:
         health = examine(store, watch)
     rows, columns = SHEET
     write_png(sheet, contact_sheet(sample_frames(store, rows, columns), columns, rows))
-    store.close()
     bars = write_png(sheet.with_name("histograms.png"), draw_histograms(_panels(health)))
     return health, [
         f"contact sheet: {sheet} (a row is an episode from first to last frame)",

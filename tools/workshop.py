@@ -173,8 +173,6 @@ class HomeWorkshop:
             picture = large.read(0, middle, middle + 1)[0]
         else:
             picture = store.read(0, middle, middle + 1).frames[0]
-        for opened in (store, *([large.store] if large else [])):
-            opened.close()
         run = run_folder(folder.name, runs(folder.name))
         title = self._titles.get(game, game)
         episodes = f"{len(lengths)} episode{'s' if len(lengths) > 1 else ''}"
@@ -237,9 +235,7 @@ def _presets(folder: Path) -> Sequence[Preset]:
 
     if not in_two_sizes(folder):
         return presets_for("", in_two_sizes=False)
-    store = Store(low_folder(folder))
-    store.close()
-    return presets_for(store.info.game, in_two_sizes=True)
+    return presets_for(Store(low_folder(folder)).info.game, in_two_sizes=True)
 
 
 def _waited(process: subprocess.Popen[bytes], timeout_s: float) -> int | None:
