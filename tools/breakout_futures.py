@@ -1,8 +1,7 @@
 """What Breakout itself goes on to show where no picture tells how: the most a dream can know.
 
-Two of the console's counters decide about balls and are seen in no frame. How often the paddle has
-been hit since the serve: at the fourth, eighth and twelfth hit the ball becomes quicker. And the
-number of the emulated frame: its remainder of four is which of four places a ball is served from.
+One of the console's counters decides about balls and is seen in no frame: how often the paddle has
+been hit since the serve. At the fourth, eighth and twelfth hit the ball becomes quicker.
 """
 
 from __future__ import annotations
@@ -15,11 +14,10 @@ from tools.dreams import Excerpt, Footage, Frames
 
 HITS, HITS_BITS = 107, 0b111111  # where the hits are counted; the other bits are what was hit last
 QUICKER = (0, 1, 4, 8, 12)  # numbers of hits from which on the ball has another speed
-FRAMES, FRAMES_BITS = 90, 0b11
 
 
 class BreakoutFutures:
-    """Plays recorded episodes again up to any moment, and on from there with both counters redrawn.
+    """Plays recorded episodes again up to any moment, and on from there with the counter redrawn.
 
     context: how many frames of an excerpt come before what is shown.
     """
@@ -38,11 +36,10 @@ class BreakoutFutures:
         the ball's speed holds."""
         world = self._world
         world.restore(self._moment(start.episode, start.first + self._context - 1))
-        memory = world.ram()
-        hits = int(memory[HITS]) & HITS_BITS
+        counter = int(world.ram()[HITS])
+        hits = counter & HITS_BITS
         alike = [n for n in range(QUICKER[-1]) if _speed(n) == _speed(hits)] or [hits]
-        world.poke(HITS, int(memory[HITS]) & ~HITS_BITS | int(rng.choice(alike)))
-        world.poke(FRAMES, int(memory[FRAMES]) & ~FRAMES_BITS | int(rng.integers(FRAMES_BITS + 1)))
+        world.poke(HITS, counter & ~HITS_BITS | int(rng.choice(alike)))
         actions = start.window.actions[self._context - 1 : -1]
         return np.stack([world.step(action).frame for action in actions])
 

@@ -30,12 +30,14 @@ class Emulator:
     """What played the game: enough to play it again, bit for bit.
 
     version: of ale-py. rom: the game's name there. The hashes are of the ROM file, in hex.
+    no_ops: how long a game runs before it begins.
     """
 
     version: str
     rom: str
     rom_md5: str
     rom_sha256: str
+    no_ops: str = "whole steps"
 
     def to_json(self) -> dict[str, str]:
         """Plain data for recordings."""
@@ -88,10 +90,17 @@ class AtariWorld:
         return self.emulator.to_json()
 
     def reset(self, seed: int, start: int = 0) -> Frame:
-        """Switch the console on and let it run for 2 to 30 emulated frames, chosen by the seed."""
+        """Switch the console on and let it run for 1 to 7 steps, chosen by the seed.
+
+        They are whole steps since games draw lots from the number of the emulated frame. Breakout
+        serves from one of four places by its remainder of four: shown in no picture, it would
+        leave a dream to guess, and the same for a whole game here.
+        """
         # Restoring forgets the games before, and is far quicker than resetting the emulator.
         self._ale.restoreSystemState(self._switched_on)
-        for _ in range(int(np.random.default_rng(seed).integers(2, MAX_NO_OPS + 1)) - 2):
+        most = MAX_NO_OPS // FRAME_SKIP
+        steps = int(np.random.default_rng(seed).integers(1, most, endpoint=True))
+        for _ in range(steps * FRAME_SKIP - 2):
             self._ale.act(ale_py.Action.NOOP)
         self._show_two_frames(ale_py.Action.NOOP)
         self._lives = self._ale.lives()
