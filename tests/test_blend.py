@@ -11,6 +11,8 @@ import torch
 
 from base.errors import UserError
 from models.cartridge import load
+from models.manifest import Preset
+from models.sampler import SamplerConfig
 from tests.tiny_cartridge import manifest, write_tiny_cartridge
 from tools.blend import BlendConfig, blend
 
@@ -37,6 +39,30 @@ def test_weights_lie_between_those_of_the_two(
     assert list(made.manifest.source["commands"])[-1] == "as it was said"
     assert "as it was said" in (out / "README.md").read_text()
     assert made.starts.keys() == second.starts.keys()
+
+
+def test_networks_that_enlarge_are_mixed_where_both_have_one(
+    two: tuple[Path, Path], tmp_path: Path
+) -> None:
+    small = manifest().denoiser
+    large = dataclasses.replace(small, height=32, width=32, actions=0)
+    sampler = SamplerConfig(1, 0.5, 2.0)
+    of = dataclasses.replace(
+        manifest(),
+        upsampler=large,
+        sampler=None,
+        reward_end=None,
+        presets={"fast": Preset(sampler, sampler)},
+    )
+    enlarging = [write_tiny_cartridge(tmp_path / f"large{seed}", of, seed) for seed in (3, 4)]
+    for first, second, both in ((*enlarging, True), (two[0], enlarging[1], False)):
+        out = tmp_path / f"out{both}"
+        blend(BlendConfig(str(first), str(second), out, 0.25), "said")
+        own, made = (load(path).networks["upsampler"].state_dict() for path in (second, out))
+        other = load(first).networks["upsampler"].state_dict() if both else own
+        for name, weight in made.items():
+            expected = other[name] + 0.25 * (own[name] - other[name])
+            torch.testing.assert_close(weight, expected, atol=1e-3, rtol=1e-2)
 
 
 def test_the_first_may_have_seen_fewer_frames(two: tuple[Path, Path], tmp_path: Path) -> None:

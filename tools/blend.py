@@ -14,7 +14,7 @@ import tyro
 
 from base.cartridges import PREVIEW, find_cartridge
 from base.errors import UserError, run_main
-from models.cartridge import load
+from models.cartridge import Cartridge, load
 from models.cartridge_writer import check_place, save
 from models.denoiser import DenoiserConfig
 from models.lengthen import lengthened
@@ -25,11 +25,11 @@ PROGRAM = "python -m tools.blend"
 
 @dataclass(frozen=True)
 class BlendConfig:
-    """Mix the denoisers' weights of two cartridges, of which one was trained on from the other.
+    """Mix the weights of two cartridges, of which one was trained on from the other.
 
     Between two such there is often one that dreams better than both (Wortsman et al. 2022, "Model
-    soups"): what one has unlearnt the other still has. All else is as in SECOND. FIRST may see
-    fewer frames.
+    soups"): what one has unlearnt the other still has. Mixed are the denoisers and, where both have
+    one, the networks that enlarge; all else is as in SECOND. FIRST may see fewer frames.
     """
 
     first: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FIRST")]
@@ -60,20 +60,9 @@ def blend(config: BlendConfig, said: str) -> None:
     check_place(config.out)
     folder = find_cartridge(config.second)
     first, second = load(find_cartridge(config.first)), load(folder)
-    network = second.networks["denoiser"]
-    weights = lengthened(network, first.networks["denoiser"].state_dict())
-    own = network.state_dict()
-    alike = _kind(first.manifest.denoiser) == _kind(second.manifest.denoiser)
-    if not alike or {k: v.shape for k, v in weights.items()} != {
-        k: v.shape for k, v in own.items()
-    }:
-        raise UserError(
-            f"the denoisers of {config.first} and {config.second} are not of one kind; "
-            "blend a world with one that it was trained on from"
-        )
-    with torch.no_grad():
-        for name, weight in own.items():
-            weight.copy_(torch.lerp(weights[name], weight, config.share))
+    _mix("denoiser", first, second, config)
+    if first.manifest.upsampler and second.manifest.upsampler:
+        _mix("upsampler", first, second, config)
     source = dict(second.manifest.source)
     source["commands"] = [*source.get("commands", []), said]
     # What was measured of the second holds no more.
@@ -81,6 +70,24 @@ def blend(config: BlendConfig, said: str) -> None:
     preview = (folder / PREVIEW).read_bytes()
     save(config.out, manifest, second.networks, second.starts, preview, card(manifest))
     print(f"wrote {config.out}: play it with python play.py {config.out}")
+
+
+def _mix(name: str, first: Cartridge, second: Cartridge, config: BlendConfig) -> None:
+    """Move a network of the second towards that of the first."""
+    network = second.networks[name]
+    weights = lengthened(network, first.networks[name].state_dict())
+    own = network.state_dict()
+    alike = _kind(getattr(first.manifest, name)) == _kind(getattr(second.manifest, name))
+    if not alike or {k: v.shape for k, v in weights.items()} != {
+        k: v.shape for k, v in own.items()
+    }:
+        raise UserError(
+            f"the {name}s of {config.first} and {config.second} are not of one kind; "
+            "blend a world with one that it was trained on from"
+        )
+    with torch.no_grad():
+        for key, weight in own.items():
+            weight.copy_(torch.lerp(weights[key], weight, config.share))
 
 
 def _kind(config: DenoiserConfig) -> dict[str, Any]:
