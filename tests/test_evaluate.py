@@ -210,9 +210,8 @@ def test_actions_arrive_beside_their_frames(toys: Footage) -> None:
 
 
 def test_a_dream_with_and_without_a_ball(games: Footage) -> None:
-    begun = [
-        games.at(episode, 0, CONTEXT + 30) for episode in games.held_out
-    ]  # the ball is still to come
+    # At an episode's beginning the ball is still to come.
+    begun = [games.at(episode, 0, CONTEXT + 30) for episode in games.held_out]
     recorded = [excerpt.window for excerpt in (*begun, *held(games, 30, count=6))]
     right = [Dream(window.frames[CONTEXT:]) for window in recorded]
     figures = breakout_scores.life(right, recorded, CONTEXT)

@@ -30,7 +30,7 @@ class Emulator:
     """What played the game: enough to play it again, bit for bit.
 
     version: of ale-py. rom: the game's name there. The hashes are of the ROM file, in hex.
-    no_ops: how long a game runs before it begins.
+    no_ops: what the time is counted in that a game runs before its first frame.
     """
 
     version: str
