@@ -20,7 +20,7 @@ def chunks_of(start: int, stop: int) -> slice:
 
 
 def unpack(
-    chunks: Iterable[bytes], start: int, stop: int, frame_shape: tuple[int, int, int]
+    chunks: Iterable[bytes | bytearray], start: int, stop: int, frame_shape: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
     """Frames start to stop - 1, uint8 (stop - start, H, W, 3), of the chunks that they are in.
 
@@ -37,7 +37,7 @@ def unpack(
     return frames
 
 
-def unpack_chunk(chunk: bytes, frame_shape: tuple[int, int, int]) -> bytes:
+def unpack_chunk(chunk: bytes | bytearray, frame_shape: tuple[int, int, int]) -> bytes:
     """The pixels of the `CHUNK` frames in a zlib stream; UserError if it does not hold them."""
     size = CHUNK * math.prod(frame_shape)
     inflate = zlib.decompressobj()

@@ -200,18 +200,14 @@ class EpisodeFile(PackedEpisode):
         try:
             with open(self.path, "rb", buffering=0) as file:
                 if self._raw:
-                    return self._read_raw(file, self._raw[0], start, stop)
+                    frames = np.empty((stop - start, *self.frame_shape), np.uint8)
+                    frame_bytes = frames.nbytes // len(frames)
+                    _fill(frames.reshape(-1), file, self._raw[0] + start * frame_bytes)
+                    return frames
                 chunks = (_bytes_at(file, *place) for place in self._places[chunks_of(start, stop)])
                 return unpack(chunks, start, stop, self.frame_shape)
         except (OSError, UserError) as error:
             raise UserError(f"cannot read frames from {self.path}: {error}") from error
-
-    def _read_raw(self, file: Any, first_byte: int, start: int, stop: int) -> NDArray[np.uint8]:
-        frames = np.empty((stop - start, *self.frame_shape), np.uint8)
-        file.seek(first_byte + start * (frames.nbytes // len(frames)))
-        if file.readinto(frames.reshape(-1)) != frames.nbytes:
-            raise OSError("the file has become shorter")
-        return frames
 
     def _read_all_but_frames(self, file: Any) -> None:
         version = file.attrs["version"]
@@ -270,12 +266,17 @@ def _places(frames: Any, chunk_shape: tuple[int, ...]) -> list[tuple[int, int]]:
     return [(before + places[i].byte_offset, places[i].size) for i in range(len(places))]
 
 
-def _bytes_at(file: Any, first: int, count: int) -> bytes:
-    file.seek(first)
-    data: bytes = file.read(count)
-    if len(data) != count:
-        raise OSError("the file has become shorter")
+def _bytes_at(file: Any, first: int, count: int) -> bytearray:
+    data = bytearray(count)
+    _fill(data, file, first)
     return data
+
+
+def _fill(data: bytearray | NDArray[np.uint8], file: Any, first: int) -> None:
+    """Read bytes from number `first` on into all of `data`."""
+    file.seek(first)
+    if file.readinto(data) != len(data):
+        raise OSError("the file has become shorter")
 
 
 def check_sizes(frame_shape: tuple[int, int, int], actions: int) -> None:
