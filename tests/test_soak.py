@@ -44,13 +44,14 @@ def test_a_script_plays_pauses_and_leaves() -> None:
     assert told["jitter_p99_ms"] == pytest.approx(0, abs=1e-6)
     for stage in ("jitter", "model", "present", "input_to_display"):
         assert {f"{stage}_{name}" for name in ("median_ms", "p95_ms", "p99_ms")} <= set(told)
-    assert told["memory_start_mb"] > 10
+    assert told["memory_start_mb"] > 10 and told["fixed_work_first_tenth_ms"] > 0
     assert len(window.pictures) == 1, "pictures are not kept"
 
 
-def seen(growth_mb: float = 0.0, pause: float = 0.0) -> Notes:
+def seen(growth_mb: float = 0.0, pause: float = 0.0, slower: float = 1.0) -> Notes:
     memory = [(float(s), 500.0 + growth_mb * s / 99) for s in range(100)]
-    return Notes(memory, span_s=100.0, steps=1500, paused_s=20.0, paused_cpu_s=20 * pause)
+    paces = [0.8] * 90 + [0.8 * slower] * 10
+    return Notes(memory, 100.0, 1500, paces, paused_s=20.0, paused_cpu_s=20 * pause)
 
 
 def timed(jitter_ms: float = 1.0, growth: float = 1.0, input_ms: float = 60.0) -> Timings:
@@ -85,6 +86,15 @@ def test_what_does_not_grow_is_fine() -> None:
 )
 def test_what_is_too_much_is_named(notes: Notes, timings: Timings, fault: str) -> None:
     assert figures(ToyWorld(), notes, timings)["verdict"] == fault
+
+
+def test_a_machine_that_slows_down_is_not_the_players_fault() -> None:
+    """Half an hour of play once took an eighth longer at its end, and so did all else there."""
+    game, slower = timed(growth=1.15), seen(slower=1.12)
+    assert figures(ToyWorld(), seen(), game)["verdict"] == "frame_last_tenth_ms is 26 and may be 25.3"
+    assert figures(ToyWorld(), slower, game)["verdict"] == "ok"
+    # One that gets quicker must not be held against it.
+    assert figures(ToyWorld(), seen(slower=0.5), timed())["verdict"] == "ok"
 
 
 def test_no_time_at_all_is_refused() -> None:
