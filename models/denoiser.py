@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.frames import quantise, truncate
-from models.sampler import SamplerConfig, euler, sample
+from models.sampler import LEVEL_WALKS, LevelWalk, SamplerConfig, sample
 from models.unet import UNet, UNetConfig
 
 FRAME_STD = 0.5  # of frames in [-1, 1], near enough for every game: scales the context
@@ -274,10 +274,12 @@ class Denoiser(nn.Module):
         actions: Tensor,
         sigmas: Sequence[float],
         shown: Tensor | None = None,
+        way: LevelWalk = "euler",
     ) -> Tensor:
         """Dream the next frame (B, C, H, W), one of the 256 levels in every value.
 
-        noise: unit noise (B, C, H, W); sigmas: falling noise levels, one network call each.
+        noise: unit noise (B, C, H, W); sigmas: falling noise levels, one network call each; way:
+        how it goes down them.
         shown: the context as the network sees it, if not as it is, as in `loss`.
         """
         seen = context if shown is None else shown
@@ -285,7 +287,8 @@ class Denoiser(nn.Module):
         def denoise(x: Tensor, sigma: float) -> Tensor:
             return self(x, torch.full((x.shape[0],), sigma, device=x.device), seen, actions)
 
-        return quantise(self.base(context) + self.settle(euler(denoise, noise, sigmas)))
+        made = LEVEL_WALKS[way](denoise, noise, sigmas)
+        return quantise(self.base(context) + self.settle(made))
 
     def sample(
         self, noise: Tensor, context: Tensor, actions: Tensor | None, sampler: SamplerConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from base import plain
 from base.errors import UserError
@@ -14,7 +14,7 @@ from models.actor_critic import ActorCriticConfig
 from models.denoiser import DenoiserConfig
 from models.reward_end import RewardEndConfig
 from models.reward_model import RewardModelConfig
-from models.sampler import SamplerConfig, check_sigmas
+from models.sampler import LevelWalk, SamplerConfig, check_sigmas
 from models.unet import UNetConfig
 
 # Far beyond what plays in real time, and small enough that no JSON can ask for all memory.
@@ -30,7 +30,7 @@ SMALLEST_SIDE_PX = 8  # the reward and ending head shrinks a frame eightfold
 class Levels:
     """How play walks from noise to a frame: the walk's name and its noise levels, falling."""
 
-    name: Literal["euler"]
+    name: LevelWalk
     sigmas: tuple[float, ...]
 
     def __post_init__(self) -> None:

@@ -146,6 +146,7 @@ class Walks:
                 cast(RewardEnd, networks["reward_end"]),
                 manifest.sampler.sigmas[:count],
                 context_noise,
+                manifest.sampler.name,
             )
         sampler = dataclasses.replace(self._preset.frame, steps=count, s_cond=context_noise)
         if self._preset.upsampling is not None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.sampler import SamplerConfig, check_sigmas, euler, sample, walk
+from models.sampler import SamplerConfig, check_sigmas, euler, insist, sample, walk
 
 
 def denoise(x, sigma: float):  # type: ignore[no-untyped-def]  # arrays and tensors alike
@@ -121,6 +121,33 @@ def test_every_way_of_walking_is_the_papers_but_for_what_is_named(name: str) -> 
     for made, step in zip(steps, expected, strict=True):
         np.testing.assert_allclose(made.numpy(), step, rtol=1e-9)
     assert torch.equal(sample(denoise_after, *given), steps[-1])
+
+
+def test_insisting_shows_the_estimate_again_twice_as_strong_and_without_noise() -> None:
+    """Under fresh noise a ball that was faintly in three places was in none a step later."""
+    seen: list[tuple[Tensor, float]] = []
+
+    def denoise(x: Tensor, sigma: float) -> Tensor:
+        seen.append((x, sigma))
+        return torch.full_like(x, 0.1 * len(seen))
+
+    noise = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    made = insist(denoise, noise, (2.0, 0.5, 0.25))
+    assert [sigma for _, sigma in seen] == [2.0, 0.5, 0.25]
+    assert torch.equal(seen[0][0], 2 * noise)
+    torch.testing.assert_close(seen[1][0], torch.full_like(noise, 0.2))
+    torch.testing.assert_close(seen[2][0], torch.full_like(noise, 0.4))
+    torch.testing.assert_close(made, torch.full_like(noise, 0.3))
+
+
+def test_a_config_insists_as_the_plain_walk_does() -> None:
+    config = dataclasses.replace(PLAIN, insist=True)
+    noise, context = torch.randn(B, 1, 3, SIDE, SIDE), torch.zeros(B, T, 3, SIDE, SIDE)
+    made = sample(lambda x, sigma, _: denoise(x, sigma), noise, context, config)
+    assert torch.equal(made, insist(denoise, noise[:, 0], PLAIN.sigmas))
+    assert not torch.equal(made, euler(denoise, noise[:, 0], PLAIN.sigmas))
+    with pytest.raises(ValueError, match="order 1"):
+        dataclasses.replace(config, order=2)
 
 
 def test_a_plain_config_walks_as_euler_does() -> None:

@@ -14,9 +14,12 @@ from torch import Tensor, nn
 from datasets.batches import Batch
 from models.denoiser import Denoiser
 from models.frames import to_float, to_uint8
+from models.manifest import Levels
+from models.sampler import LevelWalk
 from training.scores import GREY, STRIP_FRAMES, STRIP_ROWS, dream, psnr, score, strip
 
 CONTEXT, STEPS, SIDE = 2, 5, 4
+LEVELS = Levels("insist", (2.0, 0.5))
 
 
 def test_psnr_by_hand() -> None:
@@ -43,9 +46,16 @@ class Counting(nn.Module):
         self.flaw, self.noise = flaw, list[Tensor]()
 
     def next_frame(
-        self, noise: Tensor, context: Tensor, actions: Tensor, sigmas: Sequence[float]
+        self,
+        noise: Tensor,
+        context: Tensor,
+        actions: Tensor,
+        sigmas: Sequence[float],
+        *,
+        way: LevelWalk,
     ) -> Tensor:
-        assert context.shape[1] == actions.shape[1] == CONTEXT and sigmas == (2.0, 0.5)
+        assert context.shape[1] == actions.shape[1] == CONTEXT
+        assert Levels(way, tuple(sigmas)) == LEVELS
         self.noise.append(noise)
         added = actions[:, -1].argmax(dim=1) + self.flaw
         levels = to_uint8(context[:, -1]).int() + added[:, None, None, None]
@@ -75,7 +85,7 @@ def test_a_dream_follows_the_recorded_actions() -> None:
         seen,
         windows.frames[:, :CONTEXT],
         windows.actions[:, :-1],
-        (2.0, 0.5),
+        LEVELS,
         torch.Generator().manual_seed(1),
     )
     assert dreamed.dtype == torch.uint8
@@ -88,8 +98,8 @@ def test_a_dream_follows_the_recorded_actions() -> None:
 def test_a_perfect_dream_scores_60_db_and_a_flawed_one_by_its_flaw() -> None:
     windows = recording()
     perfect, flawed = (
-        score(denoiser(), windows, (2.0, 0.5)),
-        score(denoiser(1), windows, (2.0, 0.5)),
+        score(denoiser(), windows, LEVELS),
+        score(denoiser(1), windows, LEVELS),
     )
     assert (perfect.psnr_1, perfect.psnr_n) == pytest.approx((60, 60))
     assert flawed.psnr_1 == pytest.approx(20 * np.log10(255), abs=1e-3)  # a level off
@@ -103,8 +113,8 @@ def test_a_perfect_dream_scores_60_db_and_a_flawed_one_by_its_flaw() -> None:
 
 def test_the_same_noise_at_every_evaluation() -> None:
     one = denoiser()
-    score(one, recording(), (2.0, 0.5))
-    score(one, recording(), (2.0, 0.5))
+    score(one, recording(), LEVELS)
+    score(one, recording(), LEVELS)
     assert torch.equal(one.noise[0], one.noise[STEPS])
 
 

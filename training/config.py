@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from base.errors import UserError
 from models.denoiser import DenoiserConfig, Target
+from models.manifest import Levels
 from models.reward_end import RewardEndConfig
 from models.sampler import check_sigmas
 from models.unet import UNetConfig
@@ -135,6 +136,11 @@ class TrainConfig:
     def window(self) -> int:
         """Frames of an example."""
         return self.context + 1
+
+    @property
+    def levels(self) -> Levels:
+        """How its world is played."""
+        return Levels("insist", self.sigmas)
 
     @property
     def passes(self) -> int:

@@ -16,7 +16,7 @@ from base.errors import UserError
 from engine.video import contact_sheet, encode_png
 from models.cartridge import Cartridge
 from models.cartridge_writer import save
-from models.manifest import Levels, Manifest, Preset
+from models.manifest import Manifest, Preset
 from models.sampler import SamplerConfig
 from training.config import TrainConfig
 from training.data import Data
@@ -44,7 +44,7 @@ def describe_world(name: str, recipe: Recipe, data: Data, onto: Cartridge | None
         manner: dict[str, Any] = {}
         if isinstance(recipe, TrainConfig):
             manner["reward_end"] = recipe.reward_end(height, width)
-            manner["sampler"] = Levels("euler", recipe.sigmas)
+            manner["sampler"] = recipe.levels
         else:
             samplers = recipe.samplers().items()
             manner["presets"] = {way: Preset(sampler) for way, sampler in samplers}
@@ -111,7 +111,8 @@ def frame_sampler(world: Manifest, way: str) -> SamplerConfig:
     if world.sampler is None:
         return world.presets.get(way, next(iter(world.presets.values()))).frame
     first, *rest = sigmas = world.sampler.sigmas
-    sampler = SamplerConfig(len(sigmas), rest[-1] if rest else first / 2, first)
+    least, insist = rest[-1] if rest else first / 2, world.sampler.name == "insist"
+    sampler = SamplerConfig(len(sigmas), least, first, insist=insist)
     if sampler.sigmas != sigmas:
         raise UserError(
             f"{world.name} is played at noise levels {list(sigmas)}; an upsampler can be added to "

@@ -5,7 +5,6 @@ Shapes: B episodes or starts, T context frames, N dreamed steps, C H W a frame, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +16,10 @@ from torch import Tensor
 from datasets.batches import Batch
 from models.denoiser import Denoiser
 from models.frames import to_float, to_uint8
+from models.manifest import Levels
 from models.sampler import SamplerConfig
 
-Walk = Sequence[float] | SamplerConfig  # from noise to a frame: by falling levels, or as sampled
+Walk = Levels | SamplerConfig  # from noise to a frame
 
 LEAST_ERROR = 1e-6  # mean square, of [0, 1]: equal frames count as 60 dB, not as infinitely alike
 SCORED_STARTS = 32
@@ -63,7 +63,7 @@ def next_frame(
     if not isinstance(walk, SamplerConfig):
         assert actions is not None
         noise = torch.randn(shape, generator=generator).to(context.device)
-        return denoiser.next_frame(noise, context, actions, walk)
+        return denoiser.next_frame(noise, context, actions, walk.sigmas, way=walk.name)
     draws = (len(context), walk.draws(context.shape[1]), *shape[1:])
     noise = torch.randn(draws, generator=generator).to(context.device)
     return denoiser.sample(noise, context, actions, walk)

@@ -75,7 +75,7 @@ class StreamLearner(Learner):
     def score(self) -> Scores:
         windows = collate(self.data.scored.spread(SCORED_STARTS))
         with autocast(self.device, self.precision):
-            return score(self.denoiser_ema, windows, self.config.sigmas)
+            return score(self.denoiser_ema, windows, self.config.levels)
 
     @property
     def denoiser_ema(self) -> Denoiser:
@@ -157,9 +157,10 @@ class StreamLearner(Learner):
     def _finish(
         self, frame: Tensor, noise: list[Tensor], context: Tensor, actions: Tensor
     ) -> Tensor:
-        """Go on from the estimate at the first noise level through the later ones, as in play.
+        """Go on from the estimate at the first noise level through the later ones.
 
-        Only that the noise is drawn afresh at each level, not carried along.
+        Not as play insists on an estimate, but under fresh noise, which is what the network learns
+        to see through at these levels.
         """
         base = self.denoiser.base(context)
         for sigma, unit in zip(self.config.sigmas[1:], noise, strict=True):
