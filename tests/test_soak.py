@@ -89,7 +89,7 @@ def test_what_is_too_much_is_named(notes: Notes, timings: Timings, fault: str) -
 
 
 def test_a_machine_that_slows_down_is_not_the_players_fault() -> None:
-    """Half an hour of play once took an eighth longer at its end, and so did all else there."""
+    """Frames took an eighth longer after half an hour, and nothing told whether all else did."""
     game, slower = timed(growth=1.15), seen(slower=1.12)
     assert (
         figures(ToyWorld(), seen(), game)["verdict"] == "frame_last_tenth_ms is 26 and may be 25.3"

@@ -180,8 +180,10 @@ class Hands(LentWindow):
         if self._script is None and picture.frame is not None:  # the game is on
             self._script = self._play()
             self._until = next(self._script)
-        if self._script is not None and self._clock() >= self._work_at:
-            # The worker has just made a frame, and rests until the next is due.
+        playing = self._script is not None and not self.notes.span_s
+        if playing and self._clock() >= self._work_at:
+            # The worker has just made a frame, and rests until the next is due. In the pause, which
+            # must take next to nothing, this would count.
             self.notes.paces.append(pace_ms())
             self._work_at = self._clock() + SAMPLE_S
 
