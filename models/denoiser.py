@@ -7,7 +7,6 @@ Frames are floats in [-1, 1].
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.frames import quantise, truncate
-from models.sampler import LEVEL_WALKS, LevelWalk, SamplerConfig, sample
+from models.sampler import Levels, SamplerConfig, sample
 from models.unet import UNet, UNetConfig
 
 FRAME_STD = 0.5  # of frames in [-1, 1], near enough for every game: scales the context
@@ -272,14 +271,12 @@ class Denoiser(nn.Module):
         noise: Tensor,
         context: Tensor,
         actions: Tensor,
-        sigmas: Sequence[float],
+        levels: Levels,
         shown: Tensor | None = None,
-        way: LevelWalk = "euler",
     ) -> Tensor:
         """Dream the next frame (B, C, H, W), one of the 256 levels in every value.
 
-        noise: unit noise (B, C, H, W); sigmas: falling noise levels, one network call each; way:
-        how it goes down them.
+        noise: unit noise (B, C, H, W).
         shown: the context as the network sees it, if not as it is, as in `loss`.
         """
         seen = context if shown is None else shown
@@ -287,8 +284,7 @@ class Denoiser(nn.Module):
         def denoise(x: Tensor, sigma: float) -> Tensor:
             return self(x, torch.full((x.shape[0],), sigma, device=x.device), seen, actions)
 
-        made = LEVEL_WALKS[way](denoise, noise, sigmas)
-        return quantise(self.base(context) + self.settle(made))
+        return quantise(self.base(context) + self.settle(levels.walk(denoise, noise)))
 
     def sample(
         self, noise: Tensor, context: Tensor, actions: Tensor | None, sampler: SamplerConfig

@@ -6,7 +6,7 @@ L width of a memory.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from models.denoiser import Denoiser
 from models.frames import to_float, to_uint8
 from models.reward_end import REWARDS, RewardEnd
 from models.reward_model import RewardModel
-from models.sampler import LevelWalk, SamplerConfig
+from models.sampler import Levels, SamplerConfig
 
 State = dict[str, NDArray[Any]]  # arrays that a step takes and gives, by name
 
@@ -66,7 +66,6 @@ class FrameStep(PlayStep):
     """One frame from noise by fixed levels, and what came with it told from the last frames.
 
     context_noise: deviation of noise that is added to what the denoiser sees of the context.
-    way: how it goes down the levels.
     """
 
     outputs = ("frame", "events")
@@ -75,16 +74,14 @@ class FrameStep(PlayStep):
         self,
         denoiser: Denoiser,
         reward_end: RewardEnd,
-        sigmas: Sequence[float],
+        levels: Levels,
         context_noise: float = 0.0,
-        way: LevelWalk = "euler",
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
         self.reward_end = reward_end
-        self.sigmas = tuple(sigmas)
+        self.levels = levels
         self.context_noise = context_noise
-        self.way = way
 
     @property
     def noises(self) -> Mapping[str, tuple[int, ...]]:
@@ -105,7 +102,7 @@ class FrameStep(PlayStep):
         context = shown = to_context(frames)
         if context_noise is not None:
             shown = context + context_noise * self.context_noise
-        frame = self.denoiser.next_frame(noise, context, actions, self.sigmas, shown, self.way)
+        frame = self.denoiser.next_frame(noise, context, actions, self.levels, shown)
         seen = torch.cat((context, frame[:, None]), dim=1)[:, -self.reward_end.config.frames :]
         reward, life, end = self.reward_end(seen)
         events = torch.cat((reward, life[:, None], end[:, None]), dim=1)

@@ -14,7 +14,7 @@ from models.actor_critic import ActorCriticConfig
 from models.denoiser import DenoiserConfig
 from models.reward_end import RewardEndConfig
 from models.reward_model import RewardModelConfig
-from models.sampler import LevelWalk, SamplerConfig, check_sigmas
+from models.sampler import Levels, SamplerConfig
 from models.unet import UNetConfig
 
 # Far beyond what plays in real time, and small enough that no JSON can ask for all memory.
@@ -24,17 +24,6 @@ LIMITS = {
     "context": 64, "actions": 512, "sigmas": 100, "memory": 4096,
 }  # fmt: skip
 SMALLEST_SIDE_PX = 8  # the reward and ending head shrinks a frame eightfold
-
-
-@dataclass(frozen=True)
-class Levels:
-    """How play walks from noise to a frame: the walk's name and its noise levels, falling."""
-
-    name: LevelWalk
-    sigmas: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        check_sigmas(self.sigmas)
 
 
 @dataclass(frozen=True)

@@ -144,6 +144,28 @@ LEVEL_WALKS: Mapping[LevelWalk, Callable[[Denoise, Tensor, Sequence[float]], Ten
 }
 
 
+@dataclass(frozen=True)
+class Levels:
+    """A walk down noise levels that are given one by one, a network call each.
+
+    name: one of LEVEL_WALKS. sigmas: the levels, falling, in units of the clean frame.
+    """
+
+    name: LevelWalk
+    sigmas: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        check_sigmas(self.sigmas)
+
+    def walk(self, denoise: Denoise, noise: Tensor) -> Tensor:
+        """From unit noise (B, C, H, W) to what `denoise`, given x and its level, makes of it."""
+        return LEVEL_WALKS[self.name](denoise, noise, self.sigmas)
+
+    def first(self, count: int) -> Levels:
+        """The walk that ends after so many of the levels."""
+        return Levels(self.name, self.sigmas[:count])
+
+
 def sample(denoise: DenoiseAfter, noise: Tensor, context: Tensor, config: SamplerConfig) -> Tensor:
     """Walk from noise to a clean frame (B, C, H, W) in the way that `config` says.
 

@@ -144,9 +144,8 @@ class Walks:
             return FrameStep(
                 denoiser,
                 cast(RewardEnd, networks["reward_end"]),
-                manifest.sampler.sigmas[:count],
+                manifest.sampler.first(count),
                 context_noise,
-                manifest.sampler.name,
             )
         sampler = dataclasses.replace(self._preset.frame, steps=count, s_cond=context_noise)
         if self._preset.upsampling is not None:

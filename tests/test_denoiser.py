@@ -21,7 +21,7 @@ from models.denoiser import (
     warp,
 )
 from models.frames import quantise, to_float, truncate
-from models.sampler import SamplerConfig
+from models.sampler import Levels, SamplerConfig
 from models.unet import UNetConfig
 from tests.networks import awaken
 
@@ -29,6 +29,7 @@ B, T, A, SIDE = 3, 2, 4, 8
 UNET = UNetConfig(channels=(8, 16), depths=(1, 1), attention=(False, False), cond=16, patch=2)
 NOTHING = torch.zeros(8, 1, A)  # done, by each of eight players
 TARGETS: tuple[Target, ...] = ("frame", "change", "warp")
+LEVELS = Levels("euler", (2.0, 0.5))
 
 
 def config(target: Target) -> DenoiserConfig:
@@ -224,7 +225,8 @@ def test_both_samplers_walk_the_same_way(target: Target, example: Example) -> No
     given = (example.context, example.actions)
     sampler = SamplerConfig(3, 0.1, 2.0)
     made = denoiser.sample(example.noise[:, None], *given, sampler)
-    assert torch.equal(made, denoiser.next_frame(example.noise, *given, sampler.sigmas))
+    levels = Levels("euler", sampler.sigmas)
+    assert torch.equal(made, denoiser.next_frame(example.noise, *given, levels))
 
 
 @torch.no_grad()
@@ -254,7 +256,7 @@ def test_with_next_to_no_noise_the_answer_is_what_was_given(
 @torch.no_grad()
 def test_a_new_network_repeats_the_last_frame_or_dreams_grey(example: Example) -> None:
     """Its output is 0: of a change nothing, of a frame the middle of all frames."""
-    given = (example.noise, example.context, example.actions, (2.0, 0.5))
+    given = (example.noise, example.context, example.actions, LEVELS)
     still = Denoiser(config("change")).next_frame(*given)
     assert (still - example.context[:, -1]).abs().max() < 0.1
     blind = Denoiser(config("frame"))
@@ -269,7 +271,7 @@ def test_dreamed_frames_have_values_that_stored_frames_have(
     target: Target, example: Example
 ) -> None:
     denoiser = awaken(Denoiser(config(target)))
-    made = denoiser.next_frame(example.noise, example.context, example.actions, (2.0, 0.5))
+    made = denoiser.next_frame(example.noise, example.context, example.actions, LEVELS)
     assert torch.equal(made, quantise(made))
     assert made.unique().numel() > 20 and made.abs().max() <= 1
 

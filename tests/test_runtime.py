@@ -37,7 +37,7 @@ FAST = Choice("openvino", "cpu", "bfloat16")
 
 
 def make_step(of: Manifest) -> FrameStep:
-    return FrameStep(*networks(of).values(), of.sampler.sigmas)
+    return FrameStep(*networks(of).values(), of.sampler)
 
 
 def example(of: Manifest, seed: int = 0) -> Inputs:

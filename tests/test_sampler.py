@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.sampler import SamplerConfig, check_sigmas, euler, insist, sample, walk
+from models.sampler import Levels, SamplerConfig, check_sigmas, euler, insist, sample, walk
 
 
 def denoise(x, sigma: float):  # type: ignore[no-untyped-def]  # arrays and tensors alike
@@ -185,3 +185,11 @@ def test_too_much_noise_is_refused_as_too_little_is(wrong: int) -> None:
 def test_impossible_walks_are_refused(wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         dataclasses.replace(PLAIN, **wrong)
+
+
+def test_a_walk_down_given_levels_can_end_after_the_first_ones() -> None:
+    noise = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    levels = Levels("insist", (2.0, 0.5, 0.25))
+    assert torch.equal(levels.first(2).walk(denoise, noise), insist(denoise, noise, (2.0, 0.5)))
+    with pytest.raises(ValueError, match="falling"):
+        Levels("euler", (0.5, 2.0))

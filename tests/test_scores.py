@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,8 +13,7 @@ from torch import Tensor, nn
 from datasets.batches import Batch
 from models.denoiser import Denoiser
 from models.frames import to_float, to_uint8
-from models.manifest import Levels
-from models.sampler import LevelWalk
+from models.sampler import Levels
 from training.scores import GREY, STRIP_FRAMES, STRIP_ROWS, dream, psnr, score, strip
 
 CONTEXT, STEPS, SIDE = 2, 5, 4
@@ -50,16 +48,14 @@ class Counting(nn.Module):
         noise: Tensor,
         context: Tensor,
         actions: Tensor,
-        sigmas: Sequence[float],
-        *,
-        way: LevelWalk,
+        levels: Levels,
     ) -> Tensor:
         assert context.shape[1] == actions.shape[1] == CONTEXT
-        assert Levels(way, tuple(sigmas)) == LEVELS
+        assert levels == LEVELS
         self.noise.append(noise)
         added = actions[:, -1].argmax(dim=1) + self.flaw
-        levels = to_uint8(context[:, -1]).int() + added[:, None, None, None]
-        return to_float(levels.to(torch.uint8))
+        counted = to_uint8(context[:, -1]).int() + added[:, None, None, None]
+        return to_float(counted.to(torch.uint8))
 
 
 def recording(count: int = 3) -> Batch:

@@ -19,7 +19,7 @@ from datasets.store import Store
 from engine.contracts import CsgoActions
 from models.cartridge import load
 from models.dream import DiffusionWorld
-from models.manifest import Levels
+from models.sampler import Levels
 from models.walks import Walks
 from tests.recordings import record_in_two_sizes
 from tests.tiny_cartridge import manifest, write_tiny_cartridge

@@ -12,8 +12,9 @@ from torch import nn
 from models.cartridge import build, described
 from models.cartridge_writer import save
 from models.denoiser import DenoiserConfig
-from models.manifest import Levels, Manifest
+from models.manifest import Manifest
 from models.reward_end import RewardEndConfig
+from models.sampler import Levels
 from models.unet import UNetConfig
 from tests.toy_world import ACTIONS
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from base.errors import UserError
 from models.denoiser import DenoiserConfig, Target
-from models.manifest import Levels
 from models.reward_end import RewardEndConfig
-from models.sampler import check_sigmas
+from models.sampler import Levels, check_sigmas
 from models.unet import UNetConfig
 
 if TYPE_CHECKING:

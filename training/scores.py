@@ -16,8 +16,7 @@ from torch import Tensor
 from datasets.batches import Batch
 from models.denoiser import Denoiser
 from models.frames import to_float, to_uint8
-from models.manifest import Levels
-from models.sampler import SamplerConfig
+from models.sampler import Levels, SamplerConfig
 
 Walk = Levels | SamplerConfig  # from noise to a frame
 
@@ -63,7 +62,7 @@ def next_frame(
     if not isinstance(walk, SamplerConfig):
         assert actions is not None
         noise = torch.randn(shape, generator=generator).to(context.device)
-        return denoiser.next_frame(noise, context, actions, walk.sigmas, way=walk.name)
+        return denoiser.next_frame(noise, context, actions, walk)
     draws = (len(context), walk.draws(context.shape[1]), *shape[1:])
     noise = torch.randn(draws, generator=generator).to(context.device)
     return denoiser.sample(noise, context, actions, walk)
