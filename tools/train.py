@@ -99,7 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = tyro.cli(kind, args=arguments, default=default, prog=PROGRAM)
     if saved:
         _check_recipe(command, saved)
-    return train(command, f"{PROGRAM} {shlex.join(arguments)}", saved)
+    with speed.denormals_flushed():
+        return train(command, f"{PROGRAM} {shlex.join(arguments)}", saved)
 
 
 def train(command: TrainCommand[Recipe], said: str, saved: RunConfig | None = None) -> int:

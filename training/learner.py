@@ -16,7 +16,7 @@ from models.denoiser import Denoiser
 from training.optimizer import schedule
 from training.presets import Recipe
 from training.scores import Scores
-from training.speed import Precision
+from training.speed import Precision, autocast
 
 Losses = Mapping[str, float]  # what one update reports, most telling first
 LEAST_LOSS = 0.02  # of an example: less is as good, and its logarithm would count for ever more
@@ -30,7 +30,7 @@ class Learner(ABC):
     averages:  of their weights, by the same names: what is scored, saved and played.
     denoiser:  of the networks the one that takes nearly all the time.
     batches:   what updates learn from, by their number.
-    precision: of the networks' arithmetic.
+    precision: of the networks' arithmetic, and of that in their optimisers.
     """
 
     batches: Numbered[Any]
@@ -77,7 +77,8 @@ class Learner(ABC):
         for optimizer, rates in zip(self.optimizers, self._rates, strict=True):
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
-            optimizer.step()
+            with autocast(self.device, self.precision):
+                optimizer.step()
         # Early averages forget quickly, so that the first evaluations show what was learnt.
         self.average(min(config.ema, (1 + index) / (10 + index)))
 

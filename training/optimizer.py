@@ -57,10 +57,13 @@ class Muon(Optimizer):
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
-    """(N, rows, columns) → the same with all singular values near 1 (Newton-Schulz, bf16)."""
+    """(N, rows, columns) → the same with all singular values near 1, by Newton and Schulz.
+
+    bf16 is precise enough: under autocast its products are in that, and else in the given type.
+    """
     a, b, c = ITERATION
     tall = matrices.shape[-2] > matrices.shape[-1]
-    x = (matrices.mT if tall else matrices).bfloat16()
+    x = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(ITERATIONS):
         square = x @ x.mT
