@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from base.errors import UserError
 from models.cartridge import load
@@ -25,6 +27,8 @@ from tests.tiny_training import PLAINLY, TINY, checkpoints_are_the_same, flags_o
 from tests.toy_world import ACTIONS
 from tools import train as tool
 from training import checkpoint, run_config
+from training.beginning import build
+from training.data import open_data
 from training.export import frame_sampler
 from training.refiner_config import RefinerConfig
 
@@ -158,11 +162,41 @@ def test_stopped_and_resumed_a_run_is_as_if_it_had_not_been(
     assert run_config.load(tmp_path / "twice").train == TINY_REFINER
 
 
+def change_and_shown(recipe: RefinerConfig, data: Path, world: Path) -> tuple[Tensor, Tensor]:
+    """What a learner's first examples are to find, and what they show of it, with noise."""
+    learner = build(recipe, open_data(data, recipe, 1), torch.device("cpu"), load(world))
+    loss, seen = learner.denoiser.loss, list[tuple[Tensor, Tensor]]()
+
+    def spy(frame: Tensor, sigma: Tensor, noise: Tensor, context: Tensor, *rest: Any, **k: Any):
+        assert recipe.sigma_least <= sigma.min() and sigma.max() <= recipe.sigma_most
+        change = frame - context[:, -1]
+        seen.append((change, change + sigma[:, None, None, None] * noise))
+        return loss(frame, sigma, noise, context, *rest, **k)
+
+    learner.denoiser.loss = spy  # type: ignore[method-assign]
+    learner.gradients(0, learner.batches[0])
+    return seen[0]
+
+
+def test_behind_the_noise_a_change_is_shown_in_part(whole: Path, data: Path) -> None:
+    """What a prediction hedges about it shows faintly, and the refiner took that for noise."""
+    all_of_it, in_part = (
+        replace(TINY_REFINER, share_faded=share, fade_least=0.25) for share in (0.0, 1.0)
+    )
+    change, shown = change_and_shown(all_of_it, data, whole / "cartridge")
+    same, faded = change_and_shown(in_part, data, whole / "cartridge")
+    assert torch.equal(change, same)
+    moves = change.abs() > 0.5
+    kept = 1 + ((faded - shown) / change)[moves]
+    assert len(kept) > 10 and 0.25 - 1e-3 <= kept.min() < 0.6 and kept.max() <= 1 + 1e-3
+
+
 def test_dreams_that_it_learns_from_are_made_as_in_play(
     whole: Path, data: Path, tmp_path: Path
 ) -> None:
     """So they go on from frames that the world and the refiner so far have made."""
-    assert tool.main(words(tmp_path / "run", data, whole / "cartridge")) == 0
+    never_lost = ["--lost-light", "18"]
+    assert tool.main([*words(tmp_path / "run", data, whole / "cartridge"), *never_lost]) == 0
     state = checkpoint.load(tmp_path / "run")
     assert state is not None
     streams = state["learner"]["streams"]

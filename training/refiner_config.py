@@ -11,11 +11,11 @@ from training.config import check_numbers, check_pace, flag
 
 POSITIVE = (
     "updates", "batch", "stream_steps", "lost_light", "context", "level", "sigma_least",
-    "sigma_most", "changed_weight",
+    "sigma_most", "fade_least", "changed_weight",
     "learning_rate", "muon_learning_rate", "gradient_clip",
 )  # fmt: skip
 NOT_NEGATIVE = (
-    "streams", "share_enduring", "share_rehearsed", "share_events", "last_actions",
+    "streams", "share_enduring", "share_rehearsed", "share_events", "share_faded", "last_actions",
     "context_noise", "weight_decay", "warmup", "cooldown", "ema",
     "seed",
 )  # fmt: skip
@@ -54,6 +54,11 @@ class RefinerConfig:
     """It learns at levels from this one ..."""
     sigma_most: float = 0.4
     """... to this one, their logarithms drawn evenly."""
+    share_faded: float = 0.5
+    """Share of the examples that show the true change behind the noise in part, another from place
+    to place. What a prediction hedges about it shows faintly, and that is to be brought out."""
+    fade_least: float = 0.15
+    """The least of a change that they show."""
     changed_weight: float = 6.0
     """How many times a pixel that changes counts."""
     context_noise: float = 0.01
@@ -97,7 +102,9 @@ class RefinerConfig:
         check_pace(self.ema, self.cooldown, self.seed)
         if self.streams >= self.batch:
             raise UserError(f"--streams must be fewer than --batch: {self.batch - 1} at most")
-        for name in ("share_enduring", "share_rehearsed", "share_events"):
+        for name in (
+            "share_enduring", "share_rehearsed", "share_events", "share_faded", "fade_least",
+        ):  # fmt: skip
             if getattr(self, name) > 1:
                 raise UserError(f"{flag(name)} must be at most 1, not {getattr(self, name)}")
         if not self.sigma_least <= self.level <= self.sigma_most:

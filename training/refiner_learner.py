@@ -6,6 +6,7 @@ import math
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from datasets.batches import Batch, Batches, collate
@@ -19,6 +20,8 @@ from training.refiner_config import RefinerConfig
 from training.scores import SCORED_STARTS, Scores, score
 from training.speed import autocast
 from training.streams import Examples, Streams, examples
+
+FADE_GRID = 5  # places on an edge of a frame between which it changes how much is shown
 
 
 class RefinerLearner(Learner):
@@ -99,10 +102,13 @@ class RefinerLearner(Learner):
         """Loss of each example (B,)."""
         frames, context = to_float(drawn.batch.frames), to_float(drawn.context)
         noise = torch.randn(frames.shape, generator=generator).to(self.device)
+        sigmas = self._sigmas(len(frames), generator)
+        change = frames[:, -1] - self.denoiser.base(context)
+        shown = self._shown(change, generator)
         losses, _ = self.denoiser.loss(
             frames[:, -1],
-            self._sigmas(len(frames), generator),
-            noise[:, -1],
+            sigmas,
+            noise[:, -1] - (1 - shown) * change / sigmas[:, None, None, None],
             context,
             drawn.batch.actions[:, :-1],
             self.config.changed_weight,
@@ -116,6 +122,15 @@ class RefinerLearner(Learner):
         least, most = math.log(self.config.sigma_least), math.log(self.config.sigma_most)
         drawn = torch.rand(rows, generator=generator) * (most - least) + least
         return drawn.exp().to(self.device)
+
+    def _shown(self, change: Tensor, generator: torch.Generator) -> Tensor:
+        """How much of a change (B, C, H, W) is shown behind the noise: (B, 1, H, W)."""
+        rows, least = len(change), self.config.fade_least
+        coarse = torch.rand(rows, 1, FADE_GRID, FADE_GRID, generator=generator)
+        faded = torch.rand(rows, 1, 1, 1, generator=generator) < self.config.share_faded
+        coarse = torch.where(faded, least + (1 - least) * coarse, 1.0)
+        size = change.shape[-2:]
+        return F.interpolate(coarse, size, mode="bilinear", align_corners=True).to(self.device)
 
     @torch.no_grad()
     def _dream(self, drawn: Examples, generator: torch.Generator) -> Tensor:
