@@ -24,6 +24,7 @@ LevelWalk = Literal["euler", "insist", "refine"]  # ways down levels that are gi
 
 MOST_STEPS = 100
 EMPHASIS = 2.0  # measured on Breakout: 1.5 does as well, and 3 worse than none
+FAINT = 0.05  # of [-1, 1]: six grey levels; measured on Breakout, where without it dust remains
 LARGEST_SIGMA = 1000.0
 
 
@@ -130,26 +131,28 @@ def insist(denoise: Denoise, noise: Tensor, sigmas: Sequence[float]) -> Tensor:
     fresh noise what is faint goes under: a ball in three places is in none a step later. So what
     they are shown instead is EMPHASIS times as strong, and there is nothing to hide it.
     """
-    return _look_again(denoise, noise, sigmas, EMPHASIS)
-
-
-def refine(denoise: Denoise, noise: Tensor, sigmas: Sequence[float]) -> Tensor:
-    """As `insist`, but estimates are shown again as they are.
-
-    For a network at the later levels that knows true frames behind noise: it takes for noise what
-    is no part of any, and brings out what is.
-    """
-    return _look_again(denoise, noise, sigmas, 1.0)
-
-
-def _look_again(
-    denoise: Denoise, noise: Tensor, sigmas: Sequence[float], emphasis: float
-) -> Tensor:
     check_sigmas(sigmas)
     first, *later = sigmas
     estimate = denoise(noise * first, first)
     for sigma in later:
-        estimate = denoise(emphasis * estimate, sigma)
+        estimate = denoise(EMPHASIS * estimate, sigma)
+    return estimate
+
+
+def refine(denoise: Denoise, noise: Tensor, sigmas: Sequence[float]) -> Tensor:
+    """Estimate from noise, then correct that estimate, shown without noise, at each later level.
+
+    Arguments and errors as for `euler`. For networks that know true frames behind noise at the
+    later levels: they take for noise what is part of none, and bring out what is. What they would
+    change by less than FAINT stays: it was a prediction, and of it the first level knows more.
+    """
+    check_sigmas(sigmas)
+    first, *later = sigmas
+    estimate = denoise(noise * first, first)
+    for sigma in later:
+        correction = denoise(estimate, sigma) - estimate
+        plain = correction.abs().amax(dim=1, keepdim=True) > FAINT
+        estimate = estimate + correction * plain
     return estimate
 
 

@@ -46,7 +46,7 @@ TINY_REFINER = RefinerConfig(
     warmup=2,
     cooldown=0.0,
 )
-LEVELS = Levels("refine", (2.0, 0.2))
+LEVELS = Levels("refine", (2.0, 0.1))
 
 
 def refined(side_px: int = 16) -> Manifest:
@@ -64,7 +64,7 @@ def test_the_denoiser_predicts_and_the_refiner_is_shown_that_without_noise() -> 
     frames = torch.rand(2, 4, 3, 16, 16) * 2 - 1
     actions, noise = torch.zeros(2, 4, ACTIONS.size), torch.randn(2, 3, 16, 16)
     estimate = denoiser(2 * noise, torch.full((2,), 2.0), frames, actions)
-    by_hand = refiner(estimate, torch.full((2,), 0.2), frames, actions)
+    by_hand = refiner(estimate, torch.full((2,), 0.1), frames, actions)
     dreamed = denoiser.next_frame(noise, frames, actions, LEVELS, refiner=refiner)
     expected = frames[:, -1] + denoiser.settle(by_hand)
     torch.testing.assert_close(dreamed, expected.clamp(-1, 1), atol=1 / 127.5, rtol=0)

@@ -48,7 +48,7 @@ class RefinerConfig:
     """Share of the other examples that is taken where such a dream was lost not long ago."""
     share_events: float = 0.25
     """Share of the rest that is drawn where a reward, a lost life or an end comes next."""
-    level: float = 0.2
+    level: float = 0.1
     """Noise level that it is told in play, after the world's first one."""
     sigma_least: float = 0.1
     """It learns at levels from this one ..."""
