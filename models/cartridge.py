@@ -2,7 +2,7 @@
 
     cartridge.json          format, version, what models/manifest.py describes, and the files
     denoiser.safetensors    weights, and likewise for each network that the world has:
-    refiner.safetensors, reward_end.safetensors, upsampler.safetensors, actor_critic.safetensors
+    reward_end.safetensors, upsampler.safetensors, actor_critic.safetensors
     starts.safetensors      frames uint8 (S, T, H, W, 3) and actions float32 (S, T, A): places to
                             begin from; row t of the actions was taken at frame t, and the last
                             row counts for nothing, since the player decides it. With an upsampler
@@ -45,8 +45,7 @@ from models.reward_model import RewardModel, RewardModelConfig
 
 FORMAT = "dreamcart cartridge"
 VERSION = 1
-# As the manifest calls them.
-NETWORKS = ("denoiser", "refiner", "reward_end", "upsampler", "actor_critic")
+NETWORKS = ("denoiser", "reward_end", "upsampler", "actor_critic")  # as the manifest calls them
 STARTS = "starts.safetensors"
 README = "README.md"
 U8, F32 = np.dtype(np.uint8), np.dtype(np.float32)

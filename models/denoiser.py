@@ -273,19 +273,16 @@ class Denoiser(nn.Module):
         actions: Tensor,
         levels: Levels,
         shown: Tensor | None = None,
-        refiner: Denoiser | None = None,
     ) -> Tensor:
         """Dream the next frame (B, C, H, W), one of the 256 levels in every value.
 
         noise: unit noise (B, C, H, W).
-        shown: the context as the networks see it, if not as it is, as in `loss`.
-        refiner: what is called instead of this network at all levels but the first.
+        shown: the context as the network sees it, if not as it is, as in `loss`.
         """
         seen = context if shown is None else shown
 
         def denoise(x: Tensor, sigma: float) -> Tensor:
-            network = self if refiner is None or sigma == levels.sigmas[0] else refiner
-            return network(x, torch.full((x.shape[0],), sigma, device=x.device), seen, actions)
+            return self(x, torch.full((x.shape[0],), sigma, device=x.device), seen, actions)
 
         return quantise(self.base(context) + self.settle(levels.walk(denoise, noise)))
 

@@ -66,7 +66,6 @@ class FrameStep(PlayStep):
     """One frame from noise by fixed levels, and what came with it told from the last frames.
 
     context_noise: deviation of noise that is added to what the denoiser sees of the context.
-    refiner: what denoises at all levels but the first; None is the denoiser itself.
     """
 
     outputs = ("frame", "events")
@@ -77,10 +76,9 @@ class FrameStep(PlayStep):
         reward_end: RewardEnd,
         levels: Levels,
         context_noise: float = 0.0,
-        refiner: Denoiser | None = None,
     ) -> None:
         super().__init__()
-        self.denoiser, self.refiner = denoiser, refiner
+        self.denoiser = denoiser
         self.reward_end = reward_end
         self.levels = levels
         self.context_noise = context_noise
@@ -104,7 +102,7 @@ class FrameStep(PlayStep):
         context = shown = to_context(frames)
         if context_noise is not None:
             shown = context + context_noise * self.context_noise
-        frame = self.denoiser.next_frame(noise, context, actions, self.levels, shown, self.refiner)
+        frame = self.denoiser.next_frame(noise, context, actions, self.levels, shown)
         seen = torch.cat((context, frame[:, None]), dim=1)[:, -self.reward_end.config.frames :]
         reward, life, end = self.reward_end(seen)
         events = torch.cat((reward, life[:, None], end[:, None]), dim=1)

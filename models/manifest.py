@@ -43,7 +43,6 @@ class Manifest:
     rate_fps: natural steps per second.
     licence:  of the weights and pictures.
     denoiser: what makes the next frame; `upsampler`, if there is one, enlarges it.
-    refiner:  what denoises at all levels of `sampler` but the first; by default the denoiser does.
     reward_end: what tells rewards and ends; None in a world without. With presets it is a model
               with a memory.
     actor_critic: a player that comes with the world.
@@ -64,7 +63,6 @@ class Manifest:
     denoiser: DenoiserConfig
     reward_end: RewardEndConfig | RewardModelConfig | None = None
     upsampler: DenoiserConfig | None = None
-    refiner: DenoiserConfig | None = None
     actor_critic: ActorCriticConfig | None = None
     sampler: Levels | None = None
     presets: Mapping[str, Preset] = field(default_factory=dict)
@@ -96,7 +94,7 @@ class Manifest:
             if (preset.upsampling is None) != (self.upsampler is None):
                 raise UserError("an upsampler and its sampler come together or not at all")
         self._check_companions()
-        for network in filter(None, (config, self.upsampler, self.refiner)):
+        for network in filter(None, (config, self.upsampler)):
             _check_limits(network.height, network.width, network.context, network.unet)
         _within("actions", self.actions.size)
         if self.sampler is not None:
@@ -121,11 +119,6 @@ class Manifest:
         if player is not None:
             _within("channels", max(player.channels))
             _within("levels", len(player.channels))
-        if self.refiner is not None:
-            if self.sampler is None or len(self.sampler.sigmas) < 2:
-                raise UserError("a world with a refiner needs a sampler of two levels or more")
-            if _task(self.refiner) != _task(config):
-                raise UserError("the refiner and the denoiser are not for the same frames")
         if self.upsampler is not None:
             large = self.upsampler
             if large.height % config.height or large.width % config.width:
@@ -152,11 +145,6 @@ def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
     return {k: _plain(v) for k, v in value.items()} if isinstance(value, Mapping) else value
-
-
-def _task(config: DenoiserConfig) -> tuple[object, ...]:
-    """What a denoiser is given and asked for."""
-    return config.height, config.width, config.context, config.actions, config.target
 
 
 def _check_limits(height: int, width: int, context: int, unet: UNetConfig) -> None:

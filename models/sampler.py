@@ -20,11 +20,10 @@ from models.schedule import karras
 Denoise = Callable[[Tensor, float], Tensor]
 DenoiseAfter = Callable[[Tensor, float, Tensor], Tensor]  # the context is given with each call
 
-LevelWalk = Literal["euler", "insist", "refine"]  # ways down levels that are given one by one
+LevelWalk = Literal["euler", "insist"]  # ways down levels that are given one by one
 
 MOST_STEPS = 100
 EMPHASIS = 2.0  # measured on Breakout: 1.5 does as well, and 3 worse than none
-FAINT = 0.05  # of [-1, 1]: six grey levels; measured on Breakout, where without it dust remains
 LARGEST_SIGMA = 1000.0
 
 
@@ -139,27 +138,9 @@ def insist(denoise: Denoise, noise: Tensor, sigmas: Sequence[float]) -> Tensor:
     return estimate
 
 
-def refine(denoise: Denoise, noise: Tensor, sigmas: Sequence[float]) -> Tensor:
-    """Estimate from noise, then correct that estimate, shown without noise, at each later level.
-
-    Arguments and errors as for `euler`. For networks that know true frames behind noise at the
-    later levels: they take for noise what is part of none, and bring out what is. What they would
-    change by less than FAINT stays: it was a prediction, and of it the first level knows more.
-    """
-    check_sigmas(sigmas)
-    first, *later = sigmas
-    estimate = denoise(noise * first, first)
-    for sigma in later:
-        correction = denoise(estimate, sigma) - estimate
-        plain = correction.abs().amax(dim=1, keepdim=True) > FAINT
-        estimate = estimate + correction * plain
-    return estimate
-
-
 LEVEL_WALKS: Mapping[LevelWalk, Callable[[Denoise, Tensor, Sequence[float]], Tensor]] = {
     "euler": euler,
     "insist": insist,
-    "refine": refine,
 }
 
 

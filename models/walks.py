@@ -146,7 +146,6 @@ class Walks:
                 cast(RewardEnd, networks["reward_end"]),
                 manifest.sampler.first(count),
                 context_noise,
-                cast(Denoiser | None, networks.get("refiner")),
             )
         sampler = dataclasses.replace(self._preset.frame, steps=count, s_cond=context_noise)
         if self._preset.upsampling is not None:

@@ -12,17 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.sampler import (
-    FAINT,
-    Levels,
-    SamplerConfig,
-    check_sigmas,
-    euler,
-    insist,
-    refine,
-    sample,
-    walk,
-)
+from models.sampler import Levels, SamplerConfig, check_sigmas, euler, insist, sample, walk
 
 
 def denoise(x, sigma: float):  # type: ignore[no-untyped-def]  # arrays and tensors alike
@@ -148,26 +138,6 @@ def test_insisting_shows_the_estimate_again_twice_as_strong_and_without_noise() 
     torch.testing.assert_close(seen[1][0], torch.full_like(noise, 0.2))
     torch.testing.assert_close(seen[2][0], torch.full_like(noise, 0.4))
     torch.testing.assert_close(made, torch.full_like(noise, 0.3))
-
-
-def test_refining_corrects_an_estimate_where_that_is_plain_to_see() -> None:
-    """Faint corrections, pixel by pixel, added up to dust along the ball's way."""
-    seen: list[Tensor] = []
-
-    def denoise(x: Tensor, sigma: float) -> Tensor:
-        seen.append(x)
-        made = torch.full_like(x, 0.3) if len(seen) == 1 else x + 0.9 * FAINT
-        if len(seen) == 2:
-            made[:, 1, 2, 2] = 1.0  # one channel of a pixel
-        return made
-
-    made = refine(denoise, torch.ones(2, 3, 4, 4), (2.0, 0.5))
-    assert torch.equal(seen[0], torch.full((2, 3, 4, 4), 2.0))
-    assert torch.equal(seen[1], torch.full((2, 3, 4, 4), 0.3)), "shown as it is"
-    expected = torch.full((2, 3, 4, 4), 0.3)
-    expected[:, :, 2, 2] += 0.9 * FAINT
-    expected[:, 1, 2, 2] = 1.0
-    torch.testing.assert_close(made, expected)
 
 
 def test_a_config_insists_as_the_plain_walk_does() -> None:

@@ -29,7 +29,6 @@ from training.export import describe_world, export
 from training.frame_config import UpsamplerConfig
 from training.learner import Learner
 from training.presets import PRESETS, Preset, Recipe
-from training.refiner_config import RefinerConfig
 from training.run_config import RunConfig
 from training.run_lock import alone_in
 from training.scores import Scores
@@ -38,7 +37,6 @@ from training.trainer import Run, remove_unfinished
 R = TypeVar("R")
 PROGRAM = "python -m tools.train"
 CARTRIDGE = "cartridge"  # its folder in a run's
-FOR_WORLDS = (UpsamplerConfig, RefinerConfig)  # recipes for what becomes part of a world
 INTERRUPTED = 130  # the exit code of a program ended by Ctrl-C
 
 
@@ -59,7 +57,7 @@ class TrainCommand(Generic[R]):
     """The recipe: of a small world in one size; or of the network that dreams the small frames of
     Doom or CS:GO, and of the one that enlarges them."""
     world: Path | None = None
-    """For an upsampler or a refiner: the cartridge that it is for. It becomes part of it."""
+    """For an upsampler: the cartridge whose frames it is to enlarge. It becomes part of it."""
     resume: bool = False
     """Go on with the run in --out, as it was in all that is not said again; of the recipe only
     --updates may change."""
@@ -225,21 +223,18 @@ def _check_recipe(asked: TrainCommand[Recipe], saved: RunConfig) -> None:
 
 
 def _world(command: TrainCommand[Recipe]) -> cartridge.Cartridge | None:
-    """The world that a network is for; UserError if one is missing, or given for nothing.
+    """The world that an upsampler is for; UserError if one is missing, or given for nothing.
 
-    A dry run of an upsampler needs none: how long training takes does not depend on it.
+    A dry run needs none: how long training takes does not depend on it.
     """
-    wanted = isinstance(command.config, FOR_WORLDS)
-    lone = command.dry_run and isinstance(command.config, UpsamplerConfig)
-    if wanted and command.world is None and not lone:
+    wanted = isinstance(command.config, UpsamplerConfig)
+    if wanted and command.world is None and not command.dry_run:
         raise UserError(
-            "--world is needed: the cartridge whose frames are to be enlarged or refined, as "
-            "another preset makes one"
+            "--world is needed: the cartridge whose frames are to be enlarged, as the preset csgo "
+            "makes one"
         )
     if not wanted and command.world is not None:
-        raise UserError(
-            "--world is for upsamplers and refiners; use --start-from for weights to begin with"
-        )
+        raise UserError("--world is for upsamplers; use --start-from for weights to begin with")
     # Kept in half of float32, as cartridges store it: it is only written again.
     return cartridge.load(command.world, torch.bfloat16) if command.world else None
 

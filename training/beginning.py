@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import cast
 
@@ -20,8 +19,6 @@ from training.export import frame_sampler
 from training.frame_config import WAYS, SequenceConfig, UpsamplerConfig
 from training.learner import IN_CARTRIDGES, Learner
 from training.presets import Recipe
-from training.refiner_config import RefinerConfig
-from training.refiner_learner import RefinerLearner, refined
 from training.sequence_learner import SequenceLearner
 from training.small_dreams import SmallDreams
 from training.streams import Streams
@@ -34,8 +31,7 @@ def build(
 ) -> Learner:
     """New networks and everything that trains them, decided by the configured seed.
 
-    world: the one that an upsampler or a refiner is for. An upsampler can do without it: then its
-    small frames are recorded ones only.
+    world: the one that an upsampler is for; without it its small frames are recorded ones only.
     Raises UserError for networks that cannot be built.
     """
     try:
@@ -44,9 +40,6 @@ def build(
             match recipe:
                 case TrainConfig():
                     return _stream_learner(recipe, data, device)
-                case RefinerConfig():
-                    assert world is not None
-                    return _refiner_learner(recipe, data, device, world)
                 case SequenceConfig():
                     denoiser = _network(recipe.denoiser(*_sizes(data)), device)
                     return SequenceLearner(recipe, denoiser, data)
@@ -63,32 +56,18 @@ def _stream_learner(recipe: TrainConfig, data: Data, device: torch.device) -> St
     height, width, actions = _sizes(data)
     denoiser = Denoiser(recipe.denoiser(height, width, actions))
     head = RewardEnd(recipe.reward_end(height, width)).to(device)
-    return StreamLearner(recipe, _placed(denoiser, device), head, _streams(recipe, data), data)
-
-
-def _refiner_learner(
-    recipe: RefinerConfig, data: Data, device: torch.device, world: Cartridge
-) -> RefinerLearner:
-    # Of a cartridge weights may be kept in less than float32.
-    denoiser = copy.deepcopy(cast(Denoiser, world.networks["denoiser"])).float()
-    refiner = _network(recipe.denoiser(*_sizes(data)), device)
-    levels = refined(world.manifest.sampler, recipe)
-    streams = _streams(recipe, data)
-    return RefinerLearner(recipe, refiner, _placed(denoiser, device), levels, streams, data)
-
-
-def _streams(recipe: TrainConfig | RefinerConfig, data: Data) -> Streams | None:
-    if not recipe.streams:
-        return None
-    enduring = round(recipe.share_enduring * recipe.streams)
-    return Streams(
-        data.segments,
-        recipe.streams,
-        enduring,
-        recipe.stream_steps,
-        recipe.lost_light,
-        recipe.seed + 1,
-    )
+    streams = None
+    if recipe.streams:
+        enduring = round(recipe.share_enduring * recipe.streams)
+        streams = Streams(
+            data.segments,
+            recipe.streams,
+            enduring,
+            recipe.stream_steps,
+            recipe.lost_light,
+            recipe.seed + 1,
+        )
+    return StreamLearner(recipe, _placed(denoiser, device), head, streams, data)
 
 
 def _dreams(

@@ -23,19 +23,16 @@ from training.data import Data
 from training.frame_config import UpsamplerConfig
 from training.learner import Learner
 from training.presets import Recipe
-from training.refiner_config import RefinerConfig
-from training.refiner_learner import refined
 from training.scores import Scores
 
-STARTS = 24
+STARTS = 32
 LICENCE = "MIT (weights); the pictures show the recorded game and belong to its makers"
 
 
 def describe_world(name: str, recipe: Recipe, data: Data, onto: Cartridge | None) -> Manifest:
     """The manifest of the cartridge that a run will make, without what only the run can tell.
 
-    name: its short name. onto: the world that an upsampler or a refiner is for, None for other
-    recipes.
+    name: its short name. onto: the world that an upsampler is for, None for other recipes.
     Raises UserError for a world that no cartridge can hold.
     """
     info, (height, width, _) = data.store.info, data.store.frame_shape
@@ -44,9 +41,6 @@ def describe_world(name: str, recipe: Recipe, data: Data, onto: Cartridge | None
         if isinstance(recipe, UpsamplerConfig):
             assert onto is not None
             return enlarged_world(name, recipe, data, onto.manifest, source)
-        if isinstance(recipe, RefinerConfig):
-            assert onto is not None
-            return refined_world(name, recipe, data, onto.manifest, source)
         manner: dict[str, Any] = {}
         if isinstance(recipe, TrainConfig):
             manner["reward_end"] = recipe.reward_end(height, width)
@@ -78,7 +72,19 @@ def enlarged_world(
     that cannot be built.
     """
     assert data.large is not None
-    _check_recordings(world, data)
+    config, (height, width, _) = world.denoiser, data.store.frame_shape
+    if (config.height, config.width) != (height, width):
+        raise UserError(
+            f"{world.name} makes frames of {config.height} x {config.width} pixels, and the small "
+            f"ones recorded in {data.store.folder} have {height} x {width}"
+        )
+    if world.actions.names != data.store.info.actions.names:
+        raise UserError(f"{world.name} has other actions than {data.store.folder}")
+    if data.scored.length < config.context:
+        raise UserError(
+            f"{world.name} begins from {config.context} frames, and the episodes of "
+            f"{data.store.folder} that are kept for testing have {data.scored.length} at most"
+        )
     tall, wide, _ = data.large.store.frame_shape
     return dataclasses.replace(
         world,
@@ -97,52 +103,6 @@ def enlarged_world(
     )
 
 
-def refined_world(
-    name: str, recipe: RefinerConfig, data: Data, world: Manifest, source: Mapping[str, Any]
-) -> Manifest:
-    """A world with a refiner. What was measured of it without one holds no more.
-
-    Raises UserError for recordings that are not of this world, and for a refiner that does not fit
-    it; ValueError for one that cannot be built.
-    """
-    _check_recordings(world, data)
-    if recipe.context != world.denoiser.context:
-        raise UserError(
-            f"{world.name} sees {world.denoiser.context} frames, and its refiner is to see as "
-            f"many: --context {world.denoiser.context}"
-        )
-    try:
-        levels = refined(world.sampler, recipe)
-    except ValueError as error:
-        raise UserError(f"{world.name} cannot have a refiner: {error}") from error
-    height, width, _ = data.store.frame_shape
-    return dataclasses.replace(
-        world,
-        name=name,
-        refiner=recipe.denoiser(height, width, data.store.info.actions.size),
-        sampler=levels,
-        metrics={},
-        source={**source, "denoiser": world.source.get("denoiser", world.source)},
-    )
-
-
-def _check_recordings(world: Manifest, data: Data) -> None:
-    """UserError unless recordings are of this world, and long enough to begin from."""
-    config, (height, width, _) = world.denoiser, data.store.frame_shape
-    if (config.height, config.width) != (height, width):
-        raise UserError(
-            f"{world.name} makes frames of {config.height} x {config.width} pixels, and the small "
-            f"ones recorded in {data.store.folder} have {height} x {width}"
-        )
-    if world.actions.names != data.store.info.actions.names:
-        raise UserError(f"{world.name} has other actions than {data.store.folder}")
-    if data.scored.length < config.context:
-        raise UserError(
-            f"{world.name} begins from {config.context} frames, and the episodes of "
-            f"{data.store.folder} that are kept for testing have {data.scored.length} at most"
-        )
-
-
 def frame_sampler(world: Manifest, way: str) -> SamplerConfig:
     """How a world makes its frames, in a way that an upsampler's can go with.
 
@@ -150,8 +110,6 @@ def frame_sampler(world: Manifest, way: str) -> SamplerConfig:
     """
     if world.sampler is None:
         return world.presets.get(way, next(iter(world.presets.values()))).frame
-    if world.refiner is not None:
-        raise UserError(f"{world.name} has a refiner; an upsampler is for worlds without one")
     first, *rest = sigmas = world.sampler.sigmas
     least, insist = rest[-1] if rest else first / 2, world.sampler.name == "insist"
     sampler = SamplerConfig(len(sigmas), least, first, insist=insist)
@@ -185,8 +143,7 @@ def export(
         "held_out_psnr_n": round(scores.psnr_n, 3),
     }
     if onto is not None:
-        (network,) = learner.networks  # all else is as it was
-        figures = {f"{network}_{name}": value for name, value in figures.items()}
+        figures = {f"upsampler_{name}": value for name, value in figures.items()}
     manifest = dataclasses.replace(
         world, metrics={**world.metrics, **figures}, source={**made_by, **world.source}
     )

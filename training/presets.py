@@ -7,11 +7,10 @@ from typing import Literal
 
 from training.config import TrainConfig
 from training.frame_config import SequenceConfig, UpsamplerConfig
-from training.refiner_config import RefinerConfig
 
 # A saved recipe is of the first of these that has all of its fields.
-Recipe = TrainConfig | RefinerConfig | UpsamplerConfig | SequenceConfig
-Preset = Literal["small", "refiner", "doom", "doom-upsampler", "csgo", "csgo-upsampler"]
+Recipe = TrainConfig | UpsamplerConfig | SequenceConfig
+Preset = Literal["small", "doom", "doom-upsampler", "csgo", "csgo-upsampler"]
 
 # A camera that turns moves every pixel: there is no ball to be lost, and no pixel counts for more.
 DOOM = TrainConfig(
@@ -60,7 +59,6 @@ DOOM_UPSAMPLER = UpsamplerConfig(
 
 PRESETS: Mapping[Preset, Recipe] = {
     "small": TrainConfig(),
-    "refiner": RefinerConfig(),
     "doom": DOOM,
     "doom-upsampler": DOOM_UPSAMPLER,
     "csgo": SequenceConfig(),

@@ -33,20 +33,18 @@ def dream(
     actions: Tensor,
     walk: Walk,
     generator: torch.Generator,
-    refiner: Denoiser | None = None,
 ) -> Tensor:
     """Dream on from a context under recorded actions.
 
     frames (B, T, C, H, W) uint8 and actions (B, T + N - 1, A), of which row t was taken at frame
-    t. refiner: of the levels after the first, as in `Denoiser.next_frame`. Returns the N dreamed
-    frames, (B, N, C, H, W) uint8.
+    t. Returns the N dreamed frames, (B, N, C, H, W) uint8.
     """
     context = to_float(frames)
     length = context.shape[1]
     dreamed = []
     for step in range(actions.shape[1] - length + 1):
         taken = actions[:, step : step + length]
-        frame = next_frame(denoiser, context, taken, walk, generator, refiner)
+        frame = next_frame(denoiser, context, taken, walk, generator)
         context = torch.cat((context[:, 1:], frame[:, None]), dim=1)
         dreamed.append(to_uint8(frame).cpu())
     return torch.stack(dreamed, dim=1)
@@ -58,14 +56,13 @@ def next_frame(
     actions: Tensor | None,
     walk: Walk,
     generator: torch.Generator,
-    refiner: Denoiser | None = None,
 ) -> Tensor:
     """The frame (B, C, H, W) that follows a context (B, T, C, H, W), in [-1, 1]."""
     shape = context[:, -1].shape
     if not isinstance(walk, SamplerConfig):
         assert actions is not None
         noise = torch.randn(shape, generator=generator).to(context.device)
-        return denoiser.next_frame(noise, context, actions, walk, refiner=refiner)
+        return denoiser.next_frame(noise, context, actions, walk)
     draws = (len(context), walk.draws(context.shape[1]), *shape[1:])
     noise = torch.randn(draws, generator=generator).to(context.device)
     return denoiser.sample(noise, context, actions, walk)
@@ -108,9 +105,7 @@ def scores(true: Tensor, made: Tensor, plain: Tensor, name: str) -> Scores:
     )
 
 
-def score(
-    denoiser: Denoiser, windows: Batch, walk: Walk, refiner: Denoiser | None = None
-) -> Scores:
+def score(denoiser: Denoiser, windows: Batch, walk: Walk) -> Scores:
     """Dream through recorded windows of T + N frames, all at once and from one seed.
 
     What costs nothing is to repeat the last recorded frame: a "still" picture.
@@ -123,7 +118,6 @@ def score(
         actions[:, :-1].to(device),
         walk,
         torch.Generator().manual_seed(0),
-        refiner,
     )
     true = frames[:, length:]
     return scores(true, dreamed, frames[:, length - 1 : length].expand_as(true), "still")

@@ -18,8 +18,6 @@ Shapes: S streams, T context frames, C H W a frame, A action width.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -175,46 +173,6 @@ class Streams:
             0 <= episode < len(store)
             and 0 <= first <= store.length(episode) + 1 - self.segments.length
         )
-
-
-@dataclass(frozen=True)
-class Examples:
-    """B examples of a next frame, of which the first S go on from a dream's own frames.
-
-    batch:   the recorded windows of T + 1 frames. dreamed: S.
-    context: uint8 (B, T, C, H, W), the frames before as they are to be seen.
-    learnt:  bool (B, 1, H, W), which pixels of the next frame can be learnt.
-    """
-
-    batch: Batch
-    dreamed: int
-    context: Tensor
-    learnt: Tensor
-
-    def to(self, device: torch.device) -> Examples:
-        """The same on a device."""
-        context, learnt = self.context.to(device), self.learnt.to(device)
-        return Examples(self.batch.to(device), self.dreamed, context, learnt)
-
-
-def examples(streams: Streams | None, update: int, fresh: Batch, rehearsed: float) -> Examples:
-    """Those of an update: where the streams are, if there are any, and recorded ones.
-
-    fresh: recorded windows. rehearsed: the share of those that make room for ones where a dream was
-    lost.
-    """
-    height, width = fresh.frames.shape[-2:]
-    if streams is None:
-        every = torch.ones(len(fresh.frames), 1, height, width, dtype=torch.bool)
-        return Examples(fresh, 0, fresh.frames[:, :-1], every)
-    walked, fresh = streams.batch(update), streams.rehearse(update, fresh, rehearsed)
-    every = torch.ones(len(fresh.frames), 1, height, width, dtype=torch.bool)
-    return Examples(
-        join(walked, fresh),
-        len(walked.frames),
-        torch.cat((streams.context, fresh.frames[:, :-1])),
-        torch.cat((streams.learnable(), every)),
-    )
 
 
 def _off(dreamed: Tensor, recorded: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from datasets.batches import Batch, Batches, collate
+from datasets.batches import Batch, Batches, collate, join
 from models.denoiser import Denoiser
 from models.frames import to_float, to_uint8
 from models.reward_end import RewardEnd
@@ -17,7 +17,7 @@ from training.learner import Learner, Losses, counted
 from training.optimizer import build
 from training.scores import SCORED_STARTS, Scores, score
 from training.speed import autocast
-from training.streams import Streams, examples
+from training.streams import Streams
 
 
 class StreamLearner(Learner):
@@ -98,11 +98,20 @@ class StreamLearner(Learner):
 
         The streams move on by one dreamed frame.
         """
-        config = self.config
-        drawn = examples(self.streams, index, fresh, config.share_rehearsed).to(self.device)
-        batch, count = drawn.batch, drawn.dreamed
-        frames, context = to_float(batch.frames), to_float(drawn.context)
-        target = frames[:, -1]
+        config, streams = self.config, self.streams
+        batch, count = fresh, 0
+        if streams is not None:
+            walked = streams.batch(index)
+            count = len(walked.frames)
+            batch = join(walked, streams.rehearse(index, fresh, config.share_rehearsed))
+        batch = batch.to(self.device)
+        frames = to_float(batch.frames)
+        context, target = frames[:, :-1], frames[:, -1]
+        learnt = torch.ones_like(target[:, :1], dtype=torch.bool)
+        if streams is not None:
+            own = to_float(streams.context.to(self.device))
+            context = torch.cat((own, context[count:]))
+            learnt[:count] = streams.learnable().to(self.device)
         if config.share_stilled:
             stilled = torch.rand(len(context), generator=generator) < config.share_stilled
             stilled[:count] = False
@@ -121,7 +130,7 @@ class StreamLearner(Learner):
                 batch.actions[:, :-1],
                 config.changed_weight,
                 shown,
-                learnt=drawn.learnt,
+                learnt=learnt,
                 texture_weight=config.texture_weight,
                 textured=(torch.arange(len(frames)) < count).to(self.device),
             )
@@ -133,15 +142,15 @@ class StreamLearner(Learner):
                 batch.ended[:, -2],
                 batch.weight,
             )
-            if self.streams is not None:
+            if streams is not None:
                 dreamed = self._finish(
                     estimate[:count],
                     [n[:count] for n in noise[1:]],
                     context[:count],
                     batch.actions[:count, :-1],
                 )
-        if self.streams is not None:
-            self.streams.advance(to_uint8(dreamed).cpu(), batch.frames[:count, -1].cpu())
+        if streams is not None:
+            streams.advance(to_uint8(dreamed).cpu(), walked.frames[:, -1])
         return losses, head_loss, count
 
     @torch.no_grad()
