@@ -23,6 +23,6 @@ assert (tiny[:1] * 1e-10).any(), "this thread is as it was"
     not torch.set_flush_denormal(False), reason="this processor cannot flush denormals"
 )
 def test_gradients_next_to_nothing_do_not_slow_training_down() -> None:
-    """Half of an update's time in fp32 went to numbers below 1e-38, on every thread."""
+    """Half of a backward pass in fp32 went to numbers below 1e-38, on every thread."""
     ran = subprocess.run([sys.executable, "-c", FLUSHED], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr

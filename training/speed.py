@@ -85,9 +85,9 @@ def denormals_flushed() -> Iterator[None]:
     """Within, numbers below 1e-38 count as 0, where the processor can do that.
 
     Gradients have many of them, where a network hardly errs, and a processor that computes with
-    those takes a hundred times as long for each: half the time of an update, measured in fp32 on
-    two cores. Threads take this over from the one that starts them, and torch starts its own at the
-    first large piece of work, so this must come before it.
+    those takes a hundred times as long for each: half the time of a backward pass, measured in
+    fp32 on two cores. Threads take this over from the one that starts them, and torch starts its
+    own at the first large piece of work, so this must come before it.
     """
     torch.set_flush_denormal(True)
     try:
