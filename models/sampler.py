@@ -18,6 +18,7 @@ from torch import Tensor
 from models.schedule import karras
 
 Denoise = Callable[[Tensor, float], Tensor]
+Onward = Callable[[Tensor, Tensor, float, float], Tensor]  # (estimate, x, its level, the next)
 DenoiseAfter = Callable[[Tensor, float, Tensor], Tensor]  # the context is given with each call
 
 LevelWalk = Literal["euler", "insist"]  # ways down levels that are given one by one
@@ -115,11 +116,7 @@ def euler(denoise: Denoise, noise: Tensor, sigmas: Sequence[float]) -> Tensor:
     Raises ValueError if sigmas are empty or do not fall.
     Source: Karras et al. 2022, algorithm 2, first order, no churn.
     """
-    check_sigmas(sigmas)
-    x = noise * sigmas[0]
-    for sigma, lower in zip(sigmas, [*sigmas[1:], 0.0], strict=True):
-        x = toward(denoise(x, sigma), x, sigma, lower)
-    return x
+    return _down(denoise, noise, sigmas, toward)
 
 
 def insist(denoise: Denoise, noise: Tensor, sigmas: Sequence[float]) -> Tensor:
@@ -130,12 +127,16 @@ def insist(denoise: Denoise, noise: Tensor, sigmas: Sequence[float]) -> Tensor:
     fresh noise what is faint goes under: a ball in three places is in none a step later. So what
     they are shown instead is EMPHASIS times as strong, and there is nothing to hide it.
     """
+    return _down(denoise, noise, sigmas, emphasised)
+
+
+def _down(denoise: Denoise, noise: Tensor, sigmas: Sequence[float], onward: Onward) -> Tensor:
+    """Down levels to a clean frame; onward: from an estimate to what the next level is shown."""
     check_sigmas(sigmas)
-    first, *later = sigmas
-    estimate = denoise(noise * first, first)
-    for sigma in later:
-        estimate = denoise(EMPHASIS * estimate, sigma)
-    return estimate
+    x = noise * sigmas[0]
+    for sigma, lower in zip(sigmas, [*sigmas[1:], 0.0], strict=True):
+        x = onward(denoise(x, sigma), x, sigma, lower)
+    return x
 
 
 LEVEL_WALKS: Mapping[LevelWalk, Callable[[Denoise, Tensor, Sequence[float]], Tensor]] = {
@@ -184,6 +185,7 @@ def walk(
     """`sample`, yielding x after each step."""
     if noise.shape[1] != config.draws(context.shape[1]):
         raise ValueError(f"{config.draws(context.shape[1])} draws needed, not {noise.shape[1]}")
+    onward = emphasised if config.insist else toward
     x = noise[:, 0] * (1.0 if config.unit_start else config.sigma_max)
     used = 1
     levels = zip(config.sigmas, config.churned, [*config.sigmas[1:], 0.0], strict=True)
@@ -196,8 +198,7 @@ def walk(
             context = context + noise[:, used:stop] * config.s_cond
             used = stop
         first = denoise(x, sigma if config.churn_untold else raised, context)
-        insists = config.insist and lower > 0
-        reached = EMPHASIS * first if insists else toward(first, x, raised, lower)
+        reached = onward(first, x, raised, lower)
         if config.order == 2 and lower > 0:
             second = denoise(reached, lower, context)
             slopes = (x - first) / raised + (reached - second) / lower
@@ -211,6 +212,11 @@ def toward(clean: Tensor, x: Tensor, sigma: float, lower: float) -> Tensor:
     """A straight step from x at level sigma towards the clean estimate, down to level lower."""
     # x + (lower - sigma) · (x - clean)/sigma, written so that lower = 0 is exact.
     return clean if lower == 0 else clean + (x - clean) * (lower / sigma)
+
+
+def emphasised(clean: Tensor, x: Tensor, sigma: float, lower: float) -> Tensor:
+    """What `insist` goes on from in place of such a step: the estimate, without noise."""
+    return clean if lower == 0 else EMPHASIS * clean
 
 
 def check_sigmas(sigmas: Sequence[float]) -> None:
