@@ -99,6 +99,17 @@ def test_who_is_decayed_and_who_goes_to_muon() -> None:
     assert sorted(every) == sorted(names.values())  # each once
 
 
+def test_without_a_rate_for_muon_adamw_has_everything() -> None:
+    denoiser = Denoiser(TINY.denoiser(8, 8, 4))
+    [adam] = build(denoiser, lr=1.0, muon_lr=0.0, weight_decay=0.5)
+    heavy, light = adam.param_groups
+    names = {id(parameter): name for name, parameter in denoiser.named_parameters()}
+    assert "unet.down.0.0.conv1.weight" in {names[id(p)] for p in heavy["params"]}
+    assert (heavy["weight_decay"], light["weight_decay"]) == (0.5, 0.0)
+    every = [names[id(p)] for p in [*heavy["params"], *light["params"]]]
+    assert sorted(every) == sorted(names.values())  # each once
+
+
 class Small(nn.Module):
     """A problem with all kinds of parameters."""
 

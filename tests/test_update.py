@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from datasets.batches import Batches
+from models.frames import to_float, to_uint8
 from tests.networks import awaken
 from tests.tiny_training import TINY, record_enough, tiny_data, tiny_learner
 from training.data import Data
@@ -202,6 +203,24 @@ def test_a_streams_own_frames_are_its_context(data: Data, monkeypatch: pytest.Mo
     own, recorded = seen[0].split([TINY.streams, TINY.batch - TINY.streams])
     torch.testing.assert_close(own, torch.full_like(own, 77 / 127.5 - 1))
     assert recorded.std() > 0.1
+
+
+def test_a_stream_goes_on_with_the_frame_that_play_would_show(data: Data) -> None:
+    """Dreams to learn from once went down the later levels under noise, and play never does."""
+    learner = tiny_learner(data, replace(TINY, context_noise=0.0))
+    awaken(learner.denoiser)
+    streams, config = learner.streams, learner.config
+    assert streams is not None
+    streams.batch(0)
+    streams.ages[:] = 1
+    context, actions = to_float(streams.context), streams.batch(0).actions[:, :-1]
+    noise = torch.randn(
+        config.batch, *context.shape[2:], generator=torch.Generator().manual_seed(0)
+    )[: config.streams]
+    with torch.no_grad():
+        played = learner.denoiser.next_frame(noise, context, actions, config.levels)
+    train(learner, data, 0, 1)
+    assert (to_uint8(played).int() - streams.context[:, -1].int()).abs().max() <= 1  # of rounding
 
 
 def test_texture_counts_in_dreams_alone(data: Data) -> None:

@@ -20,12 +20,12 @@ LARGEST_SEED = 2**32 - 1
 POSITIVE = (
     "updates", "batch", "stream_steps", "context", "head_channels", "changed_weight",
     "lost_light",
-    "learning_rate", "muon_learning_rate", "head_learning_rate", "gradient_clip",
+    "learning_rate", "head_learning_rate", "gradient_clip",
 )  # fmt: skip
 NOT_NEGATIVE = (
     "streams", "share_enduring", "share_rehearsed", "share_events", "share_stilled",
     "share_first", "share_later", "last_actions", "texture_weight", "sigma_scale",
-    "context_noise", "weight_decay", "warmup", "cooldown", "ema", "seed",
+    "context_noise", "muon_learning_rate", "weight_decay", "warmup", "cooldown", "ema", "seed",
 )  # fmt: skip
 
 
@@ -97,7 +97,8 @@ class TrainConfig:
     learning_rate: float = 1e-3
     """Of AdamW, for all but the convolutions' weights."""
     muon_learning_rate: float = 3e-3
-    """Of Muon, for those."""
+    """Of Muon, for those; 0 leaves them to AdamW. Muon's steps have one size however little is left
+    to learn, so it starts quickly, and AdamW goes on from weights that are good already."""
     head_learning_rate: float = 3e-4
     """Of AdamW, for the reward and ending head."""
     weight_decay: float = 0.01

@@ -14,7 +14,7 @@ from models.schedule import lognormal
 from models.sequence_loss import Noising
 from training.frame_config import SequenceConfig, UpsamplerConfig
 from training.learner import Learner, Losses
-from training.optimizer import adamw, build
+from training.optimizer import build
 from training.speed import autocast
 
 
@@ -30,11 +30,8 @@ class FrameLearner(Learner):
     def __init__(
         self, config: SequenceConfig | UpsamplerConfig, name: str, network: Denoiser
     ) -> None:
-        rate, muon_rate, decay = (
-            config.learning_rate, config.muon_learning_rate, config.weight_decay,
-        )  # fmt: skip
-        optimizers = (
-            build(network, rate, muon_rate, decay) if muon_rate else [adamw(network, rate, decay)]
+        optimizers = build(
+            network, config.learning_rate, config.muon_learning_rate, config.weight_decay
         )
         super().__init__(config, network, {name: network}, optimizers)
         self.averaged = cast(Denoiser, self.averages[name])

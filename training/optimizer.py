@@ -73,11 +73,13 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 
 
 def build(model: nn.Module, lr: float, muon_lr: float, weight_decay: float) -> list[Optimizer]:
-    """The optimisers of a model with hidden convolutions: AdamW and Muon.
+    """The optimisers of a model: AdamW, and Muon for its hidden convolutions unless muon_lr is 0.
 
     Biases, norms and embeddings are not decayed. The first and last convolution, where features
     meet pixels, go to AdamW.
     """
+    if not muon_lr:
+        return [_adamw(list(model.named_parameters()), lr, weight_decay)]
     muon: list[tuple[str, nn.Parameter]] = []
     rest: list[tuple[str, nn.Parameter]] = []
     for name, parameter in model.named_parameters():
@@ -87,11 +89,6 @@ def build(model: nn.Module, lr: float, muon_lr: float, weight_decay: float) -> l
         _adamw(rest, lr, weight_decay),
         Muon([parameter for _, parameter in muon], muon_lr, weight_decay),
     ]
-
-
-def adamw(model: nn.Module, lr: float, weight_decay: float) -> Optimizer:
-    """AdamW for all of a model. Biases, norms and embeddings are not decayed."""
-    return _adamw(list(model.named_parameters()), lr, weight_decay)
 
 
 def _adamw(named: list[tuple[str, nn.Parameter]], lr: float, weight_decay: float) -> Optimizer:

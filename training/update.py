@@ -118,14 +118,14 @@ class StreamLearner(Learner):
             context = torch.where(
                 stilled[:, None, None, None, None].to(self.device), context[:, -1:], context
             )
-        noise = [self._randn(target.shape, generator) for _ in config.sigmas]
+        noise = self._randn(target.shape, generator)
         shown = context + config.context_noise * self._randn(context.shape, generator)
         sigma = draw_sigmas(config, count, len(frames), generator).to(self.device)
         with autocast(self.device, self.precision):
             losses, estimate = self.denoiser.loss(
                 target,
                 sigma,
-                noise[0],
+                noise,
                 context,
                 batch.actions[:, :-1],
                 config.changed_weight,
@@ -145,7 +145,7 @@ class StreamLearner(Learner):
             if streams is not None:
                 dreamed = self._finish(
                     estimate[:count],
-                    [n[:count] for n in noise[1:]],
+                    noise[:count],
                     context[:count],
                     batch.actions[:count, :-1],
                 )
@@ -154,20 +154,16 @@ class StreamLearner(Learner):
         return losses, head_loss, count
 
     @torch.no_grad()
-    def _finish(
-        self, frame: Tensor, noise: list[Tensor], context: Tensor, actions: Tensor
-    ) -> Tensor:
-        """Go on from the estimate at the first noise level through the later ones.
+    def _finish(self, frame: Tensor, noise: Tensor, context: Tensor, actions: Tensor) -> Tensor:
+        """What play makes of the frame that was estimated from `noise` at the first level."""
+        base, levels = self.denoiser.base(context), self.config.levels
 
-        Not as play insists on an estimate, but under fresh noise, which is what the network learns
-        to see through at these levels.
-        """
-        base = self.denoiser.base(context)
-        for sigma, unit in zip(self.config.sigmas[1:], noise, strict=True):
-            x = frame - base + sigma * unit
-            level = torch.full((len(x),), sigma, device=x.device)
-            frame = base + self.denoiser(x, level, context, actions)
-        return base + self.denoiser.settle(frame - base)
+        def denoise(x: Tensor, sigma: float) -> Tensor:
+            if sigma == levels.sigmas[0]:
+                return frame - base
+            return self.denoiser(x, torch.full((len(x),), sigma, device=x.device), context, actions)
+
+        return base + self.denoiser.settle(levels.walk(denoise, noise))
 
     def _randn(self, shape: torch.Size, generator: torch.Generator) -> Tensor:
         return torch.randn(shape, generator=generator).to(self.device)
