@@ -273,15 +273,20 @@ class Denoiser(nn.Module):
         actions: Tensor,
         levels: Levels,
         shown: Tensor | None = None,
+        first: Tensor | None = None,
     ) -> Tensor:
         """Dream the next frame (B, C, H, W), one of the 256 levels in every value.
 
         noise: unit noise (B, C, H, W).
         shown: the context as the network sees it, if not as it is, as in `loss`.
+        first: the frame that was already estimated from `noise` at the first level, as `loss`
+               returns it.
         """
         seen = context if shown is None else shown
 
         def denoise(x: Tensor, sigma: float) -> Tensor:
+            if first is not None and sigma == levels.sigmas[0]:
+                return first - self.base(context)
             return self(x, torch.full((x.shape[0],), sigma, device=x.device), seen, actions)
 
         return quantise(self.base(context) + self.settle(levels.walk(denoise, noise)))

@@ -143,27 +143,17 @@ class StreamLearner(Learner):
                 batch.weight,
             )
             if streams is not None:
-                dreamed = self._finish(
-                    estimate[:count],
-                    noise[:count],
-                    context[:count],
-                    batch.actions[:count, :-1],
-                )
+                with torch.no_grad():
+                    dreamed = self.denoiser.next_frame(
+                        noise[:count],
+                        context[:count],
+                        batch.actions[:count, :-1],
+                        config.levels,
+                        first=estimate[:count],
+                    )
         if streams is not None:
             streams.advance(to_uint8(dreamed).cpu(), walked.frames[:, -1])
         return losses, head_loss, count
-
-    @torch.no_grad()
-    def _finish(self, frame: Tensor, noise: Tensor, context: Tensor, actions: Tensor) -> Tensor:
-        """What play makes of the frame that was estimated from `noise` at the first level."""
-        base, levels = self.denoiser.base(context), self.config.levels
-
-        def denoise(x: Tensor, sigma: float) -> Tensor:
-            if sigma == levels.sigmas[0]:
-                return frame - base
-            return self.denoiser(x, torch.full((len(x),), sigma, device=x.device), context, actions)
-
-        return base + self.denoiser.settle(levels.walk(denoise, noise))
 
     def _randn(self, shape: torch.Size, generator: torch.Generator) -> Tensor:
         return torch.randn(shape, generator=generator).to(self.device)
