@@ -92,7 +92,7 @@ class BreakoutPlayer:
 
     PUSH_NOW_PX, PUSH_LATER_PX = 4.8, 4.4  # what one step of a key does, now and a step later
     AIM_WIDTH_PX = 1.6
-    PATIENCE = 8  # steps without a ball before serving
+    PATIENCE = 8  # steps without a ball before serving, and before trying again
 
     def __init__(self, space: ActionSpace, seed: int) -> None:
         self._space = space
@@ -117,7 +117,8 @@ class BreakoutPlayer:
         name = "NOOP"
         if self._ball is None or paddle is None:
             self._unseen += 1
-            if self._unseen >= self.PATIENCE:
+            # A tap, not a held key: a dream's recordings never show a key held and no ball.
+            if self._unseen % self.PATIENCE == 0:
                 name = "FIRE"
         else:
             self._unseen = 0
