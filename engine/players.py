@@ -88,7 +88,8 @@ class BreakoutPlayer:
     LEFT_WALL, RIGHT_WALL = 3, 60
     BALL_ROWS, PADDLE_ROWS = slice(29, 57), slice(57, 60)
     PADDLE_ROW = 57.0
-    LEAST_RED = 60.0  # summed R − (G + B)/2 of a ball that is there
+    DUST = 13.0  # R − (G + B)/2 of what a dream leaves lying about
+    LEAST_RED = 60.0  # the same, summed, of a ball that is there
 
     PUSH_NOW_PX, PUSH_LATER_PX = 4.8, 4.4  # what one step of a key does, now and a step later
     AIM_WIDTH_PX = 1.6
@@ -110,7 +111,8 @@ class BreakoutPlayer:
         return named and shaped and set(world.actions.names) >= cls.ACTIONS
 
     def act(self, frame: Frame) -> ActionVector:
-        red = np.clip(frame[..., 0] - frame[..., 1:].mean(axis=-1), 0, None)
+        red = frame[..., 0] - frame[..., 1:].mean(axis=-1)
+        red[red < self.DUST] = 0
         red[:, : self.LEFT_WALL] = red[:, self.RIGHT_WALL :] = 0
         before, self._ball = self._ball, self._find(red, self.BALL_ROWS)
         paddle = self._find(red, self.PADDLE_ROWS)
