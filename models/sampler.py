@@ -127,8 +127,9 @@ def insist(denoise: Denoise, noise: Tensor, sigmas: Sequence[float]) -> Tensor:
     Arguments and errors as for `euler`. For networks that have learnt to estimate at the first
     level what may come next. Where that is several things it shows each of them faintly, and under
     fresh noise what is faint goes under: a ball in three places is in none a step later. So what
-    they are shown instead is EMPHASIS times as strong, and there is nothing to hide it. Without the
-    FAINT, which would come out as a halo: it is there because nobody knows exactly where an edge is.
+    they are shown instead is EMPHASIS times as strong, and there is nothing to hide it. What is
+    below FAINT is left out, or it would come out as a halo: edges are blurred where nobody knows
+    exactly where they are.
     """
     return _down(denoise, noise, sigmas, emphasised)
 

@@ -52,7 +52,7 @@ def test_a_picture_without_a_ball_is_served_by_taps() -> None:
 
 def test_dust_is_no_ball() -> None:
     """Faint red all over a dream added up to more than a ball: the player followed that, and never
-    served again. In 256 steps of the film that plays without a display it earned 2 points; 8 now."""
+    served again. In 256 steps of a film that it plays it earned 2 points; 8 now."""
     dusty = np.zeros((64, 64, 3), np.uint8)
     dusty[29:56, 4:60, 0] = 12
     dusty[57:59, 30:36, 0] = 200  # paddle
