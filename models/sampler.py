@@ -219,7 +219,7 @@ def toward(clean: Tensor, x: Tensor, sigma: float, lower: float) -> Tensor:
 
 
 def emphasised(clean: Tensor, x: Tensor, sigma: float, lower: float) -> Tensor:
-    """What `insist` goes on from in place of such a step: the estimate, without noise."""
+    """What `insist` goes on from in place of such a step: the estimate without noise or halos."""
     return clean if lower == 0 else EMPHASIS * F.hardshrink(clean, FAINT)
 
 
