@@ -46,17 +46,27 @@ def test_the_random_player_likes_all_actions_equally() -> None:
 def test_the_scripted_breakout_player_mostly_returns_the_ball() -> None:
     actions, won, mixture = _play("breakout", ScriptedPlayer, 0, 2000)
     assert mixture.total() == 2000
-    assert set(mixture) == {"tracking", "holding keys", "idling"}
+    assert set(mixture) == {"tracking", "holding keys", "idling", "serving blindly"}
     assert 0.6 < mixture["tracking"] / 2000 < 0.95
     assert np.bincount(actions, minlength=4).min() > 30
     _, by_chance, _ = _play("breakout", RandomPlayer, 0, 1000)
     assert won > 4 * by_chance
 
 
+def test_the_scripted_breakout_player_also_holds_the_key_that_serves_while_a_ball_is_lost() -> None:
+    """It used to press it once, after the ball had gone, and a dream that had seen no more than
+    that brought no ball to who held the key down."""
+    actions, _, _ = _play("breakout", ScriptedPlayer, 1, 3000)
+    served = "".join("F" if action == 1 else "." for action in actions)
+    for every in (1, 2, 3, 4):
+        assert 6 * ("F" + (every - 1) * ".") in served
+
+
 def test_the_scripted_pong_player_wins_points() -> None:
-    actions, won, _ = _play("pong", ScriptedPlayer, 0, 1500)
+    actions, won, mixture = _play("pong", ScriptedPlayer, 0, 1500)
     assert won >= 3
     assert len(set(actions)) == 6
+    assert "serving blindly" not in mixture
 
 
 def test_games_without_a_script_are_refused() -> None:

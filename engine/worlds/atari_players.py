@@ -16,17 +16,19 @@ from engine.worlds.atari import AtariWorld
 PUSH_NOW_PX = 12
 PUSH_LATER_PX = 11
 
-# Steps that a way of playing lasts on average. A lost ball ends the others early, so that tracking
-# makes up three quarters of a recording.
+# Steps that a way of playing lasts on average. A lost ball ends the inattentive ones early, so that
+# tracking makes up three quarters of a recording. Serving blindly goes on through losses: people
+# hold or hammer the key while they wait for a ball, and a dream has to know what comes of it.
 TRACKING_STEPS = 105
-OTHER_STEPS = 150
-OTHERS = ("holding keys", "idling")
+OTHER_STEPS = {"holding keys": 150, "idling": 150, "serving blindly": 40}
+INATTENTIVE = ("holding keys", "idling")
 
 MAX_BALL_STEP_PX = 20  # no ball is faster
 MAX_ERROR_WIDTH_PX = 6.0  # standard deviation; half a paddle is 8
 
 MAX_SERVE_DELAY = 12  # steps
 MAX_HOLD = 12  # steps that a random key stays down
+MAX_SERVE_EVERY = 4  # steps between two presses of one who serves blindly; 1 holds the key
 
 
 class RandomPlayer:
@@ -69,7 +71,8 @@ PADDLE_GAMES = {
 
 
 class ScriptedPlayer:
-    """Mostly follows the ball, not quite accurately; at times holds random keys or idles.
+    """Mostly follows the ball, not quite accurately; at times holds random keys, idles, or presses
+    the key that serves whether there is a ball or not.
 
     The way of playing changes at random moments. How badly the ball is followed changes slowly,
     so that it lands all over the paddle, and sometimes beside it. Raises UserError for a game
@@ -86,6 +89,8 @@ class ScriptedPlayer:
         self._rng = np.random.default_rng([seed, 1])
         self._mode = ""
         self._mode_left = 0  # steps
+        self._others = [name for name in OTHER_STEPS if self._game.serve or name in INATTENTIVE]
+        self._serve_every = 1  # steps
         self._ball_was_in_play = False
         self._held = world.actions.names[0]
         self._hold_left = 0  # steps
@@ -100,7 +105,9 @@ class ScriptedPlayer:
         ball_in_play = bool(ram[self._game.in_play])
         self._choose_mode(ball_in_play)
         self.mixture[self._mode] += 1
-        if self._serves(ball_in_play):
+        if self._mode == "serving blindly":
+            name = str(self._game.serve) if self._mode_left % self._serve_every == 0 else "NOOP"
+        elif self._serves(ball_in_play):
             name = str(self._game.serve)
         elif self._mode == "tracking" and ball_in_play:
             name = self._follow(int(ram[self._game.ball]), int(ram[self._game.paddle]))
@@ -113,18 +120,20 @@ class ScriptedPlayer:
 
     def _choose_mode(self, ball_in_play: bool) -> None:
         """Now and then another way of playing, and with it another accuracy."""
-        # Losing a ball ends other ways of playing: else one bout of them loses several.
+        # Losing a ball ends inattention: else one bout of it loses several.
         lost = self._ball_was_in_play and not ball_in_play
-        attentive = lost and self._mode in OTHERS
+        attentive = lost and self._mode in INATTENTIVE
         self._ball_was_in_play = ball_in_play
         self._mode_left -= 1
         if self._mode_left > 0 and not attentive:
             return
         tracked = self._mode == "tracking"
-        self._mode = str(self._rng.choice(OTHERS)) if tracked else "tracking"
-        mean = OTHER_STEPS if tracked else TRACKING_STEPS
+        self._mode = str(self._rng.choice(self._others)) if tracked else "tracking"
+        mean = OTHER_STEPS.get(self._mode, TRACKING_STEPS)
         self._mode_left = 1 + int(self._rng.exponential(mean))
         self._error_width_px = self._rng.uniform(0, MAX_ERROR_WIDTH_PX)
+        if self._mode == "serving blindly":
+            self._serve_every = int(self._rng.integers(1, MAX_SERVE_EVERY + 1))
 
     def _serves(self, ball_in_play: bool) -> bool:
         """Whether to serve now: some steps after the ball went."""
