@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.deciding import saturating
 from models.frames import quantise, truncate
 from models.sampler import Levels, SamplerConfig, sample
 from models.unet import UNet, UNetConfig
@@ -212,6 +214,7 @@ class Denoiser(nn.Module):
         texture_weight: float = 0.0,
         textured: Tensor | None = None,
         loose: Tensor | None = None,
+        begins: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Training loss of each example (B,), and the estimated frame (B, C, H, W), detached.
 
@@ -229,10 +232,15 @@ class Denoiser(nn.Module):
         loose: (B,) bool, of an enlarged frame: the examples whose details nobody knows. Of these
         the squared error is that against the last frame seen, averaged over the squares that the
         network folds, and texture counts in no others. None is as if there were no such thing.
+        begins: (B,) bool, the examples that are shown noise alone, as play begins. Walks of few
+        steps begin so low that the target shines through, and a network would rely on that. None is
+        none of them.
         """
         target = frame - self.base(context)
         c_in, c_skip, c_out = self.scales(sigma)
         x = target + sigma[:, None, None, None] * noise
+        if begins is not None:
+            x = x - begins[:, None, None, None] * target
         if self.config.sigma_offset:
             if offset is None:
                 raise ValueError("a denoiser with sigma_offset learns with offset noise")
@@ -266,6 +274,35 @@ class Denoiser(nn.Module):
         last = context[:, -1]
         return torch.zeros_like(last) if self.config.target == "frame" else last
 
+    def walk_losses(
+        self,
+        frame: Tensor,
+        noise: Tensor,
+        estimate: Tensor,
+        context: Tensor,
+        actions: Tensor,
+        levels: Levels,
+        shown: Tensor,
+        learnt: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """The rest of a walk that `loss` began: its training loss (B,), and the frame it ends in.
+
+        At each later level the network is shown what play shows it there, so it learns from its own
+        estimates, and to make up its mind (models/deciding.py).
+        noise: what the walk began with; estimate: the frame that `loss` returned for it at the
+        first level. All else as in `loss` and `next_frame`.
+        """
+        target = frame - self.base(context)
+        x, clean = levels.sigmas[0] * noise, estimate - self.base(context)
+        loss = torch.zeros(len(frame), device=frame.device)
+        for sigma, lower in pairwise(levels.sigmas):
+            x = levels.onward(clean.detach(), x, sigma, lower)
+            level = torch.full_like(loss, lower)
+            clean = self(x, level, shown, actions)
+            c_out = self.scales(level)[2].flatten()
+            loss = loss + saturating((clean - target).square() * learnt) / c_out.square()
+        return loss, quantise(self.base(context) + self.settle(clean.detach()))
+
     def next_frame(
         self,
         noise: Tensor,
@@ -273,20 +310,15 @@ class Denoiser(nn.Module):
         actions: Tensor,
         levels: Levels,
         shown: Tensor | None = None,
-        first: Tensor | None = None,
     ) -> Tensor:
         """Dream the next frame (B, C, H, W), one of the 256 levels in every value.
 
         noise: unit noise (B, C, H, W).
         shown: the context as the network sees it, if not as it is, as in `loss`.
-        first: the frame that was already estimated from `noise` at the first level, as `loss`
-               returns it.
         """
         seen = context if shown is None else shown
 
         def denoise(x: Tensor, sigma: float) -> Tensor:
-            if first is not None and sigma == levels.sigmas[0]:
-                return first - self.base(context)
             return self(x, torch.full((x.shape[0],), sigma, device=x.device), seen, actions)
 
         return quantise(self.base(context) + self.settle(levels.walk(denoise, noise)))

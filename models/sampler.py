@@ -39,7 +39,7 @@ class SamplerConfig:
     s_churn:  how much fresh noise (deviation s_noise) is added before a step, summed over the
               steps and relative to their levels; only at levels from s_tmin to s_tmax.
     s_cond:   deviation of the noise added to the context, which the network is told.
-    insist:   levels after the first are gone down as `insist` does.
+    insist:   levels after the first are shown what `emphasised` makes.
 
     Off, unless weights were released with a sampler that did it so:
     unit_start:   the walk starts from noise of deviation 1, not sigma_max.
@@ -109,51 +109,11 @@ class SamplerConfig:
         return 1 + raised + noised * context
 
 
-def euler(denoise: Denoise, noise: Tensor, sigmas: Sequence[float]) -> Tensor:
-    """Walk from noise to a clean frame, one straight step per noise level.
-
-    denoise: (x, sigma) → estimate of the clean frame, same shape as x.
-    noise:   (B, C, H, W) of unit variance.
-    sigmas:  falling positive levels in units of the clean frame; the walk ends at 0.
-    Raises ValueError if sigmas are empty or do not fall.
-    Source: Karras et al. 2022, algorithm 2, first order, no churn.
-    """
-    return _down(denoise, noise, sigmas, toward)
-
-
-def insist(denoise: Denoise, noise: Tensor, sigmas: Sequence[float]) -> Tensor:
-    """Estimate from noise, then look at that estimate again, without noise, at each later level.
-
-    Arguments and errors as for `euler`. For networks that have learnt to estimate at the first
-    level what may come next. Where that is several things it shows each of them faintly, and under
-    fresh noise what is faint goes under: a ball in three places is in none a step later. So what
-    they are shown instead is EMPHASIS times as strong, and there is nothing to hide it. What is
-    below FAINT is left out, or it would come out as a halo: edges are blurred where nobody knows
-    exactly where they are.
-    """
-    return _down(denoise, noise, sigmas, emphasised)
-
-
-def _down(denoise: Denoise, noise: Tensor, sigmas: Sequence[float], onward: Onward) -> Tensor:
-    """Down levels to a clean frame; onward: from an estimate to what the next level is shown."""
-    check_sigmas(sigmas)
-    x = noise * sigmas[0]
-    for sigma, lower in zip(sigmas, [*sigmas[1:], 0.0], strict=True):
-        x = onward(denoise(x, sigma), x, sigma, lower)
-    return x
-
-
-LEVEL_WALKS: Mapping[LevelWalk, Callable[[Denoise, Tensor, Sequence[float]], Tensor]] = {
-    "euler": euler,
-    "insist": insist,
-}
-
-
 @dataclass(frozen=True)
 class Levels:
-    """A walk down noise levels that are given one by one, a network call each.
+    """A walk down noise levels that are given one by one, a network call each; it ends at 0.
 
-    name: one of LEVEL_WALKS. sigmas: the levels, falling, in units of the clean frame.
+    name: one of ONWARD. sigmas: the levels, positive and falling, in units of the clean frame.
     """
 
     name: LevelWalk
@@ -163,8 +123,18 @@ class Levels:
         check_sigmas(self.sigmas)
 
     def walk(self, denoise: Denoise, noise: Tensor) -> Tensor:
-        """From unit noise (B, C, H, W) to what `denoise`, given x and its level, makes of it."""
-        return LEVEL_WALKS[self.name](denoise, noise, self.sigmas)
+        """From unit noise (B, C, H, W) to a clean frame of the same shape.
+
+        denoise: (x, sigma) → estimate of the clean frame.
+        """
+        x = noise * self.sigmas[0]
+        for sigma, lower in zip(self.sigmas, [*self.sigmas[1:], 0.0], strict=True):
+            x = self.onward(denoise(x, sigma), x, sigma, lower)
+        return x
+
+    def onward(self, clean: Tensor, x: Tensor, sigma: float, lower: float) -> Tensor:
+        """What level `lower` is shown, once x at level sigma has been estimated to be `clean`."""
+        return ONWARD[self.name](clean, x, sigma, lower)
 
     def first(self, count: int) -> Levels:
         """The walk that ends after so many of the levels."""
@@ -213,14 +183,27 @@ def walk(
 
 
 def toward(clean: Tensor, x: Tensor, sigma: float, lower: float) -> Tensor:
-    """A straight step from x at level sigma towards the clean estimate, down to level lower."""
+    """Euler's step from x at level sigma straight towards the clean estimate, down to level lower.
+
+    Source: Karras et al. 2022, algorithm 2, first order, no churn.
+    """
     # x + (lower - sigma) · (x - clean)/sigma, written so that lower = 0 is exact.
     return clean if lower == 0 else clean + (x - clean) * (lower / sigma)
 
 
 def emphasised(clean: Tensor, x: Tensor, sigma: float, lower: float) -> Tensor:
-    """What `insist` goes on from in place of such a step: the estimate without noise or halos."""
+    """In place of such a step the estimate itself, without noise: to look at it again, and insist.
+
+    For networks that have learnt to estimate at the first level what may come next. Where that is
+    several things it shows each of them faintly, and under fresh noise what is faint goes under: a
+    ball in three places is in none a step later. So what they are shown instead is EMPHASIS times
+    as strong, and there is nothing to hide it. What is below FAINT is left out, or it would come
+    out as a halo: edges are blurred where nobody knows exactly where they are.
+    """
     return clean if lower == 0 else EMPHASIS * F.hardshrink(clean, FAINT)
+
+
+ONWARD: Mapping[LevelWalk, Onward] = {"euler": toward, "insist": emphasised}
 
 
 def check_sigmas(sigmas: Sequence[float]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
+from typing import get_args
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ from models.denoiser import (
     warp,
 )
 from models.frames import quantise, to_float, truncate
-from models.sampler import Levels, SamplerConfig
+from models.sampler import Levels, LevelWalk, SamplerConfig
 from models.unet import UNetConfig
 from tests.networks import awaken
 
@@ -216,6 +217,48 @@ def test_estimates_of_released_networks_are_levels_below(example: Example) -> No
     (loss, estimate), (same, raw) = floor.loss(*targets), plain.loss(*targets)
     torch.testing.assert_close(loss, same)
     torch.testing.assert_close(estimate, truncate(raw))
+
+
+@pytest.mark.parametrize("name", get_args(LevelWalk))
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_walk_that_is_learnt_from_ends_as_in_play(
+    target: Target, name: LevelWalk, example: Example
+) -> None:
+    """Later levels once learnt from the true frame behind noise, and the first with that shining
+    through; play shows neither."""
+    denoiser = awaken(Denoiser(config(target)))
+    levels = Levels(name, (2.0, 0.5, 0.25))
+    given = (example.context, example.actions)
+    sigma, begins = torch.full((B,), 2.0), torch.ones(B, dtype=torch.bool)
+    _, estimate = denoiser.loss(example.frame, sigma, example.noise, *given, begins=begins)
+    everywhere = torch.ones(B, 1, SIDE, SIDE, dtype=torch.bool)
+    walk = (example.frame, example.noise, estimate, *given, levels, example.context)
+    loss, frame = denoiser.walk_losses(*walk, everywhere)
+    with torch.no_grad():
+        played = denoiser.next_frame(example.noise, *given, levels)
+    # Up to rounding, which may fall otherwise beside a threshold.
+    assert (((frame - played) * 127.5).abs() < 1.01).float().mean() > 0.99
+    assert not frame.requires_grad
+    loss.sum().backward()
+    assert all(p.grad is not None for p in denoiser.unet.parameters())
+    nowhere, same = denoiser.walk_losses(*walk, ~everywhere)
+    assert torch.equal(same, frame) and (nowhere == 0).all() and (loss > 0).all()
+    # A walk of one level has nothing more to learn.
+    single = (*walk[:5], Levels(name, (2.0,)), example.context)
+    assert (denoiser.walk_losses(*single, everywhere)[0] == 0).all()
+
+
+def test_where_a_walk_ends_right_there_is_nothing_to_learn(
+    example: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denoiser = Denoiser(config("change"))
+    change = example.frame - example.context[:, -1]
+    monkeypatch.setattr(denoiser, "forward", lambda *_: change)
+    everywhere = torch.ones(B, 1, SIDE, SIDE, dtype=torch.bool)
+    walk = (example.noise, example.context[:, -1], example.context, example.actions, LEVELS)
+    loss, frame = denoiser.walk_losses(example.frame, *walk, example.context, everywhere)
+    assert (loss == 0).all()
+    assert (frame - example.frame).abs().max() < 3 / 127.5  # what is too faint is left out
 
 
 @pytest.mark.parametrize("target", TARGETS)

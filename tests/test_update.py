@@ -223,6 +223,15 @@ def test_a_stream_goes_on_with_the_frame_that_play_would_show(data: Data) -> Non
     assert (to_uint8(played).int() - streams.context[:, -1].int()).abs().max() <= 1  # of rounding
 
 
+def test_dreams_learn_at_the_later_levels_and_recorded_examples_at_the_first(data: Data) -> None:
+    one, both = (
+        tiny_learner(data, replace(TINY, sigmas=sigmas, share_first=1.0, share_later=0.0))
+        for sigmas in ((2.0,), (2.0, 0.5))
+    )
+    [a], [b] = train(one, data, 0, 1), train(both, data, 0, 1)
+    assert b["recorded"] == a["recorded"] and b["dreamed"] > 1.01 * a["dreamed"]
+
+
 def test_texture_counts_in_dreams_alone(data: Data) -> None:
     """After recorded frames a sharp edge in the wrong place is worse than a blurred one."""
     plain, textured = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from datasets.batches import Batch, Batches, collate, join
@@ -133,6 +134,7 @@ class StreamLearner(Learner):
                 learnt=learnt,
                 texture_weight=config.texture_weight,
                 textured=(torch.arange(len(frames)) < count).to(self.device),
+                begins=sigma == config.sigmas[0],
             )
             # Weighed, or a head shown many ends would call an end where there is none.
             head_loss = self.head.loss(
@@ -143,14 +145,17 @@ class StreamLearner(Learner):
                 batch.weight,
             )
             if streams is not None:
-                with torch.no_grad():
-                    dreamed = self.denoiser.next_frame(
-                        noise[:count],
-                        context[:count],
-                        batch.actions[:count, :-1],
-                        config.levels,
-                        first=estimate[:count],
-                    )
+                later, dreamed = self.denoiser.walk_losses(
+                    target[:count],
+                    noise[:count],
+                    estimate[:count],
+                    context[:count],
+                    batch.actions[:count, :-1],
+                    config.levels,
+                    shown[:count],
+                    learnt[:count],
+                )
+                losses = losses + F.pad(config.changed_weight * later, (0, len(losses) - count))
         if streams is not None:
             streams.advance(to_uint8(dreamed).cpu(), walked.frames[:, -1])
         return losses, head_loss, count
