@@ -21,6 +21,7 @@ from models.sampler import Levels, SamplerConfig, sample
 from models.unet import UNet, UNetConfig
 
 FRAME_STD = 0.5  # of frames in [-1, 1], near enough for every game: scales the context
+ENOUGH = 0.5  # of [-1, 1], squared: a sixth of what a pixel of a bright colour adds up to
 CHANGED = 0.02  # of [-1, 1]: two and a half grey levels, above what averaging and noise leave
 NEAR = 3  # pixels to each side of one that changes, in which a moving camera changes all
 TEXTURE_PX = (1, 2, 4)  # distances at which pixels are compared: fine, and coarser
@@ -249,9 +250,7 @@ class Denoiser(nn.Module):
         output = self.network(x * c_in, sigma, seen, actions, context_sigma)
         drawn, output = self.drawn(x, c_skip, context, output), output[:, :3]
         error = (output - (target - drawn) / c_out).square()
-        if changed_weight != 1.0:
-            moved = (frame - context[:, -1]).abs().amax(dim=1, keepdim=True) > CHANGED
-            error = error * (1 + (changed_weight - 1) * moved)
+        error = error * self.weight(frame, context, changed_weight)
         if learnt is not None:
             error = error * learnt
         loss = error.mean(dim=(1, 2, 3))
@@ -269,6 +268,11 @@ class Denoiser(nn.Module):
             loss = loss + torch.zeros_like(loss).masked_scatter(rows, off)
         return loss, self.base(context) + self.estimate(clean).detach()
 
+    def weight(self, frame: Tensor, context: Tensor, changed: float) -> Tensor:
+        """How much each pixel counts, (B, 1, H, W): `changed` where the target moves, else 1."""
+        moved = (frame - context[:, -1]).abs().amax(dim=1, keepdim=True) > CHANGED
+        return 1 + (changed - 1) * moved
+
     def base(self, context: Tensor) -> Tensor:
         """What the target is relative to, (B, C, H, W): the last frame, or zero."""
         last = context[:, -1]
@@ -284,6 +288,7 @@ class Denoiser(nn.Module):
         levels: Levels,
         shown: Tensor,
         learnt: Tensor,
+        changed_weight: float = 1.0,
     ) -> tuple[Tensor, Tensor]:
         """The rest of a walk that `loss` began: its training loss (B,), and the frame it ends in.
 
@@ -293,6 +298,7 @@ class Denoiser(nn.Module):
         first level. All else as in `loss` and `next_frame`.
         """
         target = frame - self.base(context)
+        weight = self.weight(frame, context, changed_weight) * learnt
         x, clean = levels.sigmas[0] * noise, estimate - self.base(context)
         loss = torch.zeros(len(frame), device=frame.device)
         for sigma, lower in pairwise(levels.sigmas):
@@ -300,7 +306,8 @@ class Denoiser(nn.Module):
             level = torch.full_like(loss, lower)
             clean = self(x, level, shown, actions)
             c_out = self.scales(level)[2].flatten()
-            loss = loss + saturating((clean - target).square() * learnt) / c_out.square()
+            error = saturating((clean - target).square() * weight, ENOUGH * changed_weight)
+            loss = loss + error / c_out.square()
         return loss, quantise(self.base(context) + self.settle(clean.detach()))
 
     def next_frame(

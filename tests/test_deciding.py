@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from models.deciding import AREA_PX, saturating
+from models.denoiser import ENOUGH
 
 SIDE = 64
 EVERYWHERE = (1, 3, SIDE, SIDE)
@@ -23,14 +24,14 @@ def test_small_errors_count_as_their_mean_square() -> None:
     for height, width in ((64, 64), (20, 61), (8, 8)):
         error = 1e-8 * torch.rand(2, 3, height, width)
         torch.testing.assert_close(
-            saturating(error), error.mean(dim=(1, 2, 3)), rtol=1e-3, atol=0.0
+            saturating(error, ENOUGH), error.mean(dim=(1, 2, 3)), rtol=1e-3, atol=0.0
         )
 
 
 def test_an_error_ten_times_as_large_hardly_counts_for_more_once_it_is_large() -> None:
     error = torch.zeros(EVERYWHERE)
     error[..., 30, 30] = 10.0
-    assert saturating(10 * error).item() < 1.02 * saturating(error).item()
+    assert saturating(10 * error, ENOUGH).item() < 1.02 * saturating(error, ENOUGH).item()
 
 
 @pytest.mark.parametrize("apart", [1, 4, 12])
@@ -45,7 +46,7 @@ def test_of_two_places_the_likelier_is_shown_whole(apart: int, likelier: float) 
     def costs(shown: Tensor) -> tuple[float, float]:
         errors = [((shown - place).square(), share) for place, share in places.items()]
         return (
-            sum(share * saturating(error).item() for error, share in errors),
+            sum(share * saturating(error, ENOUGH).item() for error, share in errors),
             sum(share * error.mean().item() for error, share in errors),
         )
 
@@ -59,7 +60,7 @@ def test_of_many_places_in_one_area_one_is_shown_and_not_none() -> None:
     places = [ball(20 + 3 * i, 40) for i in range(5)]
     assert AREA_PX / 2 > 12 + 2
     one, none = (
-        sum(saturating((shown - place).square()).item() for place in places)
+        sum(saturating((shown - place).square(), ENOUGH).item() for place in places)
         for shown in (places[2], torch.zeros(EVERYWHERE))
     )
     assert one < none
@@ -67,6 +68,6 @@ def test_of_many_places_in_one_area_one_is_shown_and_not_none() -> None:
 
 def test_each_example_has_its_own() -> None:
     errors = torch.cat([torch.full(EVERYWHERE, size) for size in (0.0, 1e-4, 1e-3)])
-    together = saturating(errors)
+    together = saturating(errors, ENOUGH)
     assert together[0] == 0 and together[0] < together[1] < together[2]
-    torch.testing.assert_close(together[1], saturating(errors[1:2])[0])
+    torch.testing.assert_close(together[1], saturating(errors[1:2], ENOUGH)[0])

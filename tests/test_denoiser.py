@@ -261,6 +261,26 @@ def test_where_a_walk_ends_right_there_is_nothing_to_learn(
     assert (frame - example.frame).abs().max() < 3 / 127.5  # what is too faint is left out
 
 
+def test_at_the_end_of_a_walk_too_what_is_missing_costs_more_than_what_should_not_be_there(
+    example: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With both alike a dream that had lost its ball did well to show none ever after."""
+    denoiser = Denoiser(config("change"))
+    black, thing = -torch.ones(B, 3, SIDE, SIDE), torch.zeros(B, 3, SIDE, SIDE)
+    thing[..., 3, 3] = 1.0
+    context, everywhere = black[:, None].repeat(1, T, 1, 1, 1), torch.ones(B, 1, SIDE, SIDE) > 0
+
+    def loss(shown: Tensor, true: Tensor, weight: float) -> float:
+        monkeypatch.setattr(denoiser, "forward", lambda *_: shown)
+        begun = (black + true, example.noise, black, context, example.actions)
+        loss, _ = denoiser.walk_losses(*begun, LEVELS, context, everywhere, weight)
+        return loss.mean().item()
+
+    nothing = torch.zeros_like(thing)
+    assert loss(nothing, thing, 6.0) > 1.5 * loss(thing, nothing, 6.0) > 0
+    assert loss(nothing, thing, 1.0) == pytest.approx(loss(thing, nothing, 1.0))
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @torch.no_grad()
 def test_both_samplers_walk_the_same_way(target: Target, example: Example) -> None:

@@ -154,8 +154,9 @@ class StreamLearner(Learner):
                     config.levels,
                     shown[:count],
                     learnt[:count],
+                    config.changed_weight,
                 )
-                losses = losses + F.pad(config.changed_weight * later, (0, len(losses) - count))
+                losses = losses + F.pad(later, (0, len(losses) - count))
         if streams is not None:
             streams.advance(to_uint8(dreamed).cpu(), walked.frames[:, -1])
         return losses, head_loss, count
