@@ -288,17 +288,23 @@ class Denoiser(nn.Module):
         levels: Levels,
         shown: Tensor,
         learnt: Tensor,
+        astray: Tensor,
         changed_weight: float = 1.0,
     ) -> tuple[Tensor, Tensor]:
         """The rest of a walk that `loss` began: its training loss (B,), and the frame it ends in.
 
         At each later level the network is shown what play shows it there, so it learns from its own
         estimates, and to make up its mind (models/deciding.py).
+        astray: (B,) bool, the examples whose context has lost something. Nobody knows where it is,
+        and a mind made up would be never to show it again. These learn the squared error instead,
+        in which what is missing counts changed_weight times as much again beside what should not be
+        there: so it comes back faintly in a likely place, and then grows.
         noise: what the walk began with; estimate: the frame that `loss` returned for it at the
         first level. All else as in `loss` and `next_frame`.
         """
         target = frame - self.base(context)
         weight = self.weight(frame, context, changed_weight) * learnt
+        mending = self.weight(frame, context, changed_weight**2) / changed_weight * learnt
         x, clean = levels.sigmas[0] * noise, estimate - self.base(context)
         loss = torch.zeros(len(frame), device=frame.device)
         for sigma, lower in pairwise(levels.sigmas):
@@ -306,8 +312,10 @@ class Denoiser(nn.Module):
             level = torch.full_like(loss, lower)
             clean = self(x, level, shown, actions)
             c_out = self.scales(level)[2].flatten()
-            error = saturating((clean - target).square() * weight, ENOUGH * changed_weight)
-            loss = loss + error / c_out.square()
+            error = (clean - target).square()
+            decided = saturating(error * weight, ENOUGH * changed_weight)
+            mended = (error * mending).mean(dim=(1, 2, 3))
+            loss = loss + torch.where(astray, mended, decided) / c_out.square()
         return loss, quantise(self.base(context) + self.settle(clean.detach()))
 
     def next_frame(

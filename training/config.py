@@ -55,10 +55,10 @@ class TrainConfig:
     """Share of the rest that is drawn where a reward, a lost life or an end comes next."""
     sigmas: tuple[float, ...] = (2.0, 0.5)
     """Noise levels of play, one network call each; training starts where play starts."""
-    share_first: float = 1.0
+    share_first: float = 0.75
     """Share of the other examples at exactly the first level, where all is prediction. Dreams learn
     there too, and at each later level from what play shows there."""
-    share_later: float = 0.0
+    share_later: float = 0.25
     """Share of them at the later levels, from the true answer behind noise; the rest is spread
     log-normally below the first."""
     sigma_location: float = -1.2
