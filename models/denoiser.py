@@ -250,7 +250,8 @@ class Denoiser(nn.Module):
         output = self.network(x * c_in, sigma, seen, actions, context_sigma)
         drawn, output = self.drawn(x, c_skip, context, output), output[:, :3]
         error = (output - (target - drawn) / c_out).square()
-        error = error * self.weight(frame, context, changed_weight)
+        if changed_weight != 1.0:
+            error = error * self.weight(frame, context, changed_weight)
         if learnt is not None:
             error = error * learnt
         loss = error.mean(dim=(1, 2, 3))
