@@ -1,34 +1,167 @@
-"""An error by which a network makes up its mind where several things may come next.
+"""What a network learns where a thing may be in one of several places: to show it in one of them.
 
-The least squared error shows each of them faintly, and a dream goes on from that: a ball in two
-faint places is in none a step later. Here an error within an area costs what it is while it is
-small, and beyond `enough` hardly more (Geman & McClure 1985). So to show one of them whole, and to
-be right some of the time, costs less than to be a little wrong each time.
+The least squared error shows it faintly in each, and a dream goes on from that: a ball in two faint
+places is in none a step later, and one that is gone could be anywhere and so is nowhere. So the
+frame to learn is redrawn. The thing that an estimate misses most is moved to where the network
+believes it to be, as detectors are taught by the boxes that come nearest to their guesses (Carion
+et al. 2020).
+
+Shapes: B batch, C = 3 channels, H W pixels, S edge of a square. Frames are floats in [-1, 1], and
+light is what they are brighter by, summed over channels. A place is its pixel's index (B,) in H W.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, replace
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-AREA_PX = 32  # edge of the squares whose errors are taken together: two places lie in one
-EVERY_PX = 8  # from one such square to the next
+REACH_PX = 2  # to each side of its middle that a thing has at most
+SIDE_PX = 2 * REACH_PX + 1  # S
+MARGIN_PX = 4  # to each side of a thing's place: what is learnt with it
+LOOKED_AT = 4  # places where most is missing: the largest may be a counter's digit
+LEAST_LIGHT = 2.5  # of a thing, and missing around its middle: a third of Breakout's ball
+FAINT = 0.1  # of [-1, 1]: smaller differences are none
+JOINED = 0.15  # of a thing's light: with more right beside it, it is a piece of a larger one
+GROUND = 0.3  # of light: how unlike what a thing is in front of may be elsewhere
+BELIEVED = 0.2  # likeness: about that of a tenth of a thing's light
+LIKELIER = 0.95  # of the most likeness: a place with more counts as no less likely
+PER_PX = 0.004  # likeness that a pixel nearer is worth where the estimate believes in no place
 
 
-def saturating(error: Tensor, enough: float) -> Tensor:
-    """Squared errors (B, C, H, W) as a mean (B,), of which large ones count little.
+@dataclass(frozen=True)
+class Thing:
+    """What an estimate misses most of a frame.
 
-    enough: what the errors of an area add up to where they count half of that.
-    Where all are small it is the mean of the squared errors.
+    there:   bool (B,), whether it is a thing that can be moved; else it is a piece of one, or what
+             is missing is a shade.
+    at:      its middle. pattern (B, C, S, S) and covers (B, 1, S, S): its light, and where.
+    without: the frame (B, C, H, W) without it.
     """
-    channels, height, width = error.shape[1:]
-    # Squares reach over the edges, so that each pixel is in as many.
-    over = AREA_PX - EVERY_PX
-    padded = F.pad(
-        error.sum(dim=1, keepdim=True),
-        (over, over + -width % EVERY_PX, over, over + -height % EVERY_PX),
-    )
-    area = F.avg_pool2d(padded, AREA_PX, EVERY_PX) * AREA_PX**2
-    counted = enough * area / (area + enough)
-    overlap = (AREA_PX // EVERY_PX) ** 2
-    return counted.sum(dim=(1, 2, 3)) / (overlap * channels * height * width)
+
+    there: Tensor
+    at: Tensor
+    pattern: Tensor
+    covers: Tensor
+    without: Tensor
+
+    @classmethod
+    def missed(cls, estimate: Tensor, frame: Tensor, behind: Tensor) -> Thing:
+        """behind: what the frame (B, C, H, W) would show without things that move."""
+        missing = (frame - estimate).clamp(min=0).sum(dim=1, keepdim=True)
+        # A hundredth more for the pixel itself, so that of equal squares a thing's middle is first.
+        missing = 9 * F.avg_pool2d(missing, 3, stride=1, padding=1) + 0.01 * missing
+        found = []
+        for _ in range(LOOKED_AT):
+            most, at = missing.flatten(1).max(dim=1)
+            thing = cls._at(at, estimate, frame, behind)
+            found.append(replace(thing, there=thing.there & (most > LEAST_LIGHT)))
+            near = _distance(at, frame, math.inf) <= MARGIN_PX
+            missing = missing.masked_fill(near[:, None], 0.0)
+        there = torch.stack([thing.there for thing in found], dim=1)
+        first = there.int().argmax(dim=1)  # the largest that is a thing, or the first
+
+        def chosen(name: str) -> Tensor:
+            every = torch.stack([getattr(thing, name) for thing in found], dim=1)
+            return every[torch.arange(len(first), device=first.device), first]
+
+        return cls(there.any(dim=1), *map(chosen, ("at", "pattern", "covers", "without")))
+
+    @classmethod
+    def _at(cls, at: Tensor, estimate: Tensor, frame: Tensor, behind: Tensor) -> Thing:
+        """What is missed around places."""
+        missing = ((frame - estimate).amax(dim=1, keepdim=True) > FAINT).float()
+        moving = (frame - behind).amax(dim=1, keepdim=True) > FAINT
+        near = (_distance(at, frame, math.inf) <= REACH_PX)[:, None]
+        covered = (near & moving & (_grown(missing) > 0)).float()
+        light = (frame - behind).clamp(min=0) * covered
+        without = frame - light
+        ground = _mean(without.sum(dim=1, keepdim=True), covered)
+        beside = _grown(covered) - covered
+        joined = ((frame.sum(dim=1, keepdim=True) - ground).clamp(min=0) * beside).sum((1, 2, 3))
+        whole = light.sum((1, 2, 3))
+        there = (whole > LEAST_LIGHT) & (joined < JOINED * whole)
+        return cls(there, at, _cut(light, at), _cut(covered, at), without)
+
+    def likeness(self, shown: Tensor) -> Tensor:
+        """How much like it a frame looks at every place, (B, H W): 1 for the thing itself, a share
+        of its light nearly twice that share, and less than 0 for other things.
+
+        -1 where it would be in front of another ground than it is.
+        """
+        extra = (shown - self.without).clamp(min=0)
+        square = F.avg_pool2d(extra.square().sum(dim=1, keepdim=True), SIDE_PX, 1, REACH_PX)
+        alike = 2 * _match(extra, self.pattern) - SIDE_PX**2 * square
+        whole = self.pattern.square().sum((1, 2, 3), keepdim=True).clamp(min=1e-6)
+        ground = self.without.sum(dim=1, keepdim=True)
+        pixels = self.covers.sum((1, 2, 3), keepdim=True).clamp(min=1)
+        level = (_cut(ground, self.at) * self.covers).sum((1, 2, 3), keepdim=True) / pixels
+        unlike = _match((ground - level).abs(), self.covers) / pixels
+        return torch.where(unlike < GROUND, alike / whole, -1.0).flatten(1)
+
+    def moved(self, to: Tensor) -> Tensor:
+        """The frame (B, C, H, W) with it at another place."""
+        height, width = self.without.shape[-2:]
+        place = F.one_hot(to, height * width).float().view(1, -1, height, width)
+        put = F.conv_transpose2d(place, self.pattern, padding=REACH_PX, groups=len(to))
+        return (self.without + put.view_as(self.without)).clamp(-1, 1)
+
+
+def decided(
+    estimate: Tensor, answer: Tensor, frame: Tensor, behind: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The frame to learn (B, C, H, W), and bool (B, 1, H, W) where a thing was looked for in it.
+
+    estimate: a frame that shows what may come faintly: where it shows the thing most it is to be.
+    answer:   what the network makes of that. Where the estimate shows it nowhere, this decides: at
+              first for somewhere near its true place, later for where the network puts it.
+    frame:    the true frame. behind: what it would show without things that move.
+    """
+    thing = Thing.missed(estimate, frame, behind)
+    believed = thing.likeness(estimate)
+    most, likeliest = believed.max(dim=1)
+    here = believed.gather(1, thing.at[:, None])[:, 0]
+    far = _distance(thing.at, frame, 2).flatten(1)
+    chosen = (thing.likeness(answer) - PER_PX * far).argmax(dim=1)
+    to = torch.where(here < LIKELIER * most, likeliest, thing.at)
+    to = torch.where(most < BELIEVED, chosen, to)
+    there = thing.there[:, None, None, None]
+    near = [_distance(place, frame, math.inf) <= MARGIN_PX for place in (thing.at, to)]
+    return torch.where(there, thing.moved(to), frame), there & (near[0] | near[1])[:, None]
+
+
+def _distance(at: Tensor, frame: Tensor, order: float) -> Tensor:
+    """Of every pixel of (B, C, H, W) from a place, (B, H, W): in a straight line, or the longer of
+    across and down."""
+    height, width = frame.shape[-2:]
+    down = torch.arange(height, device=at.device)[:, None] - (at // width)[:, None, None]
+    right = torch.arange(width, device=at.device) - (at % width)[:, None, None]
+    both = torch.stack(torch.broadcast_tensors(down, right)).float()
+    return torch.linalg.vector_norm(both, ord=order, dim=0)
+
+
+def _grown(mask: Tensor) -> Tensor:
+    """(B, 1, H, W), also where another pixel touches a 1."""
+    return F.max_pool2d(mask, 3, stride=1, padding=1)
+
+
+def _cut(values: Tensor, at: Tensor) -> Tensor:
+    """The squares (B, C, S, S) of (B, C, H, W) around places; beyond the edges is nothing."""
+    squares = F.unfold(values, SIDE_PX, padding=REACH_PX)
+    chosen = squares.gather(2, at[:, None, None].expand(-1, squares.shape[1], 1))
+    return chosen.view(*values.shape[:2], SIDE_PX, SIDE_PX)
+
+
+def _match(values: Tensor, patterns: Tensor) -> Tensor:
+    """How much of each pattern (B, C, S, S) is around every pixel of (B, C, H, W): (B, 1, H, W)."""
+    together = values.reshape(1, -1, *values.shape[-2:])
+    return F.conv2d(together, patterns, padding=REACH_PX, groups=len(patterns)).transpose(0, 1)
+
+
+def _mean(values: Tensor, where: Tensor) -> Tensor:
+    """Of (B, 1, H, W) where another is 1, (B, 1, 1, 1)."""
+    count = where.sum((1, 2, 3), keepdim=True).clamp(min=1)
+    return (values * where).sum((1, 2, 3), keepdim=True) / count

@@ -15,13 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.deciding import saturating
+from models.deciding import decided
 from models.frames import quantise, truncate
 from models.sampler import Levels, SamplerConfig, sample
 from models.unet import UNet, UNetConfig
 
 FRAME_STD = 0.5  # of frames in [-1, 1], near enough for every game: scales the context
-ENOUGH = 0.5  # of [-1, 1], squared: a sixth of what a pixel of a bright colour adds up to
 CHANGED = 0.02  # of [-1, 1]: two and a half grey levels, above what averaging and noise leave
 NEAR = 3  # pixels to each side of one that changes, in which a moving camera changes all
 TEXTURE_PX = (1, 2, 4)  # distances at which pixels are compared: fine, and coarser
@@ -289,35 +288,28 @@ class Denoiser(nn.Module):
         levels: Levels,
         shown: Tensor,
         learnt: Tensor,
-        astray: Tensor,
         changed_weight: float = 1.0,
     ) -> tuple[Tensor, Tensor]:
         """The rest of a walk that `loss` began: its training loss (B,), and the frame it ends in.
 
         At each later level the network is shown what play shows it there, so it learns from its own
-        estimates, and to make up its mind (models/deciding.py).
-        astray: (B,) bool, the examples whose context has lost something. Nobody knows where it is,
-        and a mind made up would be never to show it again. These learn the squared error instead,
-        in which what is missing counts changed_weight times as much again beside what should not be
-        there: so it comes back faintly in a likely place, and then grows.
+        estimates, and to make up its mind about them (models/deciding.py).
         noise: what the walk began with; estimate: the frame that `loss` returned for it at the
         first level. All else as in `loss` and `next_frame`.
         """
-        target = frame - self.base(context)
-        weight = self.weight(frame, context, changed_weight) * learnt
-        mending = self.weight(frame, context, changed_weight**2) / changed_weight * learnt
-        x, clean = levels.sigmas[0] * noise, estimate - self.base(context)
+        base, behind = self.base(context), context.median(dim=1).values
+        x, clean = levels.sigmas[0] * noise, estimate - base
         loss = torch.zeros(len(frame), device=frame.device)
         for sigma, lower in pairwise(levels.sigmas):
-            x = levels.onward(clean.detach(), x, sigma, lower)
+            guess = clean.detach()
+            x = levels.onward(guess, x, sigma, lower)
             level = torch.full_like(loss, lower)
             clean = self(x, level, shown, actions)
-            c_out = self.scales(level)[2].flatten()
-            error = (clean - target).square()
-            decided = saturating(error * weight, ENOUGH * changed_weight)
-            mended = (error * mending).mean(dim=(1, 2, 3))
-            loss = loss + torch.where(astray, mended, decided) / c_out.square()
-        return loss, quantise(self.base(context) + self.settle(clean.detach()))
+            true, decided_there = decided(base + guess, base + clean.detach(), frame, behind)
+            weight = self.weight(true, context, changed_weight) * (learnt | decided_there)
+            error = (clean - (true - base)).square() * weight
+            loss = loss + error.mean(dim=(1, 2, 3)) / self.scales(level)[2].flatten().square()
+        return loss, quantise(base + self.settle(clean.detach()))
 
     def next_frame(
         self,

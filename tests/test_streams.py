@@ -31,9 +31,10 @@ def streams(
     enduring: int = 0,
     most_steps: int = 1000,
     lost_light: float = 1.4,
+    retried: float = 0.5,
     seed: int = 0,
 ) -> Streams:
-    return Streams(segments, count, enduring, most_steps, lost_light, seed)
+    return Streams(segments, count, enduring, most_steps, lost_light, retried, seed)
 
 
 def started(walking: Streams) -> Batch:
@@ -231,6 +232,10 @@ def test_dreams_start_shortly_before_places_where_one_was_lost(segments: Segment
     starts = walking.places.tolist()
     near = [first for episode, first in starts if episode == 0 and 8 <= first <= 11]
     assert set(near) == {8, 9, 10, 11} and 10 <= len(near) <= 35
+    walking.retried = 1.0
+    walking.ages[:] = -1
+    walking.batch(2)
+    assert all(episode == 0 and 8 <= first <= 11 for episode, first in walking.places.tolist())
 
 
 def test_seed_and_updates_number_decide(segments: Segments) -> None:

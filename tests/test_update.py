@@ -286,26 +286,6 @@ def test_what_a_dream_lost_is_not_asked_of_it_and_the_rest_is(
     assert not lost[0, 0] and lost[7, 7] and rest.all()
 
 
-def test_dreams_that_are_astray_learn_to_mend(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    learner = tiny_learner(data, replace(TINY, share_enduring=1.0, stream_steps=100))
-    streams = learner.streams
-    assert streams is not None
-    train(learner, data, 0, 1)
-    streams.ages[:] = 1
-    streams.astray[:] = False
-    streams.astray[0, 1] = True
-    seen: list[Tensor] = []
-    plain = learner.denoiser.walk_losses
-
-    def walk_losses(*given: Any) -> tuple[Tensor, Tensor]:
-        seen.append(given[-2])
-        return plain(*given)
-
-    monkeypatch.setattr(learner.denoiser, "walk_losses", walk_losses)
-    train(learner, data, 1, 2)
-    assert seen[0].tolist() == [True] + [False] * (TINY.streams - 1)
-
-
 def test_noise_is_put_on_what_the_network_sees_and_on_nothing_else(
     data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,7 @@ def _stream_learner(recipe: TrainConfig, data: Data, device: torch.device) -> St
             enduring,
             recipe.stream_steps,
             recipe.lost_light,
+            recipe.share_retried,
             recipe.seed + 1,
         )
     return StreamLearner(recipe, _placed(denoiser, device), head, streams, data)

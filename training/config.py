@@ -23,8 +23,8 @@ POSITIVE = (
     "learning_rate", "head_learning_rate", "gradient_clip",
 )  # fmt: skip
 NOT_NEGATIVE = (
-    "streams", "share_enduring", "share_rehearsed", "share_events", "share_stilled",
-    "share_first", "share_later", "last_actions", "texture_weight", "sigma_scale",
+    "streams", "share_enduring", "share_retried", "share_rehearsed", "share_events",
+    "share_stilled", "share_first", "share_later", "last_actions", "texture_weight", "sigma_scale",
     "context_noise", "muon_learning_rate", "weight_decay", "warmup", "cooldown", "ema", "seed",
 )  # fmt: skip
 
@@ -49,6 +49,9 @@ class TrainConfig:
     """Share of the streams that go on when they are lost, and learn what can still be mended."""
     stream_steps: int = 200
     """A dream is restarted from the recording after this many steps; the others when lost."""
+    share_retried: float = 0.5
+    """Share of the streams that start shortly before a place where one was lost not long ago. With
+    more of them, and few steps, what is hard is practised nearly all the time: a bounce, say."""
     share_rehearsed: float = 0.4
     """Share of the other examples that is taken where such a dream was lost not long ago."""
     share_events: float = 0.25
@@ -129,7 +132,7 @@ class TrainConfig:
             raise UserError(f"--sigmas: {error}") from error
         if self.share_first + self.share_later > 1:
             raise UserError("--share-first and --share-later must add up to 1 or less")
-        for name in ("share_enduring", "share_rehearsed", "share_events", "share_stilled"):
+        for name in (n for n in NOT_NEGATIVE if n.startswith("share_")):
             if getattr(self, name) > 1:
                 raise UserError(f"{flag(name)} must be at most 1, not {getattr(self, name)}")
         check_pace(self.ema, self.cooldown, self.seed)

@@ -5,13 +5,14 @@ trains it to make the recorded next frame from its own last frames, and the fram
 takes its place in the context of the next update. So training on rollouts of tens of steps costs
 no more than training on single ones. A dream that no longer resembles the recording would teach
 things to jump, so it is started over from the recording. Where dreams are lost is where there is
-something to learn, in a game where most steps are easy: such places are kept, half of the dreams
-start shortly before one, and other examples are taken from them.
+something to learn, in a game where most steps are easy: such places are kept, a share of the
+dreams starts shortly before one, and other examples are taken from them.
 
 So most dreams stay short, and none would learn to clean up what a long dream leaves behind. Some
 therefore go on when they are lost. Of what is astray they learn what can be mended: what is gone is
 to come back, and what should not be there is to go. What is only elsewhere than in the recording
-they do not learn, or they would learn to make it jump or vanish.
+they do not learn at the first level of noise, or they would learn to make it jump or vanish; at
+later ones they learn to keep it where it is (models/deciding.py).
 
 Shapes: S streams, T context frames, C H W a frame, A action width.
 """
@@ -27,7 +28,6 @@ from datasets.batches import Batch, collate, join
 from datasets.segments import Segment, Segments
 
 KEPT_PLACES = 256
-RETRIED = 0.5  # share of dreams that start before a place where one was lost
 RUN_UP = 4  # such a dream starts fewer steps than this before the place
 LOST_PATCH_PX = 3
 REACH_PX = 5  # how far what is astray may move in a step
@@ -42,6 +42,7 @@ class Streams:
     count:      S. enduring: how many of them, the first, go on when they are lost.
     most_steps: a dream is started over when it is this old.
     lost_light: a dream is lost where it differs by more, of [-1, 1] summed over a patch.
+    retried:    share of dreams that start shortly before a place where one was lost.
     seed:       decides, with an update's number, where dreams start.
     places:     int64 (S, 2), episode and first frame of the window that comes next.
     ages:       int64 (S,), steps dreamed so far, or -1 for a dream to be started.
@@ -59,12 +60,14 @@ class Streams:
         enduring: int,
         most_steps: int,
         lost_light: float,
+        retried: float,
         seed: int,
     ) -> None:
         self.segments = segments
         self.enduring = torch.arange(count) < enduring
         self.most_steps = most_steps
         self.lost_light = lost_light
+        self.retried = retried
         self.seed = seed
         self.places = torch.zeros(count, 2, dtype=torch.int64)
         self.ages = torch.full((count,), -1)
@@ -158,7 +161,7 @@ class Streams:
     def _start(self, rng: np.random.Generator) -> tuple[int, int]:
         """Where a dream starts: anywhere, or shortly before a place where one was lost."""
         lost = self._lost()
-        if lost and rng.random() < RETRIED:
+        if lost and rng.random() < self.retried:
             episode, first = lost[int(rng.integers(len(lost)))]
             return episode, max(0, first - int(rng.integers(RUN_UP)))
         return self.segments.place(int(rng.integers(len(self.segments))))

@@ -154,7 +154,6 @@ class StreamLearner(Learner):
                     config.levels,
                     shown[:count],
                     learnt[:count],
-                    streams.astray.any(dim=1).to(self.device),
                     config.changed_weight,
                 )
                 losses = losses + F.pad(later, (0, len(losses) - count))
