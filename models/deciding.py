@@ -40,6 +40,7 @@ class Thing:
              is missing is a shade.
     at:      its middle. pattern (B, C, S, S) and covers (B, 1, S, S): its light, and where.
     without: the frame (B, C, H, W) without it.
+    ground:  light (B, 1, 1, 1) of what it is in front of.
     """
 
     there: Tensor
@@ -47,6 +48,7 @@ class Thing:
     pattern: Tensor
     covers: Tensor
     without: Tensor
+    ground: Tensor
 
     @classmethod
     def missed(cls, estimate: Tensor, frame: Tensor, behind: Tensor) -> Thing:
@@ -68,7 +70,8 @@ class Thing:
             every = torch.stack([getattr(thing, name) for thing in found], dim=1)
             return every[torch.arange(len(first), device=first.device), first]
 
-        return cls(there.any(dim=1), *map(chosen, ("at", "pattern", "covers", "without")))
+        names = ("at", "pattern", "covers", "without", "ground")
+        return cls(there.any(dim=1), *map(chosen, names))
 
     @classmethod
     def _at(cls, at: Tensor, estimate: Tensor, frame: Tensor, behind: Tensor) -> Thing:
@@ -79,12 +82,13 @@ class Thing:
         covered = (near & moving & (_grown(missing) > 0)).float()
         light = (frame - behind).clamp(min=0) * covered
         without = frame - light
-        ground = _mean(without.sum(dim=1, keepdim=True), covered)
+        pixels = covered.sum((1, 2, 3), keepdim=True).clamp(min=1)
+        ground = (without * covered).sum((1, 2, 3), keepdim=True) / pixels
         beside = _grown(covered) - covered
         joined = ((frame.sum(dim=1, keepdim=True) - ground).clamp(min=0) * beside).sum((1, 2, 3))
         whole = light.sum((1, 2, 3))
         there = (whole > LEAST_LIGHT) & (joined < JOINED * whole)
-        return cls(there, at, _cut(light, at), _cut(covered, at), without)
+        return cls(there, at, _cut(light, at), _cut(covered, at), without, ground)
 
     def likeness(self, shown: Tensor) -> Tensor:
         """How much like it a frame looks at every place, (B, H W): 1 for the thing itself, a share
@@ -96,10 +100,8 @@ class Thing:
         square = F.avg_pool2d(extra.square().sum(dim=1, keepdim=True), SIDE_PX, 1, REACH_PX)
         alike = 2 * _match(extra, self.pattern) - SIDE_PX**2 * square
         whole = self.pattern.square().sum((1, 2, 3), keepdim=True).clamp(min=1e-6)
-        ground = self.without.sum(dim=1, keepdim=True)
-        pixels = self.covers.sum((1, 2, 3), keepdim=True).clamp(min=1)
-        level = (_cut(ground, self.at) * self.covers).sum((1, 2, 3), keepdim=True) / pixels
-        unlike = _match((ground - level).abs(), self.covers) / pixels
+        off = (self.without.sum(dim=1, keepdim=True) - self.ground).abs()
+        unlike = _match(off, self.covers) / self.covers.sum((1, 2, 3), keepdim=True).clamp(min=1)
         return torch.where(unlike < GROUND, alike / whole, -1.0).flatten(1)
 
     def moved(self, to: Tensor) -> Tensor:
@@ -159,9 +161,3 @@ def _match(values: Tensor, patterns: Tensor) -> Tensor:
     """How much of each pattern (B, C, S, S) is around every pixel of (B, C, H, W): (B, 1, H, W)."""
     together = values.reshape(1, -1, *values.shape[-2:])
     return F.conv2d(together, patterns, padding=REACH_PX, groups=len(patterns)).transpose(0, 1)
-
-
-def _mean(values: Tensor, where: Tensor) -> Tensor:
-    """Of (B, 1, H, W) where another is 1, (B, 1, 1, 1)."""
-    count = where.sum((1, 2, 3), keepdim=True).clamp(min=1)
-    return (values * where).sum((1, 2, 3), keepdim=True) / count
