@@ -289,8 +289,9 @@ class Denoiser(nn.Module):
         shown: Tensor,
         learnt: Tensor,
         changed_weight: float = 1.0,
-    ) -> tuple[Tensor, Tensor]:
-        """The rest of a walk that `loss` began: its training loss (B,), and the frame it ends in.
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The rest of a walk that `loss` began: its training loss (B,), the frame it ends in, and
+        (B,) bool where an estimate left it open what that is to show.
 
         At each later level the network is shown what play shows it there, so it learns from its own
         estimates, and to make up its mind about them (models/deciding.py).
@@ -300,6 +301,7 @@ class Denoiser(nn.Module):
         base, behind = self.base(context), context.median(dim=1).values
         x, clean = levels.sigmas[0] * noise, estimate - base
         loss = torch.zeros(len(frame), device=frame.device)
+        undecided = torch.zeros_like(loss, dtype=torch.bool)
         for sigma, lower in pairwise(levels.sigmas):
             guess = clean.detach()
             x = levels.onward(guess, x, sigma, lower)
@@ -309,7 +311,8 @@ class Denoiser(nn.Module):
             weight = self.weight(true, context, changed_weight) * (learnt | decided_there)
             error = (clean - (true - base)).square() * weight
             loss = loss + error.mean(dim=(1, 2, 3)) / self.scales(level)[2].flatten().square()
-        return loss, quantise(base + self.settle(clean.detach()))
+            undecided = undecided | decided_there.flatten(1).any(dim=1)
+        return loss, quantise(base + self.settle(clean.detach())), undecided
 
     def next_frame(
         self,

@@ -233,7 +233,7 @@ def test_a_walk_that_is_learnt_from_ends_as_in_play(
     _, estimate = denoiser.loss(example.frame, sigma, example.noise, *given, begins=begins)
     everywhere = torch.ones(B, 1, SIDE, SIDE, dtype=torch.bool)
     walk = (example.frame, example.noise, estimate, *given, levels, example.context)
-    loss, frame = denoiser.walk_losses(*walk, everywhere)
+    loss, frame, _ = denoiser.walk_losses(*walk, everywhere)
     with torch.no_grad():
         played = denoiser.next_frame(example.noise, *given, levels)
     # Up to rounding, which may fall otherwise beside a threshold.
@@ -241,7 +241,7 @@ def test_a_walk_that_is_learnt_from_ends_as_in_play(
     assert not frame.requires_grad
     loss.sum().backward()
     assert all(p.grad is not None for p in denoiser.unet.parameters())
-    nowhere, same = denoiser.walk_losses(*walk, ~everywhere)
+    nowhere, same, _ = denoiser.walk_losses(*walk, ~everywhere)
     assert torch.equal(same, frame) and (nowhere == 0).all() and (loss > 0).all()
     # A walk of one level has nothing more to learn.
     single = (*walk[:5], Levels(name, (2.0,)), example.context)
@@ -256,7 +256,7 @@ def test_where_a_walk_ends_right_there_is_nothing_to_learn(
     monkeypatch.setattr(denoiser, "forward", lambda *_: change)
     everywhere = torch.ones(B, 1, SIDE, SIDE, dtype=torch.bool)
     walk = (example.noise, example.context[:, -1], example.context, example.actions, LEVELS)
-    loss, frame = denoiser.walk_losses(example.frame, *walk, example.context, everywhere)
+    loss, frame, _ = denoiser.walk_losses(example.frame, *walk, example.context, everywhere)
     assert (loss == 0).all()
     assert (frame - example.frame).abs().max() < 3 / 127.5  # what is too faint is left out
 
@@ -272,13 +272,19 @@ def test_at_the_end_of_a_walk_a_thing_that_was_believed_elsewhere_is_learnt_ther
     elsewhere[..., 6, 5:7] = 1.0
     context, nowhere = black[:, None].repeat(1, T, 1, 1, 1), torch.zeros(B, 1, SIDE, SIDE) > 0
 
-    def loss(answer: Tensor) -> float:
+    def learnt(answer: Tensor, estimate: Tensor) -> tuple[float, bool]:
         monkeypatch.setattr(denoiser, "forward", lambda *_: answer - black)
-        given = (true, example.noise, 0.3 * elsewhere + 0.7 * black, context, example.actions)
-        loss, _ = denoiser.walk_losses(*given, LEVELS, context, nowhere)
-        return loss.mean().item()
+        given = (true, example.noise, estimate, context, example.actions)
+        loss, _, undecided = denoiser.walk_losses(*given, LEVELS, context, nowhere)
+        return loss.mean().item(), bool(undecided.any())
+
+    def loss(answer: Tensor) -> float:
+        loss, undecided = learnt(answer, 0.3 * elsewhere + 0.7 * black)
+        assert undecided
+        return loss
 
     assert loss(elsewhere) < 1e-6 < min(loss(true), loss(black))
+    assert learnt(true, estimate=true) == (0, False)
 
 
 @pytest.mark.parametrize("target", TARGETS)

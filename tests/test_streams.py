@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from datasets.batches import Batch, collate
 from datasets.segments import Segments
 from datasets.store import Store
 from tests.recordings import record_toys
-from training.streams import Streams
+from training.streams import BRIEF_STEPS, KEPT_PLACES, RUN_UP, Streams
 
 CONTEXT = 3
 LENGTHS = (30, 9, 17)
@@ -44,9 +45,18 @@ def started(walking: Streams) -> Batch:
     return batch
 
 
+def advance(
+    walking: Streams, dreamed: Tensor, recorded: Tensor, undecided: Sequence[int] = ()
+) -> None:
+    """undecided: the dreams whose first step left it open what comes."""
+    rows = torch.zeros(len(dreamed), dtype=torch.bool)
+    rows[list(undecided)] = True
+    walking.advance(dreamed, recorded, rows)
+
+
 def dream_perfectly(walking: Streams, update: int) -> Batch:
     batch = walking.batch(update)
-    walking.advance(batch.frames[:, -1], batch.frames[:, -1])
+    advance(walking, batch.frames[:, -1], batch.frames[:, -1])
     return batch
 
 
@@ -67,7 +77,7 @@ def test_a_perfect_dream_is_the_recording_step_by_step(segments: Segments) -> No
             if age >= 0:
                 assert walking.places[row].tolist() == places[row].tolist()
                 walked += 1
-        walking.advance(batch.frames[:, -1], batch.frames[:, -1])
+        advance(walking, batch.frames[:, -1], batch.frames[:, -1])
         places, ages = walking.places.clone(), walking.ages.clone()
     assert walked > 100
 
@@ -112,7 +122,7 @@ def test_a_dream_that_lost_the_recording_is_started_over_and_others_keep_their_o
     true = batch.frames[:, -1]
     nearly = true.int().add(1).clamp(0, 255).to(torch.uint8)
     dreamed = torch.stack((nearly[0], 255 - true[1], nearly[2]))
-    walking.advance(dreamed, batch.frames[:, -1])
+    advance(walking, dreamed, batch.frames[:, -1])
     assert walking.ages.tolist() == [1, -1, 1]
     following = walking.batch(1)
     assert torch.equal(walking.context[0, -1], nearly[0])
@@ -131,19 +141,19 @@ def test_a_dream_that_endures_goes_on_without_what_went_elsewhere(segments: Segm
     assert walking.learnable().all()
     dreamed = frames[:, -1].clone()
     dreamed[:, :, 4, 9], dreamed[:, :, 4, 3] = 60, 255  # the dot took another way
-    walking.advance(dreamed, frames[:, -1])
+    advance(walking, dreamed, frames[:, -1])
     assert walking.ages.tolist() == [1, 1, -1]
-    assert walking.lost[-3:].tolist() == [[0, 5]] * 3
+    assert walking.hard[-1].tolist() == [0, 5]
 
     learnable = walking.learnable()
     assert not learnable[:2, 0, :10, :16].any()
     assert learnable[:2, 0, 11:].all() and learnable[:2, 0, :, 16:].all()
     # What is lost already is not lost once more, and comes back when it does.
-    walking.advance(dreamed, frames[:, -1])
+    advance(walking, dreamed, frames[:, -1])
     assert walking.ages.tolist()[:2] == [2, 2]
-    assert (walking.lost[:-3] < 0).all()
+    assert (walking.hard[:-1] < 0).all()
     for _ in range(CONTEXT):
-        walking.advance(frames[:, -1], frames[:, -1])
+        advance(walking, frames[:, -1], frames[:, -1])
     assert walking.learnable().all()
 
 
@@ -162,12 +172,12 @@ def test_what_vanished_is_to_come_back_and_what_appeared_is_to_go(
     walking.places[:] = torch.tensor([0, 5])
     dreamed = frames[:, -1].clone()
     dreamed[:, :, 4, 9:12] = dreamed_level
-    walking.advance(dreamed, frames[:, -1])
-    assert walking.lost[-1].tolist() == [0, 5]
+    advance(walking, dreamed, frames[:, -1])
+    assert walking.hard[-1].tolist() == [0, 5]
     assert walking.learnable().all()
 
     dreamed[:, :, 15, 30], dreamed[:, :, 15, 26] = 250, 0  # and a dot is elsewhere besides
-    walking.advance(dreamed, frames[:, -1])
+    advance(walking, dreamed, frames[:, -1])
     learnable = walking.learnable()[0, 0]
     assert learnable[:9].all() and not learnable[15, 31]
 
@@ -176,16 +186,16 @@ def test_no_dream_is_lost_that_may_differ_in_everything(segments: Segments) -> N
     walking = streams(segments, count=2, lost_light=18)
     batch = started(walking)
     walking.places[:] = torch.tensor([0, 5])
-    walking.advance(255 - batch.frames[:, -1], batch.frames[:, -1])
+    advance(walking, 255 - batch.frames[:, -1], batch.frames[:, -1])
     assert walking.ages.tolist() == [1, 1]
-    assert walking.learnable().all() and (walking.lost < 0).all()
+    assert walking.learnable().all() and (walking.hard < 0).all()
 
 
 def test_a_dream_of_something_else_altogether_is_over(segments: Segments) -> None:
     walking = streams(segments, count=2, enduring=2)
     batch = started(walking)
     walking.places[:] = torch.tensor([0, 5])
-    walking.advance(255 - batch.frames[:, -1], batch.frames[:, -1])
+    advance(walking, 255 - batch.frames[:, -1], batch.frames[:, -1])
     assert walking.ages.tolist() == [-1, -1]
 
 
@@ -206,12 +216,12 @@ def test_faint_noise_all_over_is_forgiven_and_a_vanished_dot_is_not(
     recorded[2, -1, :, 4, 4] += 55  # a quarter as much
     started(walking)
     walking.places[:] = torch.tensor([0, 5])
-    walking.advance(dreamed.clamp(0, 255).to(torch.uint8), recorded[:, -1])
+    advance(walking, dreamed.clamp(0, 255).to(torch.uint8), recorded[:, -1])
     assert walking.ages.tolist() == [1, -1, 1]
 
 
 def test_dreams_start_shortly_before_places_where_one_was_lost(segments: Segments) -> None:
-    """And other examples are taken from there; as long as none was lost, from anywhere."""
+    """And other examples are taken from there; as long as none is known, from anywhere."""
     walking = streams(segments, count=40)
     fresh = collate([segments[i] for i in range(10)])
     batch = started(walking)
@@ -219,8 +229,8 @@ def test_dreams_start_shortly_before_places_where_one_was_lost(segments: Segment
     walking.places[:] = torch.tensor([0, 11])
     dreamed = batch.frames[:, -1].clone()
     dreamed[3] = 255 - dreamed[3]
-    walking.advance(dreamed, batch.frames[:, -1])
-    assert walking.lost[-1].tolist() == [0, 11] and (walking.lost[:-1] < 0).all()
+    advance(walking, dreamed, batch.frames[:, -1])
+    assert walking.hard[-1].tolist() == [0, 11] and (walking.hard[:-1] < 0).all()
 
     rehearsed = walking.rehearse(0, fresh, 0.5)
     lost = collate([segments.read(0, 11)] * 5)
@@ -238,6 +248,47 @@ def test_dreams_start_shortly_before_places_where_one_was_lost(segments: Segment
     assert all(episode == 0 and 8 <= first <= 11 for episode, first in walking.places.tolist())
 
 
+def test_dreams_that_start_before_hard_places_are_brief_unless_they_endure(
+    segments: Segments,
+) -> None:
+    """A dream that got past the place went on for 200 steps, and all the others were easy."""
+    walking = streams(segments, count=6, enduring=2, retried=1.0)
+    batch = started(walking)
+    walking.places[:] = torch.tensor([0, 5])
+    true = batch.frames[:, -1]
+    advance(walking, true, true, undecided=[4])  # nothing is lost
+    assert walking.hard[-1].tolist() == [0, 5] and (walking.hard[:-1] < 0).all()
+
+    walking.ages[:] = -1
+    walking.batch(1)
+    walking.places[:] = torch.tensor([0, 5])
+    for _ in range(BRIEF_STEPS):
+        assert (walking.ages >= 0).all()
+        advance(walking, true, true)
+    assert (walking.ages < 0).tolist() == [False] * 2 + [True] * 4
+    assert BRIEF_STEPS > RUN_UP  # so each comes past the place
+
+
+def test_a_place_found_hard_again_is_kept_once_and_the_longest_not_found_goes(
+    segments: Segments,
+) -> None:
+    walking = streams(segments, count=3)
+    true = started(walking).frames[:, -1]
+
+    def found(*places: tuple[int, int]) -> None:
+        walking.places = torch.tensor(places)
+        walking.astray[:] = False
+        advance(walking, true, true, undecided=range(3))
+
+    found((0, 5), (0, 6), (0, 5))
+    assert walking.hard[-2:].tolist() == [[0, 6], [0, 5]] and (walking.hard[:-2] < 0).all()
+    for first in range(KEPT_PLACES - 2):
+        found((1, first), (0, 6), (0, 6))
+    assert walking.hard[[0, -1]].tolist() == [[0, 5], [0, 6]]
+    found((2, 0), (2, 1), (0, 6))
+    assert walking.hard[0].tolist() == [1, 1] and walking.hard[-1].tolist() == [0, 6]
+
+
 def test_seed_and_updates_number_decide(segments: Segments) -> None:
     def sequence(seed: int) -> list[Tensor]:
         walking = streams(segments, most_steps=3, seed=seed)
@@ -253,7 +304,7 @@ def test_saved_and_loaded_they_go_on_exactly(segments: Segments) -> None:
     for update in range(4):
         batch = walking.batch(update)
         dreamed = batch.frames[:, -1].roll(update, dims=3)  # some are lost, others are not
-        walking.advance(dreamed, batch.frames[:, -1])
+        advance(walking, dreamed, batch.frames[:, -1])
     torch.save(walking.state_dict(), file)
     restored = streams(segments, most_steps=6)
     restored.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))
@@ -262,7 +313,7 @@ def test_saved_and_loaded_they_go_on_exactly(segments: Segments) -> None:
         assert torch.equal(one.frames, other.frames)
         assert torch.equal(walking.context, restored.context)
         assert torch.equal(walking.ages, restored.ages)
-        assert torch.equal(walking.lost, restored.lost)
+        assert torch.equal(walking.hard, restored.hard)
 
 
 @pytest.mark.parametrize("place", [[0, 28], [1, 7], [3, 0], [0, -1]])

@@ -48,12 +48,12 @@ class TrainConfig:
     share_enduring: float = 0.4
     """Share of the streams that go on when they are lost, and learn what can still be mended."""
     stream_steps: int = 200
-    """A dream is restarted from the recording after this many steps; the others when lost."""
+    """A dream is restarted from the recording after this many steps; the others also when lost."""
     share_retried: float = 0.5
-    """Share of the streams that start shortly before a place where one was lost not long ago. With
-    more of them, and few steps, what is hard is practised nearly all the time: a bounce, say."""
+    """Share of the streams that start shortly before a place found hard: where one was lost, or the
+    first level left it open what comes. Unless they endure they are over soon after it."""
     share_rehearsed: float = 0.4
-    """Share of the other examples that is taken where such a dream was lost not long ago."""
+    """Share of the other examples that is taken from such places."""
     share_events: float = 0.25
     """Share of the rest that is drawn where a reward, a lost life or an end comes next."""
     sigmas: tuple[float, ...] = (2.0, 0.5)

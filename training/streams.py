@@ -4,9 +4,10 @@ In play a model sees frames it made itself. A stream walks along a recorded epis
 trains it to make the recorded next frame from its own last frames, and the frame it then dreams
 takes its place in the context of the next update. So training on rollouts of tens of steps costs
 no more than training on single ones. A dream that no longer resembles the recording would teach
-things to jump, so it is started over from the recording. Where dreams are lost is where there is
-something to learn, in a game where most steps are easy: such places are kept, a share of the
-dreams starts shortly before one, and other examples are taken from them.
+things to jump, so it is started over from the recording. In a game where most steps are easy there
+is most to learn where dreams are lost, or where the first step of a walk leaves it open what comes:
+a bounce, say. Such hard places are kept; a share of the dreams starts shortly before one and is
+brief, so that these are practised again and again, and other examples are taken from them.
 
 So most dreams stay short, and none would learn to clean up what a long dream leaves behind. Some
 therefore go on when they are lost. Of what is astray they learn what can be mended: what is gone is
@@ -28,11 +29,12 @@ from datasets.batches import Batch, collate, join
 from datasets.segments import Segment, Segments
 
 KEPT_PLACES = 256
-RUN_UP = 4  # such a dream starts fewer steps than this before the place
+RUN_UP = 4  # a dream starts fewer steps than this before a hard place
+BRIEF_STEPS = 6  # such a dream's, so that it goes on a little after the place
 LOST_PATCH_PX = 3
 REACH_PX = 5  # how far what is astray may move in a step
 HOPELESS = 0.5  # share of a picture within that reach at which even an enduring dream is over
-SAVED = ("places", "ages", "context", "elsewhere", "astray", "lost")
+SAVED = ("places", "ages", "steps", "context", "elsewhere", "astray", "hard")
 
 
 class Streams:
@@ -40,17 +42,19 @@ class Streams:
 
     segments:   gives windows of T + 1 frames.
     count:      S. enduring: how many of them, the first, go on when they are lost.
-    most_steps: a dream is started over when it is this old.
+    most_steps: a dream is started over when it is this old at the latest.
     lost_light: a dream is lost where it differs by more, of [-1, 1] summed over a patch.
-    retried:    share of dreams that start shortly before a place where one was lost.
+    retried:    share of dreams that start shortly before a hard place, and, unless they endure,
+                are brief.
     seed:       decides, with an update's number, where dreams start.
     places:     int64 (S, 2), episode and first frame of the window that comes next.
     ages:       int64 (S,), steps dreamed so far, or -1 for a dream to be started.
+    steps:      int64 (S,), the age at which each is started over.
     context:    uint8 (S, T, C, H, W), each dream's own last frames.
     elsewhere:  bool (S, T, H, W), where these show things that are elsewhere in the recording.
     astray:     bool (S, T), which of them show anything that the recording does not.
-    lost:       int64 (KEPT_PLACES, 2), the windows whose last frame was dreamed wrong, newest
-                last; -1 for none yet.
+    hard:       int64 (KEPT_PLACES, 2), hard places: the windows whose last frame was dreamed wrong
+                or was left open, those found last at the end; -1 for none yet.
     """
 
     def __init__(
@@ -71,7 +75,8 @@ class Streams:
         self.seed = seed
         self.places = torch.zeros(count, 2, dtype=torch.int64)
         self.ages = torch.full((count,), -1)
-        self.lost = torch.full((KEPT_PLACES, 2), -1)
+        self.steps = torch.full((count,), most_steps)
+        self.hard = torch.full((KEPT_PLACES, 2), -1)
         height, width, channels = segments.store.frame_shape
         shape = (count, segments.length - 1, channels, height, width)
         self.context = torch.zeros(shape, dtype=torch.uint8)
@@ -85,7 +90,7 @@ class Streams:
         starting = self.ages < 0
         for i in range(len(self.ages)):
             if starting[i]:
-                self.places[i] = torch.tensor(self._start(rng))
+                self._start(i, rng)
                 # The first are of all ages, or all would be started over at the same update.
                 self.ages[i] = int(rng.integers(self.most_steps)) if update == 0 else 0
             episode, first = self.places[i].tolist()
@@ -97,15 +102,15 @@ class Streams:
         return batch
 
     def rehearse(self, update: int, batch: Batch, share: float) -> Batch:
-        """A batch with a share of its rows replaced by windows where a dream was lost.
+        """A batch with a share of its rows replaced by hard places.
 
-        The batch itself as long as none was.
+        The batch itself as long as none is known.
         """
-        lost, count = self._lost(), round(share * len(batch.frames))
-        if not lost or not count:
+        hard, count = self._hard(), round(share * len(batch.frames))
+        if not hard or not count:
             return batch
         rng = np.random.default_rng([self.seed, update, 1])
-        chosen = [lost[i] for i in rng.integers(len(lost), size=count)]
+        chosen = [hard[i] for i in rng.integers(len(hard), size=count)]
         return join(
             collate([self.segments.read(*place) for place in chosen]),
             batch.rows(slice(count, None)),
@@ -115,24 +120,24 @@ class Streams:
         """Where next frames can be learnt, (S, 1, H, W) bool: out of reach of what is elsewhere."""
         return ~_reach(self.elsewhere.any(dim=1))
 
-    def advance(self, dreamed: Tensor, recorded: Tensor) -> None:
+    def advance(self, dreamed: Tensor, recorded: Tensor, undecided: Tensor) -> None:
         """Take the dreamed frames (S, C, H, W) uint8 into the contexts and move on a step.
 
         recorded: the frames of the same shape that come next in the recordings. Dreams that are
         lost, old enough or at their episode's end are to be started anew.
+        undecided: bool (S,), where the first step left it open what comes.
         """
         off = _off(dreamed, recorded)
         now = _astray(off, self.lost_light)
         lost = now.flatten(1).any(dim=1)
         hopeless = _reach(now).float().mean(dim=(1, 2, 3)) > HOPELESS
-        self.lost = torch.cat((self.lost, self.places[lost & ~self.astray.any(dim=1)]))
-        self.lost = self.lost[-KEPT_PLACES:]
+        self._keep(self.places[(lost | undecided) & ~self.astray.any(dim=1)].tolist())
         self.context = _moved_on(self.context, dreamed)
         self.elsewhere = _moved_on(self.elsewhere, _elsewhere(off, now, self.lost_light))
         self.astray = _moved_on(self.astray, lost)
         self.places[:, 1] += 1
         self.ages += 1
-        over = torch.where(self.enduring, hopeless, lost) | (self.ages >= self.most_steps)
+        over = torch.where(self.enduring, hopeless, lost) | (self.ages >= self.steps)
         for i, (episode, first) in enumerate(self.places.tolist()):
             if over[i] or not self._is_place(episode, first):
                 self.ages[i] = -1
@@ -152,22 +157,35 @@ class Streams:
         for place, age in zip(state["places"].tolist(), state["ages"].tolist(), strict=True):
             if age >= 0 and not self._is_place(*place):
                 raise ValueError("a dream goes on where nothing is recorded")
-        for place in state["lost"].tolist():
+        for place in state["hard"].tolist():
             if place[0] >= 0 and not self._is_place(*place):
-                raise ValueError("a dream was lost where nothing is recorded")
+                raise ValueError("a place is kept where nothing is recorded")
         for name in SAVED:
             setattr(self, name, state[name].clone())
 
-    def _start(self, rng: np.random.Generator) -> tuple[int, int]:
-        """Where a dream starts: anywhere, or shortly before a place where one was lost."""
-        lost = self._lost()
-        if lost and rng.random() < self.retried:
-            episode, first = lost[int(rng.integers(len(lost)))]
-            return episode, max(0, first - int(rng.integers(RUN_UP)))
-        return self.segments.place(int(rng.integers(len(self.segments))))
+    def _start(self, i: int, rng: np.random.Generator) -> None:
+        """Place dream i: anywhere, or shortly before a hard place."""
+        hard = self._hard()
+        self.steps[i] = self.most_steps
+        if hard and rng.random() < self.retried:
+            episode, first = hard[int(rng.integers(len(hard)))]
+            first = max(0, first - int(rng.integers(RUN_UP)))
+            if not self.enduring[i]:
+                self.steps[i] = min(BRIEF_STEPS, self.most_steps)
+        else:
+            episode, first = self.segments.place(int(rng.integers(len(self.segments))))
+        self.places[i] = torch.tensor((episode, first))
 
-    def _lost(self) -> list[list[int]]:
-        return [place for place in self.lost.tolist() if place[0] >= 0]
+    def _keep(self, found: list[list[int]]) -> None:
+        """Keep hard places. One found again is kept once, and for as long as a new one."""
+        kept = self.hard.tolist()
+        for place in found:
+            kept.pop(kept.index(place) if place in kept else 0)
+            kept.append(place)
+        self.hard = torch.tensor(kept)
+
+    def _hard(self) -> list[list[int]]:
+        return [place for place in self.hard.tolist() if place[0] >= 0]
 
     def _is_place(self, episode: int, first: int) -> bool:
         """Whether a whole window can be read there."""

@@ -145,7 +145,7 @@ class StreamLearner(Learner):
                 batch.weight,
             )
             if streams is not None:
-                later, dreamed = self.denoiser.walk_losses(
+                later, dreamed, undecided = self.denoiser.walk_losses(
                     target[:count],
                     noise[:count],
                     estimate[:count],
@@ -158,7 +158,7 @@ class StreamLearner(Learner):
                 )
                 losses = losses + F.pad(later, (0, len(losses) - count))
         if streams is not None:
-            streams.advance(to_uint8(dreamed).cpu(), walked.frames[:, -1])
+            streams.advance(to_uint8(dreamed).cpu(), walked.frames[:, -1], undecided.cpu())
         return losses, head_loss, count
 
     def _randn(self, shape: torch.Size, generator: torch.Generator) -> Tensor:
