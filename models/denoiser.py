@@ -18,14 +18,13 @@ from torch import Tensor, nn
 from models.deciding import decided
 from models.frames import quantise, truncate
 from models.sampler import Levels, SamplerConfig, sample
+from models.texture import texture_error
 from models.unet import UNet, UNetConfig
+from models.warping import warp
 
 FRAME_STD = 0.5  # of frames in [-1, 1], near enough for every game: scales the context
 CHANGED = 0.02  # of [-1, 1]: two and a half grey levels, above what averaging and noise leave
 NEAR = 3  # pixels to each side of one that changes, in which a moving camera changes all
-TEXTURE_PX = (1, 2, 4)  # distances at which pixels are compared: fine, and coarser
-TEXTURE_LEAST = 0.02  # of [-1, 1]: smaller differences are hardly any
-TEXTURE_REACH = 3  # pixels to each side that are around a place, of which every other is looked at
 FLOW = 1 / 14  # of the width: how far a flow of 1 moves, since outputs of 1 are ordinary ones
 Target = Literal["frame", "change", "warp"]
 
@@ -312,7 +311,7 @@ class Denoiser(nn.Module):
             error = (clean - (true - base)).square() * weight
             loss = loss + error.mean(dim=(1, 2, 3)) / self.scales(level)[2].flatten().square()
             undecided = undecided | decided_there.flatten(1).any(dim=1)
-        return loss, quantise(base + self.settle(clean.detach())), undecided
+        return loss, self.finished(base, clean.detach()), undecided
 
     def next_frame(
         self,
@@ -332,7 +331,7 @@ class Denoiser(nn.Module):
         def denoise(x: Tensor, sigma: float) -> Tensor:
             return self(x, torch.full((x.shape[0],), sigma, device=x.device), seen, actions)
 
-        return quantise(self.base(context) + self.settle(levels.walk(denoise, noise)))
+        return self.finished(self.base(context), levels.walk(denoise, noise))
 
     def sample(
         self, noise: Tensor, context: Tensor, actions: Tensor | None, sampler: SamplerConfig
@@ -344,8 +343,11 @@ class Denoiser(nn.Module):
             noised = torch.full_like(told, sampler.s_cond) if sampler.s_cond else None
             return self(x, told, seen, actions, noised)
 
-        made = sample(denoise, noise, context, sampler)
-        return quantise(self.base(context) + self.settle(made))
+        return self.finished(self.base(context), sample(denoise, noise, context, sampler))
+
+    def finished(self, base: Tensor, made: Tensor) -> Tensor:
+        """The frame (B, C, H, W) that a target made relative to `base` is of."""
+        return quantise(base + self.settle(made))
 
     def settle(self, estimate: Tensor) -> Tensor:
         """A finished estimate of the target; of a change, what is too faint to be one is none.
@@ -362,47 +364,3 @@ class Denoiser(nn.Module):
         most = estimate.abs().amax(dim=1, keepdim=True)
         most = F.max_pool2d(most, 2 * NEAR + 1, stride=1, padding=NEAR)
         return torch.where(most > CHANGED, estimate, 0.0)
-
-
-def texture_error(made: Tensor, true: Tensor, folded: int = 1) -> Tensor:
-    """How unlike the texture of frames (B, C, H, W) is, (B,): the squared error of how much they
-    change from pixel to pixel around each place, whichever way, as a root mean square.
-
-    Where an edge's place cannot be known the least squared error has a network blur it, and of
-    blurred frames a dream makes more blurred ones. Here an edge that is a pixel off costs little,
-    and one that is missing much.
-    folded: edge of the squares that a network folds into channels. It is quick to draw the same
-    weave into each, so pixels are compared at that distance and twice that too.
-    """
-    errors = []
-    for axis in (2, 3):
-        for distance in sorted({*TEXTURE_PX, folded, 2 * folded}):
-            count = true.shape[axis] - distance
-            steps = (
-                frame.narrow(axis, distance, count) - frame.narrow(axis, 0, count)
-                for frame in (made, true)
-            )
-            sizes = [(_around(step.square()) + TEXTURE_LEAST**2).sqrt() for step in steps]
-            errors.append((sizes[0] - sizes[1]).square().mean(dim=(1, 2, 3)))
-    return torch.stack(errors).mean(dim=0)
-
-
-def _around(values: Tensor) -> Tensor:
-    """Means of (B, C, H, W) around every other place."""
-    edge = 2 * TEXTURE_REACH + 1
-    return F.avg_pool2d(values, edge, stride=2, padding=TEXTURE_REACH)
-
-
-def warp(frame: Tensor, flow: Tensor) -> Tensor:
-    """Each pixel of (B, C, H, W) taken from where a flow (B, 2, H, W), in pixels, points.
-
-    Between pixels cubic curves tell, since straight lines would blur what is moved again and again;
-    beyond the edge it is as at the edge.
-    """
-    height, width = frame.shape[-2:]
-    right = torch.arange(width, device=frame.device) + 0.5
-    down = torch.arange(height, device=frame.device)[:, None] + 0.5
-    x = (flow[:, 0] + right) * (2 / width) - 1
-    y = (flow[:, 1] + down) * (2 / height) - 1
-    grid = torch.cat((x[..., None], y[..., None]), dim=-1)
-    return F.grid_sample(frame, grid, mode="bicubic", padding_mode="border", align_corners=False)

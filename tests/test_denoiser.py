@@ -18,11 +18,10 @@ from models.denoiser import (
     DenoiserConfig,
     FourierFeatures,
     Target,
-    texture_error,
-    warp,
 )
 from models.frames import quantise, to_float, truncate
 from models.sampler import Levels, LevelWalk, SamplerConfig
+from models.texture import texture_error
 from models.unet import UNetConfig
 from tests.networks import awaken
 
@@ -399,30 +398,6 @@ def test_impossible_denoisers_are_refused(wrong: dict[str, object], says: str) -
         dataclasses.replace(config("change"), **wrong)  # type: ignore[arg-type]
 
 
-def test_texture_forgives_an_edge_that_is_elsewhere_and_not_one_that_is_blurred() -> None:
-    """Squared error alone is least for a blur between the places where an edge may be."""
-    true = torch.zeros(1, 3, 12, 16)
-    true[..., 8:] = 1
-    moved, blurred = true.roll(1, dims=3), true.clone()
-    moved[..., 0] = 0
-    blurred[..., 6:10] = torch.tensor([0.2, 0.4, 0.6, 0.8])
-    both = torch.cat((true, moved, blurred))
-    off = texture_error(both, true.repeat(3, 1, 1, 1))
-    squared = (both - true).square().mean(dim=(1, 2, 3))
-    assert off[0] == 0 and squared[2] < squared[1]
-    assert off[2] > 2 * off[1] > 0
-
-
-def test_a_weave_is_no_texture() -> None:
-    """One pattern in each square that a network folds was as sharp as what is recorded."""
-    generator = torch.Generator().manual_seed(0)
-    true = torch.rand(1, 3, 40, 40, generator=generator)
-    other = torch.rand(1, 3, 40, 40, generator=generator)
-    woven = torch.rand(1, 3, 5, 5, generator=generator).tile(8, 8)
-    assert texture_error(woven, true) < 3 * texture_error(other, true)
-    assert texture_error(woven, true, 5) > 10 * texture_error(other, true, 5)
-
-
 def test_texture_counts_in_the_loss_as_weighed(example: Example) -> None:
     denoiser = awaken(Denoiser(config("change")))
     sigma = torch.tensor([0.5, 1.0, 2.0])
@@ -471,19 +446,6 @@ def test_what_is_too_faint_to_be_a_change_is_none() -> None:
     near[0, 1, 4, 5] = -change
     for target, settled in (("change", alone), ("warp", near), ("frame", estimate)):
         assert torch.equal(Denoiser(config(target)).settle(estimate), settled)
-
-
-def test_a_warp_takes_each_pixel_from_where_the_flow_points() -> None:
-    frame = torch.rand(2, 3, 6, 9, generator=torch.Generator().manual_seed(0))
-    flow = torch.zeros(2, 2, 6, 9)
-    torch.testing.assert_close(warp(frame, flow), frame)
-    flow[0, 0], flow[0, 1], flow[1, 0] = 2.0, -1.0, -0.5
-    moved = warp(frame, flow)
-    torch.testing.assert_close(moved[0, :, 1:, :-2], frame[0, :, :-1, 2:])
-    torch.testing.assert_close(moved[0, :, 0, -2:], frame[0, :, 0, -1:].expand(3, 2))  # the edge
-    near = frame[1, :, :, 1:-2] + frame[1, :, :, 2:-1]
-    far = frame[1, :, :, :-3] + frame[1, :, :, 3:]
-    torch.testing.assert_close(moved[1, :, :, 2:-1], 0.59375 * near - 0.09375 * far)
 
 
 def test_a_camera_that_turns_is_learnt_as_flow() -> None:
