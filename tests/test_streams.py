@@ -262,9 +262,15 @@ def test_dreams_that_start_before_hard_places_are_brief_unless_they_endure(
     walking.ages[:] = -1
     walking.batch(1)
     walking.places[:] = torch.tensor([0, 5])
-    for _ in range(BRIEF_STEPS):
+    frames = torch.full((6, CONTEXT + 1, 3, 20, 40), 60, dtype=torch.uint8)
+    walking.context = frames[:, :-1].clone()
+    walking.elsewhere = torch.zeros(6, CONTEXT, 20, 40, dtype=torch.bool)
+    for i in range(BRIEF_STEPS):
         assert (walking.ages >= 0).all()
-        advance(walking, true, true)
+        dreamed = frames[:, -1].clone()
+        dreamed[:, :, 4, 9] = 255 if i == 2 else 60  # what just went wrong can still be mended
+        advance(walking, dreamed, frames[:, -1])
+        assert walking.astray[:, -1].all() == (i == 2)
     assert (walking.ages < 0).tolist() == [False] * 2 + [True] * 4
     assert BRIEF_STEPS > RUN_UP  # so each comes past the place
 

@@ -10,7 +10,8 @@ a bounce, say. Such hard places are kept; a share of the dreams starts shortly b
 brief, so that these are practised again and again, and other examples are taken from them.
 
 So most dreams stay short, and none would learn to clean up what a long dream leaves behind. Some
-therefore go on when they are lost. Of what is astray they learn what can be mended: what is gone is
+therefore go on when they are lost, and so do the brief ones, since what is just gone is easier to
+bring back than what has long been. Of what is astray they learn what can be mended: what is gone is
 to come back, and what should not be there is to go. What is only elsewhere than in the recording
 they do not learn at the first level of noise, or they would learn to make it jump or vanish; at
 later ones they learn to keep it where it is (models/deciding.py).
@@ -30,7 +31,7 @@ from datasets.segments import Segment, Segments
 
 KEPT_PLACES = 256
 RUN_UP = 4  # a dream starts fewer steps than this before a hard place
-BRIEF_STEPS = 6  # such a dream's, so that it goes on a little after the place
+BRIEF_STEPS = 6  # such a dream's: it goes on a little after the place, even if it is lost there
 LOST_PATCH_PX = 3
 REACH_PX = 5  # how far what is astray may move in a step
 HOPELESS = 0.5  # share of a picture within that reach at which even an enduring dream is over
@@ -44,8 +45,8 @@ class Streams:
     count:      S. enduring: how many of them, the first, go on when they are lost.
     most_steps: a dream is started over when it is this old at the latest.
     lost_light: a dream is lost where it differs by more, of [-1, 1] summed over a patch.
-    retried:    share of dreams that start shortly before a hard place, and, unless they endure,
-                are brief.
+    retried:    share of dreams that start shortly before a hard place. Unless they endure they are
+                brief, and go on when they are lost, too.
     seed:       decides, with an update's number, where dreams start.
     places:     int64 (S, 2), episode and first frame of the window that comes next.
     ages:       int64 (S,), steps dreamed so far, or -1 for a dream to be started.
@@ -137,7 +138,7 @@ class Streams:
         self.astray = _moved_on(self.astray, lost)
         self.places[:, 1] += 1
         self.ages += 1
-        over = torch.where(self.enduring, hopeless, lost) | (self.ages >= self.steps)
+        over = torch.where(self.enduring | self._brief, hopeless, lost) | (self.ages >= self.steps)
         for i, (episode, first) in enumerate(self.places.tolist()):
             if over[i] or not self._is_place(episode, first):
                 self.ages[i] = -1
@@ -162,6 +163,10 @@ class Streams:
                 raise ValueError("a place is kept where nothing is recorded")
         for name in SAVED:
             setattr(self, name, state[name].clone())
+
+    @property
+    def _brief(self) -> Tensor:
+        return self.steps <= BRIEF_STEPS
 
     def _start(self, i: int, rng: np.random.Generator) -> None:
         """Place dream i: anywhere, or shortly before a hard place."""
