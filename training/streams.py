@@ -30,8 +30,8 @@ from datasets.batches import Batch, collate, join
 from datasets.segments import Segment, Segments
 
 KEPT_PLACES = 256
-RUN_UP = 4  # a dream starts fewer steps than this before a hard place
-BRIEF_STEPS = 6  # such a dream's: it goes on a little after the place, even if it is lost there
+RUN_UP = 2  # a dream starts fewer steps than this before a hard place
+BRIEF_STEPS = 4  # such a dream's: it goes on a little after the place, even if it is lost there
 LOST_PATCH_PX = 3
 REACH_PX = 5  # how far what is astray may move in a step
 HOPELESS = 0.5  # share of a picture within that reach at which even an enduring dream is over
