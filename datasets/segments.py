@@ -69,6 +69,15 @@ class Segments:
         before = int(self._ends[row - 1]) if row else 0
         return int(self._episodes[row]), index - before - (self.length - self.least_valid)
 
+    def __contains__(self, place: tuple[int, int]) -> bool:
+        """Whether there is a window of an episode that begins at a frame."""
+        episode, start = place
+        least = self.least_valid - self.length
+        return (
+            episode in self._episodes
+            and least <= start <= self.store.length(episode) + 1 - self.length
+        )
+
     def __getitem__(self, index: int) -> Segment:
         """Read window `index`."""
         return self.read(*self.place(index))

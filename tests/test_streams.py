@@ -13,6 +13,7 @@ from datasets.batches import Batch, collate
 from datasets.segments import Segments
 from datasets.store import Store
 from tests.recordings import record_toys
+from training.hard_places import Place
 from training.streams import BRIEF_STEPS, KEPT_PLACES, RUN_UP, Streams
 
 CONTEXT = 3
@@ -34,8 +35,9 @@ def streams(
     lost_light: float = 1.4,
     retried: float = 0.5,
     seed: int = 0,
+    known: Sequence[Sequence[Place]] = (),
 ) -> Streams:
-    return Streams(segments, count, enduring, most_steps, lost_light, retried, seed)
+    return Streams(segments, count, enduring, most_steps, lost_light, retried, seed, known)
 
 
 def started(walking: Streams) -> Batch:
@@ -273,6 +275,25 @@ def test_dreams_that_start_before_hard_places_are_brief_unless_they_endure(
         assert walking.astray[:, -1].all() == (i == 2)
     assert (walking.ages < 0).tolist() == [False] * 2 + [True] * 4
     assert BRIEF_STEPS > RUN_UP  # so each comes past the place
+
+
+def test_of_known_kinds_of_hard_places_each_is_practised_as_often_as_any_other(
+    segments: Segments,
+) -> None:
+    """And as often as what is found."""
+    walking = streams(segments, count=300, retried=1.0, known=[[(0, 20)], [(2, 9), (2, 10)]])
+    batch = walking.batch(0)
+    assert {episode for episode, _ in walking.places.tolist()} == {0, 2}
+    assert (walking.hard < 0).all()
+    rehearsed = walking.rehearse(0, batch, 0.5)
+    assert not torch.equal(rehearsed.frames[:150], batch.frames[:150])
+    assert torch.equal(rehearsed.frames[150:], batch.frames[150:])
+
+    walking.hard[-1] = torch.tensor((1, 4))
+    walking.ages[:] = -1
+    walking.batch(1)
+    _, counts = walking.places[:, 0].unique(return_counts=True)
+    assert len(counts) == 3 and counts.min() > 70
 
 
 def test_a_place_found_hard_again_is_kept_once_and_the_longest_not_found_goes(

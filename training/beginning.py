@@ -17,6 +17,7 @@ from training.config import TrainConfig
 from training.data import Data
 from training.export import frame_sampler
 from training.frame_config import WAYS, SequenceConfig, UpsamplerConfig
+from training.hard_places import read_hard_places
 from training.learner import IN_CARTRIDGES, Learner
 from training.presets import Recipe
 from training.sequence_learner import SequenceLearner
@@ -58,6 +59,8 @@ def _stream_learner(recipe: TrainConfig, data: Data, device: torch.device) -> St
     head = RewardEnd(recipe.reward_end(height, width)).to(device)
     streams = None
     if recipe.streams:
+        listed = recipe.hard_places
+        known = read_hard_places(Path(listed), data.segments) if listed else []
         enduring = round(recipe.share_enduring * recipe.streams)
         streams = Streams(
             data.segments,
@@ -67,6 +70,7 @@ def _stream_learner(recipe: TrainConfig, data: Data, device: torch.device) -> St
             recipe.lost_light,
             recipe.share_retried,
             recipe.seed + 1,
+            known,
         )
     return StreamLearner(recipe, _placed(denoiser, device), head, streams, data)
 

@@ -52,6 +52,9 @@ class TrainConfig:
     share_retried: float = 0.5
     """Share of the streams that start shortly before a place found hard: where one was lost, or the
     first level left it open what comes. Unless they endure they are over soon after it."""
+    hard_places: str = ""
+    """A CSV file that lists more such places (training/hard_places.py), as tools.breakout_bounces
+    writes; each kind is practised as often as those found."""
     share_rehearsed: float = 0.4
     """Share of the other examples that is taken from such places."""
     share_events: float = 0.25
@@ -126,6 +129,8 @@ class TrainConfig:
             raise UserError(f"--streams must be fewer than --batch: {self.batch - 1} at most")
         if self.texture_weight and not self.streams:
             raise UserError("--texture-weight counts in dreams only, and --streams 0 makes none")
+        if self.hard_places and not self.streams:
+            raise UserError("--hard-places is for dreams, and --streams 0 makes none")
         try:
             check_sigmas(self.sigmas)
         except ValueError as error:

@@ -21,6 +21,8 @@ Shapes: S streams, T context frames, C H W a frame, A action width.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -28,6 +30,7 @@ from torch import Tensor
 
 from datasets.batches import Batch, collate, join
 from datasets.segments import Segment, Segments
+from training.hard_places import Place
 
 KEPT_PLACES = 256
 RUN_UP = 2  # a dream starts fewer steps than this before a hard place
@@ -48,6 +51,7 @@ class Streams:
     retried:    share of dreams that start shortly before a hard place. Unless they endure they are
                 brief, and go on when they are lost, too.
     seed:       decides, with an update's number, where dreams start.
+    known:      kinds of hard places known beforehand, of each its windows: episode and first frame.
     places:     int64 (S, 2), episode and first frame of the window that comes next.
     ages:       int64 (S,), steps dreamed so far, or -1 for a dream to be started.
     steps:      int64 (S,), the age at which each is started over.
@@ -67,6 +71,7 @@ class Streams:
         lost_light: float,
         retried: float,
         seed: int,
+        known: Sequence[Sequence[Place]] = (),
     ) -> None:
         self.segments = segments
         self.enduring = torch.arange(count) < enduring
@@ -74,6 +79,7 @@ class Streams:
         self.lost_light = lost_light
         self.retried = retried
         self.seed = seed
+        self.known = known
         self.places = torch.zeros(count, 2, dtype=torch.int64)
         self.ages = torch.full((count,), -1)
         self.steps = torch.full((count,), most_steps)
@@ -107,13 +113,12 @@ class Streams:
 
         The batch itself as long as none is known.
         """
-        hard, count = self._hard(), round(share * len(batch.frames))
-        if not hard or not count:
+        kinds, count = self._kinds(), round(share * len(batch.frames))
+        if not kinds or not count:
             return batch
         rng = np.random.default_rng([self.seed, update, 1])
-        chosen = [hard[i] for i in rng.integers(len(hard), size=count)]
         return join(
-            collate([self.segments.read(*place) for place in chosen]),
+            collate([self.segments.read(*_drawn(kinds, rng)) for _ in range(count)]),
             batch.rows(slice(count, None)),
         )
 
@@ -140,7 +145,7 @@ class Streams:
         self.ages += 1
         over = torch.where(self.enduring | self._brief, hopeless, lost) | (self.ages >= self.steps)
         for i, (episode, first) in enumerate(self.places.tolist()):
-            if over[i] or not self._is_place(episode, first):
+            if over[i] or (episode, first) not in self.segments:
                 self.ages[i] = -1
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -156,10 +161,10 @@ class Streams:
             if state[name].shape != now.shape or state[name].dtype != now.dtype:
                 raise ValueError(f"the dreams' {name} are {tuple(state[name].shape)}")
         for place, age in zip(state["places"].tolist(), state["ages"].tolist(), strict=True):
-            if age >= 0 and not self._is_place(*place):
+            if age >= 0 and tuple(place) not in self.segments:
                 raise ValueError("a dream goes on where nothing is recorded")
         for place in state["hard"].tolist():
-            if place[0] >= 0 and not self._is_place(*place):
+            if place[0] >= 0 and tuple(place) not in self.segments:
                 raise ValueError("a place is kept where nothing is recorded")
         for name in SAVED:
             setattr(self, name, state[name].clone())
@@ -170,10 +175,10 @@ class Streams:
 
     def _start(self, i: int, rng: np.random.Generator) -> None:
         """Place dream i: anywhere, or shortly before a hard place."""
-        hard = self._hard()
+        kinds = self._kinds()
         self.steps[i] = self.most_steps
-        if hard and rng.random() < self.retried:
-            episode, first = hard[int(rng.integers(len(hard)))]
+        if kinds and rng.random() < self.retried:
+            episode, first = _drawn(kinds, rng)
             first = max(0, first - int(rng.integers(RUN_UP)))
             if not self.enduring[i]:
                 self.steps[i] = min(BRIEF_STEPS, self.most_steps)
@@ -189,16 +194,16 @@ class Streams:
             kept.append(place)
         self.hard = torch.tensor(kept)
 
-    def _hard(self) -> list[list[int]]:
-        return [place for place in self.hard.tolist() if place[0] >= 0]
+    def _kinds(self) -> list[Sequence[Place]]:
+        """Hard places: of each kind that is known, and those found."""
+        found = [(episode, first) for episode, first in self.hard.tolist() if episode >= 0]
+        return [*self.known, *([found] if found else [])]
 
-    def _is_place(self, episode: int, first: int) -> bool:
-        """Whether a whole window can be read there."""
-        store = self.segments.store
-        return (
-            0 <= episode < len(store)
-            and 0 <= first <= store.length(episode) + 1 - self.segments.length
-        )
+
+def _drawn(kinds: Sequence[Sequence[Place]], rng: np.random.Generator) -> Place:
+    """A place of any kind, each as often as any other."""
+    kind = kinds[int(rng.integers(len(kinds)))]
+    return kind[int(rng.integers(len(kind)))]
 
 
 def _off(dreamed: Tensor, recorded: Tensor) -> Tensor:
