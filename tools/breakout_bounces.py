@@ -1,6 +1,7 @@
 """Where Breakout's ball bounces in recordings: python -m tools.breakout_bounces DIR --out FILE.
 
-There it is hard to foresee, and the file tells `tools.train --hard-places` where.
+There it is hard to foresee, and where it comes back from among the bricks or is served. The file
+tells `tools.train --hard-places` where that is.
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ from engine.contracts import Frame
 from tools import breakout_probe as probe
 from training.hard_places import write_hard_places
 
-LOW_Y = 46  # a ball that turns upwards below that does so at the paddle
+KINDS = ("paddle", "wall", "brick", "comes")
+LOW_Y = 46  # a ball that turns upwards or comes below that does so at the paddle
 FARTHEST_PX = 8  # that a ball moves in a step; what moves further is another ball
 LEAST_PX = 0.3  # in a step: slower than that may be rounding
+
+Place = NDArray[np.float64]  # x to the right and y down, in pixels
 
 
 @dataclass(frozen=True)
 class BouncesConfig:
-    """List the frames in which the ball has just bounced, as CSV: episode, frame, kind."""
+    """List the frames in which the ball has just bounced or come, as CSV: episode, frame, kind."""
 
     data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
     """A folder of recordings of Breakout, as tools.record wrote it."""
@@ -56,32 +60,39 @@ def list_bounces(config: BouncesConfig) -> None:
     if not rows:
         raise UserError(f"in {config.data} no ball bounces")
     write_hard_places(config.out, rows)
-    counts = {kind: sum(row[2] == kind for row in rows) for kind in ("paddle", "wall", "brick")}
-    print(f"{config.out}: " + ", ".join(f"{n} off a {kind}" for kind, n in counts.items()))
+    counts = [f"{sum(row[2] == kind for row in rows)} {kind}" for kind in KINDS]
+    print(f"{config.out}: " + ", ".join(counts))
 
 
 def bounces(frames: NDArray[np.uint8]) -> Iterator[tuple[int, str]]:
     """Numbers of the frames (N, 64, 64, 3) in which a ball has turned since the last one, and off
-    what: "paddle", "wall" (at a side) or "brick" (or the wall above them)."""
+    what: "paddle", "wall" (at a side) or "brick" (or the wall above them). One that the last frame
+    did not show "comes", or was hidden by the paddle."""
     places = [_ball(frame) for frame in frames]
-    for i in range(2, len(places)):
-        before, last, now = places[i - 2 : i + 1]
-        if before is None or last is None or now is None:
+    for i, (before, last, now) in enumerate(zip(places, places[1:], places[2:], strict=False), 2):
+        if now is None:
             continue
-        came, goes = last - before, now - last
-        if max(np.abs(came).max(), np.abs(goes).max()) > FARTHEST_PX:
-            continue
-        down, right = came[1] > LEAST_PX, abs(came[0]) > LEAST_PX
-        # As a step ends soon after a bounce, the way back may be shorter than the way there was.
-        if down and (goes[1] < 0 or (last[1] > LOW_Y and goes[1] < came[1] / 2)):
-            yield i, "paddle" if last[1] > LOW_Y else "brick"
-        elif came[1] < -LEAST_PX and goes[1] > 0:
-            yield i, "brick"
-        elif right and came[0] * goes[0] < 0:
-            yield i, "wall"
+        if last is None:
+            yield i, "paddle" if now[1] > LOW_Y else "comes"
+        elif before is not None and (kind := _bounce(before, last, now)):
+            yield i, kind
 
 
-def _ball(frame: Frame) -> NDArray[np.float64] | None:
+def _bounce(before: Place, last: Place, now: Place) -> str | None:
+    """What a ball bounced off that was in three places, a step apart."""
+    came, goes = last - before, now - last
+    if max(np.abs(came).max(), np.abs(goes).max()) > FARTHEST_PX:
+        return None
+    low = last[1] > LOW_Y
+    # As a step ends soon after a bounce, the way back may be shorter than the way there was.
+    if came[1] > LEAST_PX and (goes[1] < 0 or (low and goes[1] < came[1] / 2)):
+        return "paddle" if low else "brick"
+    if came[1] < -LEAST_PX and goes[1] > 0:
+        return "brick"
+    return "wall" if abs(came[0]) > LEAST_PX and came[0] * goes[0] < 0 else None
+
+
+def _ball(frame: Frame) -> Place | None:
     found = probe.balls(frame)
     return np.array(found[0]) if found else None
 
