@@ -99,7 +99,7 @@ class Streams:
             if starting[i]:
                 self._start(i, rng)
                 # The first are of all ages, or all would be started over at the same update.
-                self.ages[i] = int(rng.integers(self.most_steps)) if update == 0 else 0
+                self.ages[i] = int(rng.integers(int(self.steps[i]))) if update == 0 else 0
             episode, first = self.places[i].tolist()
             rows.append(self.segments.read(episode, first))
         batch = collate(rows)
