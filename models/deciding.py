@@ -53,13 +53,17 @@ class Thing:
     @classmethod
     def missed(cls, estimate: Tensor, frame: Tensor, behind: Tensor) -> Thing:
         """behind: what the frame (B, C, H, W) would show without things that move."""
-        missing = (frame - estimate).clamp(min=0).sum(dim=1, keepdim=True)
+        off, above = frame - estimate, frame - behind
+        moving = above.amax(dim=1, keepdim=True) > FAINT
+        movable = moving & (_grown((off.amax(dim=1, keepdim=True) > FAINT).float()) > 0)
+        light = above.clamp(min=0) * movable
+        missing = off.clamp(min=0).sum(dim=1, keepdim=True)
         # A hundredth more for the pixel itself, so that of equal squares a thing's middle is first.
         missing = 9 * F.avg_pool2d(missing, 3, stride=1, padding=1) + 0.01 * missing
         found = []
         for _ in range(LOOKED_AT):
             most, at = missing.flatten(1).max(dim=1)
-            thing = cls._at(at, estimate, frame, behind)
+            thing = cls._at(at, light, movable, frame)
             found.append(replace(thing, there=thing.there & (most > LEAST_LIGHT)))
             near = _distance(at, frame, math.inf) <= MARGIN_PX
             missing = missing.masked_fill(near[:, None], 0.0)
@@ -74,13 +78,11 @@ class Thing:
         return cls(there.any(dim=1), *map(chosen, names))
 
     @classmethod
-    def _at(cls, at: Tensor, estimate: Tensor, frame: Tensor, behind: Tensor) -> Thing:
-        """What is missed around places."""
-        missing = ((frame - estimate).amax(dim=1, keepdim=True) > FAINT).float()
-        moving = (frame - behind).amax(dim=1, keepdim=True) > FAINT
+    def _at(cls, at: Tensor, light: Tensor, movable: Tensor, frame: Tensor) -> Thing:
+        """What is missed around places: the light of whatever moves and is missed, and where."""
         near = (_distance(at, frame, math.inf) <= REACH_PX)[:, None]
-        covered = (near & moving & (_grown(missing) > 0)).float()
-        light = (frame - behind).clamp(min=0) * covered
+        covered = (near & movable).float()
+        light = light * covered
         without = frame - light
         pixels = covered.sum((1, 2, 3), keepdim=True).clamp(min=1)
         ground = (without * covered).sum((1, 2, 3), keepdim=True) / pixels
