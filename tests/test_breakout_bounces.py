@@ -45,8 +45,10 @@ def test_bounces(places: tuple[tuple[int, int] | None, ...], kind: str | None) -
     assert found == ([kind] if kind else [])
 
 
-def test_recordings_of_another_game_are_refused(tmp_path: Path) -> None:
-    record_toys(tmp_path / "toys", 9)
+@pytest.mark.parametrize("shape", [(8, 8), (64, 64)])
+def test_recordings_of_another_game_are_refused(tmp_path: Path, shape: tuple[int, int]) -> None:
+    """Of whatever size: its pictures were taken for Breakout's."""
+    record_toys(tmp_path / "toys", 9, shape=shape)
     with pytest.raises(UserError, match="no recordings of Breakout"):
         list_bounces(BouncesConfig(tmp_path / "toys", tmp_path / "out.csv"))
     assert not (tmp_path / "out.csv").exists()

@@ -48,7 +48,7 @@ def main() -> None:
 def list_bounces(config: BouncesConfig) -> None:
     """Write the list; says how many there are of each kind. UserError if there are none."""
     store = Store(config.data)
-    if store.frame_shape != (64, 64, 3):
+    if store.info.game != "breakout" or store.frame_shape != (64, 64, 3):
         raise UserError(f"{config.data} has no recordings of Breakout in 64 x 64 pixels")
     rows: list[tuple[int, int, str]] = []
     with tqdm(total=sum(map(store.length, range(len(store)))), unit="step", leave=False) as bar:
