@@ -83,6 +83,7 @@ def test_recordings_that_will_not_do_are_refused_before_anything_is_written(
         (["--gradient-clip", "0"], "--gradient-clip must be more than 0, not 0.0"),
         (["--share-enduring", "1.5"], "--share-enduring must be at most 1, not 1.5"),
         (["--start-from", "nowhere"], "nowhere"),
+        (["--start-from", "brekout"], "did you mean 'breakout'"),
         (["--ema", "1"], "--ema must be less than 1"),
         (["--seed", "-1"], "--seed must not be negative, and -1 is"),
         (["--seed", "99999999999999999999"], "--seed must be at most"),
@@ -188,6 +189,12 @@ def test_weights_of_another_shape_are_no_start(train: Train, whole: Path, tmp_pa
     with pytest.raises(UserError, match=r"the denoiser of .* is not of this recipe's shape"):
         train("--start-from", str(whole / "cartridge"), "--cond", "32")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_may_start_from_a_shipped_world_by_its_name(train: Train) -> None:
+    """Only its folder's path would do; this recipe is too small for it, so it was found."""
+    with pytest.raises(UserError, match=r"the denoiser of .*breakout is not of this recipe's"):
+        train("--start-from", "breakout")
 
 
 @pytest.mark.slow

@@ -217,7 +217,7 @@ def test_recordings_that_no_upsampler_can_learn_from_are_refused(
     [
         ("csgo-upsampler", None, "--world is needed: the cartridge whose frames"),
         ("csgo", "csgo", "--world is for upsamplers"),
-        ("csgo-upsampler", "nowhere", "cannot read .*nowhere"),
+        ("csgo-upsampler", "nowhere", "unknown cartridge .*nowhere"),
         ("csgo-upsampler", "tiny", r"tiny makes frames of 16 x 16 pixels, and .* have 10 x 16"),
     ],
 )

@@ -16,6 +16,7 @@ import psutil
 import torch
 import tyro
 
+from base.cartridges import find_cartridge
 from base.errors import UserError, run_main
 from base.memory import keep_freed_memory
 from models import cartridge
@@ -56,8 +57,9 @@ class TrainCommand(Generic[R]):
     preset: Preset = "small"
     """The recipe: of a small world in one size; or of the network that dreams the small frames of
     Doom or CS:GO, and of the one that enlarges them."""
-    world: Path | None = None
-    """For an upsampler: the cartridge whose frames it is to enlarge. It becomes part of it."""
+    world: str = ""
+    """For an upsampler: the cartridge whose frames it is to enlarge, its folder or the name of one
+    in cartridges/. It becomes part of it."""
     resume: bool = False
     """Go on with the run in --out, as it was in all that is not said again; of the recipe only
     --updates may change."""
@@ -65,8 +67,9 @@ class TrainCommand(Generic[R]):
     """Say what would be done, with parameters, memory and time measured here; train nothing."""
     json: bool = False
     """With --dry-run: say it as JSON too, on the last line."""
-    start_from: Path | None = None
-    """A cartridge to begin with the weights of; by default training begins with random ones."""
+    start_from: str = ""
+    """A cartridge to begin with the weights of, its folder or the name of one in cartridges/; by
+    default training begins with random ones."""
     name: str = ""
     """The cartridge's short name; by default the game's."""
     evaluate_every: int = 500
@@ -128,8 +131,8 @@ def train(command: TrainCommand[Recipe], said: str, saved: RunConfig | None = No
     world = None if lone else describe_world(name, command.config, data, onto)
     recipe = part_of(command.config)[0] if command.dry_run else command.config
     learner = build(recipe, data, device, onto)
-    if command.start_from is not None:
-        begin_with(learner, command.start_from)
+    if command.start_from:
+        begin_with(learner, find_cartridge(command.start_from))
     config = RunConfig(
         train=command.config,
         data=str(command.data),
@@ -139,9 +142,9 @@ def train(command: TrainCommand[Recipe], said: str, saved: RunConfig | None = No
         evaluate_every=command.evaluate_every,
         checkpoint_seconds=command.checkpoint_seconds,
         memory_gb=command.memory_gb,
-        start_from=str(command.start_from or ""),
+        start_from=command.start_from,
         preset=command.preset,
-        world=str(command.world or ""),
+        world=command.world,
         commands=(*saved.commands, said) if saved else (said,),
     )
     print(f"training on {device.type} in {config.choice.why}")
@@ -200,12 +203,12 @@ def _command_of(saved: RunConfig) -> TrainCommand[Recipe]:
         out=tyro.MISSING,
         data=Path(saved.data),
         preset=saved.preset,
-        world=Path(saved.world) if saved.world else None,
+        world=saved.world,
         name=saved.name,
         evaluate_every=saved.evaluate_every,
         checkpoint_seconds=saved.checkpoint_seconds,
         memory_gb=saved.memory_gb,
-        start_from=Path(saved.start_from) if saved.start_from else None,
+        start_from=saved.start_from,
         device="cuda" if saved.device == "cuda" else "cpu",
         precision=saved.choice.precision,
         compile="on" if saved.choice.compiled else "off",
@@ -228,15 +231,17 @@ def _world(command: TrainCommand[Recipe]) -> cartridge.Cartridge | None:
     A dry run needs none: how long training takes does not depend on it.
     """
     wanted = isinstance(command.config, UpsamplerConfig)
-    if wanted and command.world is None and not command.dry_run:
+    if wanted and not command.world and not command.dry_run:
         raise UserError(
             "--world is needed: the cartridge whose frames are to be enlarged, as the preset csgo "
             "makes one"
         )
-    if not wanted and command.world is not None:
+    if not wanted and command.world:
         raise UserError("--world is for upsamplers; use --start-from for weights to begin with")
     # Kept in half of float32, as cartridges store it: it is only written again.
-    return cartridge.load(command.world, torch.bfloat16) if command.world else None
+    if not command.world:
+        return None
+    return cartridge.load(find_cartridge(command.world), torch.bfloat16)
 
 
 def _choice(
