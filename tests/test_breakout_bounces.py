@@ -9,8 +9,13 @@ import pytest
 from numpy.typing import NDArray
 
 from base.errors import UserError
+from datasets.segments import Segments
+from datasets.store import Store
 from tests.recordings import record_toys
-from tools.breakout_bounces import BouncesConfig, bounces, list_bounces
+from tools import breakout_probe as probe
+from tools.breakout_bounces import KINDS, BouncesConfig, bounces, list_bounces
+from tools.record import RecordConfig, record
+from training.hard_places import read_hard_places
 
 RED = (200, 72, 72)
 
@@ -43,6 +48,18 @@ def pictures(*places: tuple[int, int] | None) -> NDArray[np.uint8]:
 def test_bounces(places: tuple[tuple[int, int] | None, ...], kind: str | None) -> None:
     found = [kind for frame, kind in bounces(pictures(*places)) if frame == 2]
     assert found == ([kind] if kind else [])
+
+
+def test_of_a_recorded_game_the_trainer_gets_windows_that_end_with_a_ball(tmp_path: Path) -> None:
+    folder, out = tmp_path / "games", tmp_path / "bounces.csv"
+    record(RecordConfig("breakout", folder, player="scripted", steps=400, seed=1))
+    list_bounces(BouncesConfig(folder, out))
+    store = Store(folder)
+    segments = Segments(store, range(len(store)), 2)
+    known = read_hard_places(out, segments)
+    assert len(known) == len(KINDS)
+    for episode, first in (place for kind in known for place in kind):
+        assert probe.balls(segments.read(episode, first).window.frames[-1])
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (64, 64)])
