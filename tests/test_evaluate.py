@@ -227,6 +227,29 @@ def test_a_dream_with_and_without_a_ball(games: Footage) -> None:
     assert 0 < figures["life"] < 0.6
 
 
+@pytest.mark.parametrize("steps", [1, 50])
+def test_the_error_of_a_share_is_of_dreams_not_of_their_steps(steps: int) -> None:
+    """Fifty steps of a dream that all go as its first do tell no more than one."""
+    lived = np.arange(8).repeat(steps).reshape(8, steps) % 2 == 0
+    all_of_it = np.ones_like(lived)
+    error = breakout_scores.share_error(lived, all_of_it)
+    assert error == pytest.approx(np.std(lived[:, 0], ddof=1) / np.sqrt(8))
+    assert breakout_scores.share_error(lived, lived) == 0
+    assert np.isnan(breakout_scores.share_error(lived, ~all_of_it))
+    assert np.isnan(breakout_scores.share_error(lived[:1], all_of_it[:1]))
+
+
+def test_the_error_of_a_share_is_how_far_other_dreams_would_be_off() -> None:
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(20, 50, 4000)
+    of = np.arange(50) < sizes[:, None]
+    hits = np.arange(50) < sizes[:, None] * rng.random((4000, 1))
+    draws = [slice(i, i + 40) for i in range(0, 4000, 40)]
+    spread = np.std([breakout_scores.share(hits[draw], of[draw]) for draw in draws])
+    told = np.mean([breakout_scores.share_error(hits[draw], of[draw]) for draw in draws])
+    assert told == pytest.approx(spread, rel=0.2)
+
+
 def test_what_no_picture_tells_is_drawn_anew_and_nothing_else(games: Footage) -> None:
     """How often the paddle was hit is not seen: some later hit makes the ball quicker, or not."""
     futures, rng = BreakoutFutures(games, CONTEXT), np.random.default_rng(0)

@@ -27,14 +27,16 @@ BRICKS_KEPT = 0.5  # of those at the start; random play hits a few
 def life(dreams: Sequence[Dream], recorded: Sequence[Window], context: int) -> dict[str, float]:
     """Share of frames that show a ball where the recorded frame shows one.
 
-    Also of those with exactly one, of the first ten steps alone, and of frames that show a ball
-    where the recording shows none.
+    With its standard error, as other starts would have given another share. Also of those with
+    exactly one, of the first ten steps alone, and of frames that show a ball where the recording
+    shows none.
     """
     real = np.array([[len(probe.balls(f)) for f in w.frames[context:]] for w in recorded])
     made = np.array([[len(probe.balls(f)) for f in dream.frames] for dream in dreams])
     seen = real > 0
     return {
         "life": share(made > 0, seen),
+        "life_error": share_error(made > 0, seen),
         "life_one_ball": share(made == 1, seen),
         "life_first_10": share(made[:, :10] > 0, seen[:, :10]),
         "life_last_10": share(made[:, -10:] > 0, seen[:, -10:]),
@@ -110,3 +112,16 @@ def endurance(world: World, steps: int, seed: int, advance: Advance) -> dict[str
 def share(hits: NDArray[np.bool_], of: NDArray[np.bool_]) -> float:
     """Share of `of` in which `hits` holds as well; nan where there is nothing."""
     return float(hits[of].mean()) if of.any() else float("nan")
+
+
+def share_error(hits: NDArray[np.bool_], of: NDArray[np.bool_]) -> float:
+    """Standard error of `share`, of dreams (N, steps); nan of fewer than two, or of nothing.
+
+    A ball that is lost stays lost for a while, so whole dreams count as drawn, not their steps: the
+    error of a ratio of two means (Cochran 1977, "Sampling Techniques", 2.11).
+    """
+    sizes, count = of.sum(axis=1), len(of)
+    if count < 2 or not sizes.any():
+        return float("nan")
+    off = (hits & of).sum(axis=1) - share(hits, of) * sizes
+    return float(np.sqrt(count / (count - 1) * np.square(off).sum()) / sizes.sum())
