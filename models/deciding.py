@@ -25,7 +25,8 @@ MARGIN_PX = 4  # to each side of a thing's place: what is learnt with it
 LOOKED_AT = 4  # places where most is missing: the largest may be a counter's digit
 LEAST_LIGHT = 2.5  # of a thing, and missing around its middle: nearly half of Breakout's ball
 FAINT = 0.1  # of [-1, 1]: smaller differences are none
-JOINED = 0.15  # of a thing's light: with more right beside it, it is a piece of a larger one
+JOINED = 0.15  # of a thing's light: with more like it right beside, it is a piece of a larger one
+SAME_COLOUR = 0.95  # cosine of two colours: red and grey, a ball and a wall, have 0.89
 GROUND = 0.3  # of light: how unlike what a thing is in front of may be elsewhere
 BELIEVED = 0.2  # likeness: about that of a tenth of a thing's light
 LIKELIER = 0.95  # of the most likeness: a place with more counts as no less likely
@@ -51,8 +52,11 @@ class Thing:
     ground: Tensor
 
     @classmethod
-    def missed(cls, estimate: Tensor, frame: Tensor, behind: Tensor) -> Thing:
-        """behind: what the frame (B, C, H, W) would show without things that move."""
+    def missed(
+        cls, estimate: Tensor, frame: Tensor, behind: Tensor, least: float = LEAST_LIGHT
+    ) -> Thing:
+        """behind: what the frame (B, C, H, W) would show without things that move; least: how much
+        light has to be missing around a thing's middle."""
         off, above = frame - estimate, frame - behind
         moving = above.amax(dim=1, keepdim=True) > FAINT
         movable = moving & (_grown((off.amax(dim=1, keepdim=True) > FAINT).float()) > 0)
@@ -64,7 +68,7 @@ class Thing:
         for _ in range(LOOKED_AT):
             most, at = missing.flatten(1).max(dim=1)
             thing = cls._at(at, light, movable, frame)
-            found.append(replace(thing, there=thing.there & (most > LEAST_LIGHT)))
+            found.append(replace(thing, there=thing.there & (most > least)))
             near = _distance(at, frame, math.inf) <= MARGIN_PX
             missing = missing.masked_fill(near[:, None], 0.0)
         there = torch.stack([thing.there for thing in found], dim=1)
@@ -85,11 +89,15 @@ class Thing:
         light = light * covered
         without = frame - light
         pixels = covered.sum((1, 2, 3), keepdim=True).clamp(min=1)
-        ground = (without * covered).sum((1, 2, 3), keepdim=True) / pixels
+        ground = (without * covered).sum((2, 3), keepdim=True) / pixels
         beside = _grown(covered) - covered
-        joined = ((frame.sum(dim=1, keepdim=True) - ground).clamp(min=0) * beside).sum((1, 2, 3))
+        extra = (frame - ground).clamp(min=0)
+        colour = light.sum((2, 3), keepdim=True)
+        alike = F.cosine_similarity(extra, colour, dim=1)[:, None] > SAME_COLOUR
+        joined = (extra * (beside * alike)).sum((1, 2, 3))
         whole = light.sum((1, 2, 3))
         there = (whole > LEAST_LIGHT) & (joined < JOINED * whole)
+        ground = ground.sum(dim=1, keepdim=True)
         return cls(there, at, _cut(light, at), _cut(covered, at), without, ground)
 
     def likeness(self, shown: Tensor) -> Tensor:
@@ -108,10 +116,20 @@ class Thing:
 
     def moved(self, to: Tensor) -> Tensor:
         """The frame (B, C, H, W) with it at another place."""
+        return self.spread(F.one_hot(to, self.without.shape[-2:].numel()).float())
+
+    def spread(self, shares: Tensor) -> Tensor:
+        """The frame with a share of it at every place: shares (B, H W)."""
         height, width = self.without.shape[-2:]
-        place = F.one_hot(to, height * width).float().view(1, -1, height, width)
-        put = F.conv_transpose2d(place, self.pattern, padding=REACH_PX, groups=len(to))
+        shares = shares.view(1, -1, height, width)
+        put = F.conv_transpose2d(shares, self.pattern, padding=REACH_PX, groups=shares.shape[1])
         return (self.without + put.view_as(self.without)).clamp(-1, 1)
+
+    def near(self, *places: Tensor) -> Tensor:
+        """bool (B, 1, H, W): what is near any of the places; nothing where there is no thing."""
+        shown = self.without
+        close = [_distance(place, shown, math.inf) <= MARGIN_PX for place in places]
+        return (self.there[:, None, None] & torch.stack(close).any(dim=0))[:, None]
 
 
 def decided(
@@ -133,8 +151,7 @@ def decided(
     to = torch.where(here < LIKELIER * most, likeliest, thing.at)
     to = torch.where(most < BELIEVED, chosen, to)
     there = thing.there[:, None, None, None]
-    near = [_distance(place, frame, math.inf) <= MARGIN_PX for place in (thing.at, to)]
-    return torch.where(there, thing.moved(to), frame), there & (near[0] | near[1])[:, None]
+    return torch.where(there, thing.moved(to), frame), thing.near(thing.at, to)
 
 
 def _distance(at: Tensor, frame: Tensor, order: float) -> Tensor:

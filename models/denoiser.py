@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.decider import Decider
 from models.deciding import decided
 from models.frames import quantise, truncate
 from models.sampler import Levels, SamplerConfig, sample
@@ -53,6 +54,8 @@ class DenoiserConfig:
                    all of them if it is 0 or more than there are.
     floor:         every estimate of a frame is clamped and brought to the level below it, of the
                    256 that stored frames have; else finished frames are, to the nearest.
+    decider:       channels of a small network that makes up its mind about finished frames
+                   (models/decider.py); 0 for none.
     """
 
     height: int
@@ -66,6 +69,7 @@ class DenoiserConfig:
     noised_context: bool = False
     last_actions: int = 0
     floor: bool = False
+    decider: int = 0
 
     @property
     def actions_told(self) -> int:
@@ -86,6 +90,10 @@ class DenoiserConfig:
             raise ValueError(f"unet.cond must be a multiple of {2 * self.actions_told}")
         if not 0 <= self.sigma_offset < 100:
             raise ValueError(f"sigma_offset must be between 0 and 100, not {self.sigma_offset}")
+        if self.decider < 0:
+            raise ValueError(f"decider must not be negative, and {self.decider} is")
+        if self.decider and self.target == "frame":
+            raise ValueError("a decider is for estimates of changes, not of frames")
         if self.floor and self.target != "frame":
             raise ValueError("floor is for estimates of frames, not of changes")
 
@@ -128,6 +136,7 @@ class Denoiser(nn.Module):
         self.cond = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         outputs = 5 if config.target == "warp" else 3  # a flow, beside colours
         self.unet = UNet(3 * (config.context + 1), outputs, config.unet)
+        self.decider = Decider(config.decider) if config.decider else None
 
     def forward(
         self,
@@ -347,7 +356,8 @@ class Denoiser(nn.Module):
 
     def finished(self, base: Tensor, made: Tensor) -> Tensor:
         """The frame (B, C, H, W) that a target made relative to `base` is of."""
-        return quantise(base + self.settle(made))
+        frame = quantise(base + self.settle(made))
+        return frame if self.decider is None else quantise(self.decider(frame, base))
 
     def settle(self, estimate: Tensor) -> Tensor:
         """A finished estimate of the target; of a change, what is too faint to be one is none.

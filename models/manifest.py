@@ -96,6 +96,7 @@ class Manifest:
         self._check_companions()
         for network in filter(None, (config, self.upsampler)):
             _check_limits(network.height, network.width, network.context, network.unet)
+            _within("channels", network.decider)
         _within("actions", self.actions.size)
         if self.sampler is not None:
             _within("sigmas", len(self.sampler.sigmas))

@@ -10,6 +10,7 @@ import torch
 from base.errors import UserError
 from models import cartridge
 from models.cartridge import Cartridge
+from models.decider import without_decider
 from models.denoiser import Denoiser, DenoiserConfig
 from models.lengthen import lengthened
 from models.reward_end import RewardEnd
@@ -104,8 +105,9 @@ def _sizes(data: Data) -> tuple[int, int, int]:
 def begin_with(learner: Learner, path: Path) -> None:
     """Take a cartridge's weights into a new learner's networks and averages.
 
-    Networks that saw fewer frames may be taken: the frames before count for nothing at first. Of a
-    world where nothing tells rewards and ends, the head that is to tell them begins as it is.
+    Networks that saw fewer frames may be taken: the frames before count for nothing at first. A
+    decider is left behind: it was taught what that network leaves open. Of a world where nothing
+    tells rewards and ends, the head that is to tell them begins as it is.
     Raises UserError for what is no cartridge, and for networks of other shapes.
     """
     networks = cartridge.load(path).networks
@@ -114,7 +116,8 @@ def begin_with(learner: Learner, path: Path) -> None:
         if name not in networks and network is not learner.denoiser:
             continue
         try:
-            network.load_state_dict(lengthened(network, networks[name].state_dict()))
+            weights = without_decider(networks[name].state_dict())
+            network.load_state_dict(lengthened(network, weights))
         except (KeyError, RuntimeError) as error:
             raise UserError(
                 f"the {name} of {path} is not of this recipe's shape, for frames of this size and "

@@ -1,0 +1,189 @@
+"""Teach a world to make up its mind: python -m tools.decide CARTRIDGE --data DIR --out OUT."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import tyro
+from torch.optim import AdamW
+from tqdm import tqdm
+
+from base.cartridges import PREVIEW, find_cartridge
+from base.errors import UserError, run_main
+from datasets.batches import collate
+from datasets.segments import Segments
+from datasets.store import Store
+from models.cartridge import Cartridge, load
+from models.cartridge_writer import check_place, save
+from models.decider import Decider, without_decider
+from models.denoiser import Denoiser
+from models.sampler import Levels
+from tools.dreams import check_fit
+from training.export import card
+from training.hard_places import Place, read_hard_places
+from training.lessons import Lessons, lesson_loss
+from training.optimizer import schedule
+
+PROGRAM = "python -m tools.decide"
+AT_ONCE = 32  # windows that are dreamed in a batch
+LATER = 2  # frames after a hard place at which its window may end
+WARMUP, COOLDOWN = 50, 0.6
+
+
+@dataclass(frozen=True)
+class DecideConfig:
+    """Give a world a decider: a small network that makes up its mind about finished frames.
+
+    It is taught by what the world dreams after recorded frames, and by made up doubts. All else in
+    the world stays as it is; a decider that it has is replaced. Takes some ten minutes on two cores
+    and, stopped, begins anew: nothing is written before the end.
+    """
+
+    cartridge: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CARTRIDGE")]
+    """The world: folder of a cartridge, or the name of one in cartridges/."""
+    data: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """Recordings of its game, from python -m tools.record."""
+    out: Annotated[Path, tyro.conf.arg(metavar="OUT")]
+    """Folder of the cartridge to write."""
+    hard_places: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """A list of places where it is hard to know what comes (training/hard_places.py), of each kind
+    as many; else all places are as good."""
+    windows: int = 3000
+    """Recorded places after which the world dreams a frame."""
+    updates: int = 1200
+    """Optimiser steps."""
+    batch: int = 68
+    """Squares of frames in an update."""
+    width: int = 32
+    """Channels of the decider's layers."""
+    learning_rate: float = 2e-3
+    """Of AdamW."""
+    changed_weight: float = 6.0
+    """How many times a pixel that changes counts."""
+    seed: int = 0
+    """Decides places, doubts and initial weights."""
+
+    def __post_init__(self) -> None:
+        """Raise UserError for numbers that nothing can be taught with."""
+        for name in ("windows", "updates", "width", "learning_rate", "changed_weight"):
+            if not getattr(self, name) > 0:
+                raise UserError(f"--{name.replace('_', '-')} must be more than 0")
+        if self.batch < 10:
+            raise UserError("--batch must be 10 or more")
+
+
+def main() -> None:
+    """Parse the command line and teach."""
+    decide(tyro.cli(DecideConfig, prog=PROGRAM), f"{PROGRAM} {shlex.join(sys.argv[1:])}")
+
+
+def decide(config: DecideConfig, said: str) -> None:
+    """Write the cartridge with a decider; said: the command line, for its card.
+
+    Raises UserError, before anything is written, for a world or recordings that will not do.
+    """
+    check_place(config.out)
+    folder = find_cartridge(config.cartridge)
+    cartridge = load(folder)
+    levels = cartridge.manifest.sampler
+    if levels is None or cartridge.manifest.denoiser.target == "frame":
+        raise UserError(f"{config.cartridge} dreams whole frames, and a decider is for changes")
+    store = Store(config.data, memory_gb=1.0)
+    check_fit(store, cartridge.manifest)
+    generator = torch.Generator().manual_seed(config.seed)
+    world = undecided(cartridge)
+    lessons = gather(world, levels, store, config, generator)
+    torch.manual_seed(config.seed)
+    decider = teach(lessons, config, generator)
+    network = Denoiser(dataclasses.replace(world.config, decider=config.width))
+    parts = {f"decider.{name}": weight for name, weight in decider.state_dict().items()}
+    network.load_state_dict({**world.state_dict(), **parts})
+    source = dict(cartridge.manifest.source)
+    source["commands"] = [*source.get("commands", []), said]
+    # What was measured without it holds no more.
+    manifest = dataclasses.replace(
+        cartridge.manifest, denoiser=network.config, source=source, metrics={}
+    )
+    networks = {**cartridge.networks, "denoiser": network}
+    preview = (folder / PREVIEW).read_bytes()
+    save(config.out, manifest, networks, cartridge.starts, preview, card(manifest))
+    print(f"wrote {config.out}: play it with python play.py {config.out}")
+
+
+def undecided(cartridge: Cartridge) -> Denoiser:
+    """A cartridge's denoiser without a decider, in float32."""
+    world = Denoiser(dataclasses.replace(cartridge.manifest.denoiser, decider=0))
+    world.load_state_dict(without_decider(cartridge.networks["denoiser"].state_dict()))
+    return world.requires_grad_(False).eval()
+
+
+def gather(
+    world: Denoiser,
+    levels: Levels,
+    store: Store,
+    config: DecideConfig,
+    generator: torch.Generator,
+) -> Lessons:
+    """What the world dreams in recorded windows of the episodes that are not held out."""
+    segments = Segments(store, store.split()[0], world.config.context + 1)
+    places = choose(segments, config, np.random.default_rng(config.seed))
+    if torch.cuda.is_available():
+        world = world.cuda()
+    parts = []
+    with tqdm(total=len(places), unit="frame", desc="dreaming", leave=False) as bar:
+        for first in range(0, len(places), AT_ONCE):
+            batch = collate([segments.read(*place) for place in places[first : first + AT_ONCE]])
+            parts.append(Lessons.dreamed(world, levels, batch, generator))
+            bar.update(len(batch.frames))
+    world.cpu()
+    lessons = Lessons.joined(parts)
+    if not lessons.moving.there.any():
+        raise UserError(f"in {config.data} nothing as small as a ball moves")
+    return lessons
+
+
+def choose(segments: Segments, config: DecideConfig, rng: np.random.Generator) -> list[Place]:
+    """The windows to dream in: at hard places, or a little after them, if there is a list."""
+    if config.hard_places is None:
+        return [segments.place(int(rng.integers(len(segments)))) for _ in range(config.windows)]
+    kinds = read_hard_places(config.hard_places, segments)
+    chosen: list[Place] = []
+    for i in range(config.windows):
+        kind = kinds[i % len(kinds)]
+        episode, first = kind[int(rng.integers(len(kind)))]
+        later = episode, first + int(rng.integers(LATER))
+        chosen.append(later if later in segments else (episode, first))
+    return chosen
+
+
+def teach(lessons: Lessons, config: DecideConfig, generator: torch.Generator) -> Decider:
+    """A decider that learnt from lessons."""
+    decider = Decider(config.width)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    decider.to(device)
+    optimizer = AdamW(decider.parameters(), lr=config.learning_rate)
+    mean = 0.0
+    with tqdm(range(config.updates), unit="update", desc="deciding", leave=False) as bar:
+        for index in bar:
+            last, shown, decided = (t.to(device) for t in lessons.draw(config.batch, generator))
+            made = shown + decider.correction(shown, last)
+            loss = lesson_loss(made, decided, last, config.changed_weight)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            factor = schedule(index, config.updates, WARMUP, COOLDOWN)
+            optimizer.param_groups[0]["lr"] = config.learning_rate * factor
+            optimizer.step()
+            mean = loss.item() if index == 0 else 0.97 * mean + 0.03 * loss.item()
+            bar.set_postfix(loss=f"{1000 * mean:.2f}")
+    return decider.cpu()
+
+
+if __name__ == "__main__":
+    run_main(main)
