@@ -33,6 +33,7 @@ from training.optimizer import schedule
 
 PROGRAM = "python -m tools.decide"
 AT_ONCE = 32  # windows that are dreamed in a batch
+ANYWHERE = 3  # one window in so many is anywhere: where nothing is left open, nothing is to change
 LATER = 2  # frames after a hard place at which its window may end
 WARMUP, COOLDOWN = 50, 0.6
 
@@ -53,11 +54,11 @@ class DecideConfig:
     out: Annotated[Path, tyro.conf.arg(metavar="OUT")]
     """Folder of the cartridge to write."""
     hard_places: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """A list of places where it is hard to know what comes (training/hard_places.py), of each kind
-    as many; else all places are as good."""
+    """A list of places where it is hard to know what comes (training/hard_places.py): two in three
+    windows are from there, of each kind as many. Else all places are as good."""
     windows: int = 3000
     """Recorded places after which the world dreams a frame."""
-    updates: int = 1200
+    updates: int = 1000
     """Optimiser steps."""
     batch: int = 68
     """Squares of frames in an update."""
@@ -156,6 +157,9 @@ def choose(segments: Segments, config: DecideConfig, rng: np.random.Generator) -
     kinds = read_hard_places(config.hard_places, segments)
     chosen: list[Place] = []
     for i in range(config.windows):
+        if i % ANYWHERE == 0:
+            chosen.append(segments.place(int(rng.integers(len(segments)))))
+            continue
         kind = kinds[i % len(kinds)]
         episode, first = kind[int(rng.integers(len(kind)))]
         later = episode, first + int(rng.integers(LATER))

@@ -2,8 +2,10 @@
 
 Some are what a world really dreams after recorded frames. It is seldom in doubt, so most are made
 up: the thing that moves in a recorded frame is taken out and put back as a denoiser in doubt would
-show it, a share of its light in each of a few places around. Either way it is to be whole in the
-one place where the frame shows it most, and nowhere else.
+show it, a share of its light in each of a few places around, or as one that has a ghost beside it.
+Either way it is to be whole in the one place where the frame shows it most, and nowhere else; and
+light that is of no thing in the recorded frame is to go. Where little of a thing is shown, as of a
+ball that may be served, nothing is to change: two frames do not tell whether it comes.
 
 Shapes: B batch, C = 3 channels, H W pixels. Frames are floats in [-1, 1].
 """
@@ -15,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from datasets.batches import Batch
@@ -25,8 +28,13 @@ from models.sampler import Levels
 
 LEAST_MISSING = 0.8  # light: of Breakout's ball a sixth. With less missing, a thing is there
 MOST_PLACES = 12  # that a made up frame shows a thing in
-WIDEST_PX = 4.0  # how far from each other such places are: the largest standard deviation
-LIGHT = (0.35, 1.05)  # the least and the most of a thing's light in all of them
+WIDEST_PX = 5.0  # how far from each other such places are: the largest standard deviation
+LIGHT = (0.5, 1.05)  # the least and the most of a thing's light in all of them
+BELIEVED = 0.5  # of a thing's light: with less of it around nobody knows that it comes
+AROUND_PX = 8
+GHOSTS = 0.3  # share of made up frames that show the thing where it is, and a ghost around
+HINTS = 0.2  # share of them that show too little of it for anything to be decided
+GHOST_LIGHT = 0.5  # the most of a thing's light that a ghost has
 SIDE_PX = 32  # of the squares that are learnt from
 ASIDE_PX = 6  # how far a thing may be from the middle of its square
 
@@ -36,7 +44,8 @@ class Lessons:
     """Frames, a row each.
 
     last, made, decided: the frame before (B, C, H, W), the dreamed one, and what it should be.
-    open:   bool (B,), whether that is something else; then the thing's place is `at` (B,).
+    open:   bool (B,), whether a thing is missing in the dreamed one, though enough of it is shown
+            around; its place is `at` (B,).
     moving: what moves in the recorded frame, of which made up ones are made.
     """
 
@@ -63,9 +72,11 @@ class Lessons:
         behind = context.median(dim=1).values
         thing = Thing.missed(made, true, behind, LEAST_MISSING)
         at = thing.likeness(made).argmax(dim=1)
-        decided = torch.where(thing.near(thing.at, at), thing.moved(at), made)
+        there, sure = thing.there, believed(thing, made, at)
+        decided = torch.where((there & sure)[:, None, None, None], thing.moved(at), true)
+        decided = torch.where((there & ~sure)[:, None, None, None], made, decided)
         moving = Thing.missed(context[:, -1], true, behind, LEAST_MISSING)
-        return cls(context[:, -1], made, decided, thing.there, thing.at, moving)
+        return cls(context[:, -1], made, decided, there & sure, thing.at, moving)
 
     @classmethod
     def joined(cls, parts: Sequence[Lessons]) -> Lessons:
@@ -108,8 +119,18 @@ class Lessons:
         return rows[torch.randint(len(rows), (count,), generator=generator)]
 
 
+def believed(thing: Thing, shown: Tensor, at: Tensor) -> Tensor:
+    """bool (B,): whether frames show enough of a thing's light around places (B,)."""
+    light = (shown - thing.without).clamp(min=0).sum(dim=1, keepdim=True)
+    side = 2 * AROUND_PX + 1
+    around = F.avg_pool2d(light, side, stride=1, padding=AROUND_PX, divisor_override=1)
+    shared = around.flatten(1).gather(1, at[:, None])[:, 0]
+    return shared > BELIEVED * thing.pattern.sum(dim=(1, 2, 3))
+
+
 def made_up_doubt(things: Thing, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Frames (B, C, H, W) that show things in several places, and the same with each in one."""
+    """Frames (B, C, H, W) that show things in several places, and the same with each in one; or as
+    they are, where too little is shown."""
     count, (height, width) = len(things.at), things.without.shape[-2:]
 
     def uniform(*shape: int) -> Tensor:
@@ -121,14 +142,19 @@ def made_up_doubt(things: Thing, generator: torch.Generator) -> tuple[Tensor, Te
     middle = torch.stack((things.at // width, things.at % width), dim=1)[:, None].float()
     apart = WIDEST_PX * uniform(1, 2) ** 1.5  # mostly near, and seldom as far down as across
     places = middle + apart * normal(MOST_PLACES, 2) + 0.5 * normal(1, 2)
+    kind = uniform(1)
+    ghostly, hinted = kind < GHOSTS, kind > 1 - HINTS
+    places[:, 0] = torch.where(ghostly, middle[:, 0], places[:, 0])
     places = places.clamp(min=0).minimum(torch.tensor([height - 1.01, width - 1.01]))
-    used = torch.arange(MOST_PLACES) < torch.randint(
-        1, MOST_PLACES + 1, (count, 1), generator=generator
-    )
+    number = torch.arange(MOST_PLACES)
+    used = number < torch.randint(1, MOST_PLACES + 1, (count, 1), generator=generator)
     evenness = (2.5 * uniform(1) - 1).exp()
-    share = uniform(MOST_PLACES) ** (1 / evenness) * used
+    share = uniform(MOST_PLACES) ** (1 / evenness) * (used & ~(ghostly & (number == 0)))
     least, most = LIGHT
-    share = share / share.sum(dim=1, keepdim=True) * (least + (most - least) * uniform(1))
+    faint, enough = GHOST_LIGHT * uniform(1), least + (most - least) * uniform(1)
+    light = torch.where(ghostly | hinted, faint, enough)
+    share = share / share.sum(dim=1, keepdim=True).clamp(min=1e-6) * light
+    share[:, 0] += ghostly[:, 0]
     corner = places.floor()
     rest = places - corner
     shares = torch.zeros(count, height * width)
@@ -138,7 +164,8 @@ def made_up_doubt(things: Thing, generator: torch.Generator) -> tuple[Tensor, Te
             part = (rest - 1 + torch.tensor([down, right])).abs().prod(dim=2)
             shares.scatter_add_(1, index, share * part)
     shown = things.spread(shares)
-    return shown, things.moved(things.likeness(shown).argmax(dim=1))
+    decided = things.moved(things.likeness(shown).argmax(dim=1))
+    return shown, torch.where(hinted[..., None, None], shown, decided)
 
 
 def squares(
