@@ -25,7 +25,7 @@ MARGIN_PX = 4  # to each side of a thing's place: what is learnt with it
 LOOKED_AT = 4  # places where most is missing: the largest may be a counter's digit
 LEAST_LIGHT = 2.5  # of a thing, and missing around its middle: nearly half of Breakout's ball
 FAINT = 0.1  # of [-1, 1]: smaller differences are none
-JOINED = 0.15  # of a thing's light: with more like it right beside, it is a piece of a larger one
+JOINED = 0.15  # of a thing's light: with more right beside it, it is a piece of a larger one
 SAME_COLOUR = 0.95  # cosine of two colours: red and grey, a ball and a wall, have 0.89
 GROUND = 0.3  # of light: how unlike what a thing is in front of may be elsewhere
 BELIEVED = 0.2  # likeness: about that of a tenth of a thing's light
@@ -53,10 +53,19 @@ class Thing:
 
     @classmethod
     def missed(
-        cls, estimate: Tensor, frame: Tensor, behind: Tensor, least: float = LEAST_LIGHT
+        cls,
+        estimate: Tensor,
+        frame: Tensor,
+        behind: Tensor,
+        least: float = LEAST_LIGHT,
+        plain: bool = False,
     ) -> Thing:
-        """behind: what the frame (B, C, H, W) would show without things that move; least: how much
-        light has to be missing around a thing's middle."""
+        """behind: what the frame (B, C, H, W) would show without things that move.
+
+        least: how much light has to be missing around a thing's middle.
+        plain: that things have one colour each, so that what has another right beside one is not of
+        it: a wall, say. In a picture full of textures everything would be a thing.
+        """
         off, above = frame - estimate, frame - behind
         moving = above.amax(dim=1, keepdim=True) > FAINT
         movable = moving & (_grown((off.amax(dim=1, keepdim=True) > FAINT).float()) > 0)
@@ -67,7 +76,7 @@ class Thing:
         found = []
         for _ in range(LOOKED_AT):
             most, at = missing.flatten(1).max(dim=1)
-            thing = cls._at(at, light, movable, frame)
+            thing = cls._at(at, light, movable, frame, plain)
             found.append(replace(thing, there=thing.there & (most > least)))
             near = _distance(at, frame, math.inf) <= MARGIN_PX
             missing = missing.masked_fill(near[:, None], 0.0)
@@ -82,7 +91,7 @@ class Thing:
         return cls(there.any(dim=1), *map(chosen, names))
 
     @classmethod
-    def _at(cls, at: Tensor, light: Tensor, movable: Tensor, frame: Tensor) -> Thing:
+    def _at(cls, at: Tensor, light: Tensor, movable: Tensor, frame: Tensor, plain: bool) -> Thing:
         """What is missed around places: the light of whatever moves and is missed, and where."""
         near = (_distance(at, frame, math.inf) <= REACH_PX)[:, None]
         covered = (near & movable).float()
@@ -91,10 +100,10 @@ class Thing:
         pixels = covered.sum((1, 2, 3), keepdim=True).clamp(min=1)
         ground = (without * covered).sum((2, 3), keepdim=True) / pixels
         beside = _grown(covered) - covered
-        extra = (frame - ground).clamp(min=0)
-        colour = light.sum((2, 3), keepdim=True)
-        alike = F.cosine_similarity(extra, colour, dim=1)[:, None] > SAME_COLOUR
-        joined = (extra * (beside * alike)).sum((1, 2, 3))
+        if plain:
+            extra, colour = (frame - ground).clamp(min=0), light.sum((2, 3), keepdim=True)
+            beside = beside * (F.cosine_similarity(extra, colour, dim=1)[:, None] > SAME_COLOUR)
+        joined = ((frame - ground).sum(dim=1).clamp(min=0) * beside[:, 0]).sum((1, 2))
         whole = light.sum((1, 2, 3))
         there = (whole > LEAST_LIGHT) & (joined < JOINED * whole)
         ground = ground.sum(dim=1, keepdim=True)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.deciding import MARGIN_PX, decided
+from models.deciding import MARGIN_PX, Thing, decided
 
 SIDE = 64
 BALL = torch.tensor([1.6, 0.6, 0.6])[:, None, None]  # as bright as Breakout's, of [-1, 1]
@@ -91,6 +91,16 @@ def test_pieces_of_larger_things_stay_where_they_are() -> None:
     estimate[:, :, 57:59, 40:43] += BALL
     learnt, there = decided(estimate, estimate, true, black())
     assert torch.equal(learnt, true) and not there.any()
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_ball_beside_a_wall_of_another_colour_is_a_thing_where_things_are_plain(
+    plain: bool,
+) -> None:
+    wall = black()
+    wall[..., :30] = 0.1
+    true = with_ball(30, 40, on=wall)
+    assert bool(Thing.missed(wall, true, wall, plain=plain).there) is plain
 
 
 def test_a_thing_moves_only_to_where_it_is_in_front_of_the_same() -> None:

@@ -31,7 +31,7 @@ MOST_PLACES = 12  # that a made up frame shows a thing in
 WIDEST_PX = 5.0  # how far from each other such places are: the largest standard deviation
 LIGHT = (0.5, 1.05)  # the least and the most of a thing's light in all of them
 BELIEVED = 0.5  # of a thing's light: with less of it around nobody knows that it comes
-AROUND_PX = 8
+AROUND_PX = 8  # how far around: a little less than the decider sees
 GHOSTS = 0.3  # share of made up frames that show the thing where it is, and a ghost around
 HINTS = 0.2  # share of them that show too little of it for anything to be decided
 GHOST_LIGHT = 0.5  # the most of a thing's light that a ghost has
@@ -70,12 +70,12 @@ class Lessons:
         shown, actions = context.to(device), batch.actions[:, :-1].to(device)
         made = world.next_frame(noise.to(device), shown, actions, levels).float().cpu()
         behind = context.median(dim=1).values
-        thing = Thing.missed(made, true, behind, LEAST_MISSING)
+        thing = Thing.missed(made, true, behind, LEAST_MISSING, plain=True)
         at = thing.likeness(made).argmax(dim=1)
         there, sure = thing.there, believed(thing, made, at)
         decided = torch.where((there & sure)[:, None, None, None], thing.moved(at), true)
         decided = torch.where((there & ~sure)[:, None, None, None], made, decided)
-        moving = Thing.missed(context[:, -1], true, behind, LEAST_MISSING)
+        moving = Thing.missed(context[:, -1], true, behind, LEAST_MISSING, plain=True)
         return cls(context[:, -1], made, decided, there & sure, thing.at, moving)
 
     @classmethod
