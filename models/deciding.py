@@ -134,12 +134,6 @@ class Thing:
         put = F.conv_transpose2d(shares, self.pattern, padding=REACH_PX, groups=shares.shape[1])
         return (self.without + put.view_as(self.without)).clamp(-1, 1)
 
-    def near(self, *places: Tensor) -> Tensor:
-        """bool (B, 1, H, W): what is near any of the places; nothing where there is no thing."""
-        shown = self.without
-        close = [_distance(place, shown, math.inf) <= MARGIN_PX for place in places]
-        return (self.there[:, None, None] & torch.stack(close).any(dim=0))[:, None]
-
 
 def decided(
     estimate: Tensor, answer: Tensor, frame: Tensor, behind: Tensor
@@ -160,7 +154,8 @@ def decided(
     to = torch.where(here < LIKELIER * most, likeliest, thing.at)
     to = torch.where(most < BELIEVED, chosen, to)
     there = thing.there[:, None, None, None]
-    return torch.where(there, thing.moved(to), frame), thing.near(thing.at, to)
+    near = [_distance(place, frame, math.inf) <= MARGIN_PX for place in (thing.at, to)]
+    return torch.where(there, thing.moved(to), frame), there & (near[0] | near[1])[:, None]
 
 
 def _distance(at: Tensor, frame: Tensor, order: float) -> Tensor:

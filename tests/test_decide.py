@@ -89,3 +89,15 @@ def test_worlds_and_recordings_that_will_not_do(tmp_path: Path, recordings: Path
 def test_numbers_that_nothing_can_be_taught_with(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match=name.replace("_", "-")):
         small(tmp_path, tmp_path, tmp_path / "out", **{name: 0})
+
+
+def test_too_wide_a_decider_and_a_seed_that_is_none_are_refused_before_anything_is_dreamed(
+    tmp_path: Path, recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A width that no card may have was refused only when all was taught."""
+    monkeypatch.setattr("tools.decide.gather", lambda *_: pytest.fail("it dreams"))
+    world = write_tiny_cartridge(tmp_path / "world")
+    with pytest.raises(UserError, match="channels"):
+        decide(small(world, recordings, tmp_path / "out", width=10**6), "said")
+    with pytest.raises(UserError, match="seed"):
+        small(world, recordings, tmp_path / "out", seed=-1)

@@ -26,6 +26,7 @@ from models.decider import Decider, without_decider
 from models.denoiser import Denoiser
 from models.sampler import Levels
 from tools.dreams import check_fit
+from training.config import check_numbers, check_pace
 from training.export import card
 from training.hard_places import Place, read_hard_places
 from training.lessons import Lessons, lesson_loss
@@ -36,6 +37,7 @@ AT_ONCE = 32  # windows that are dreamed in a batch
 ANYWHERE = 3  # one window in so many is anywhere: where nothing is left open, nothing is to change
 LATER = 2  # frames after a hard place at which its window may end
 WARMUP, COOLDOWN = 50, 0.6
+POSITIVE = ("windows", "updates", "width", "learning_rate", "changed_weight")
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,8 @@ class DecideConfig:
 
     def __post_init__(self) -> None:
         """Raise UserError for numbers that nothing can be taught with."""
-        for name in ("windows", "updates", "width", "learning_rate", "changed_weight"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"--{name.replace('_', '-')} must be more than 0")
+        check_numbers(self, POSITIVE, ("seed",))
+        check_pace(0.0, COOLDOWN, self.seed)
         if self.batch < 10:
             raise UserError("--batch must be 10 or more")
 
@@ -98,20 +99,19 @@ def decide(config: DecideConfig, said: str) -> None:
         raise UserError(f"{config.cartridge} dreams whole frames, and a decider is for changes")
     store = Store(config.data, memory_gb=1.0)
     check_fit(store, cartridge.manifest)
+    source = dict(cartridge.manifest.source)
+    source["commands"] = [*source.get("commands", []), said]
+    kind = dataclasses.replace(cartridge.manifest.denoiser, decider=config.width)
+    # What was measured without it holds no more.
+    manifest = dataclasses.replace(cartridge.manifest, denoiser=kind, source=source, metrics={})
     generator = torch.Generator().manual_seed(config.seed)
     world = undecided(cartridge)
     lessons = gather(world, levels, store, config, generator)
     torch.manual_seed(config.seed)
     decider = teach(lessons, config, generator)
-    network = Denoiser(dataclasses.replace(world.config, decider=config.width))
+    network = Denoiser(kind)
     parts = {f"decider.{name}": weight for name, weight in decider.state_dict().items()}
     network.load_state_dict({**world.state_dict(), **parts})
-    source = dict(cartridge.manifest.source)
-    source["commands"] = [*source.get("commands", []), said]
-    # What was measured without it holds no more.
-    manifest = dataclasses.replace(
-        cartridge.manifest, denoiser=network.config, source=source, metrics={}
-    )
     networks = {**cartridge.networks, "denoiser": network}
     preview = (folder / PREVIEW).read_bytes()
     save(config.out, manifest, networks, cartridge.starts, preview, card(manifest))
@@ -152,12 +152,10 @@ def gather(
 
 def choose(segments: Segments, config: DecideConfig, rng: np.random.Generator) -> list[Place]:
     """The windows to dream in: at hard places, or a little after them, if there is a list."""
-    if config.hard_places is None:
-        return [segments.place(int(rng.integers(len(segments)))) for _ in range(config.windows)]
-    kinds = read_hard_places(config.hard_places, segments)
+    kinds = read_hard_places(config.hard_places, segments) if config.hard_places else []
     chosen: list[Place] = []
     for i in range(config.windows):
-        if i % ANYWHERE == 0:
+        if not kinds or i % ANYWHERE == 0:
             chosen.append(segments.place(int(rng.integers(len(segments)))))
             continue
         kind = kinds[i % len(kinds)]

@@ -72,11 +72,11 @@ class Lessons:
         behind = context.median(dim=1).values
         thing = Thing.missed(made, true, behind, LEAST_MISSING, plain=True)
         at = thing.likeness(made).argmax(dim=1)
-        there, sure = thing.there, believed(thing, made, at)
-        decided = torch.where((there & sure)[:, None, None, None], thing.moved(at), true)
-        decided = torch.where((there & ~sure)[:, None, None, None], made, decided)
+        left_open = thing.there & believed(thing, made, at)
+        there, moved = thing.there[:, None, None, None], left_open[:, None, None, None]
+        decided = torch.where(moved, thing.moved(at), torch.where(there, made, true))
         moving = Thing.missed(context[:, -1], true, behind, LEAST_MISSING, plain=True)
-        return cls(context[:, -1], made, decided, there & sure, thing.at, moving)
+        return cls(context[:, -1], made, decided, left_open, thing.at, moving)
 
     @classmethod
     def joined(cls, parts: Sequence[Lessons]) -> Lessons:
