@@ -18,16 +18,20 @@ from torch import Tensor, nn
 
 from models.unet import silence
 
-DILATIONS = (1, 2, 4, 2, 1)  # of its middle convolutions: together they see 12 pixels far
+DILATIONS = (2, 4, 2, 1)  # of what comes after the look at the whole frame
 NEARER_PX = (2, 3, 3)  # added up: how far around a place others are that it is compared with
+KINDS = 8  # of things that are compared with the most alike of the whole frame
 LEAST_LIGHT = 0.01  # compared with less, hardly any would look like much
 FAINT = 0.1  # of [-1, 1]: smaller corrections are no decision, and would add up to dust
 
 
 class Decider(nn.Module):
-    """Convolutions at full size, told besides how each place compares with the brightest near it.
+    """Convolutions at full size, told besides how each place compares with others.
 
-    Which of several is the largest is hard to learn for convolutions alone.
+    Which of several is the largest is hard to learn for convolutions alone. So they are told how
+    bright each place is beside the brightest near it and, since a ball that flies here is none
+    that is served there, how much of what they find themselves is here beside the most anywhere
+    (as Wu 2019 pools over a whole board, and for the same reason).
 
     width: of its layers, in channels.
     """
@@ -36,8 +40,12 @@ class Decider(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        convs = [nn.Conv2d(6 + len(NEARER_PX), width, 3, padding=1)]
-        convs += [nn.Conv2d(width, width, 3, padding=d, dilation=d) for d in DILATIONS]
+        self.conv_in = nn.Conv2d(6 + len(NEARER_PX), width, 3, padding=1)
+        self.conv_near = nn.Conv2d(width, width, 3, padding=1)
+        self.kinds = nn.Conv2d(width, KINDS, 1)
+        self.beside = nn.Conv2d(KINDS, width, 1)
+        self.anywhere = nn.Conv2d(KINDS, width, 1)
+        convs = [nn.Conv2d(width, width, 3, padding=d, dilation=d) for d in DILATIONS]
         self.convs = nn.ModuleList(convs)
         self.conv_out = nn.Conv2d(width, 3, 3, padding=1)
         silence(self.conv_out)  # it starts as the identity
@@ -58,6 +66,10 @@ class Decider(nn.Module):
             most = F.max_pool2d(most, 2 * px + 1, stride=1, padding=px)
             compared.append(light / (most + LEAST_LIGHT))
         x = torch.cat((2 * change, 2 * last, *compared), dim=1)
+        x = F.silu(self.conv_near(F.silu(self.conv_in(x))))
+        found = F.relu(self.kinds(x))
+        most = found.amax(dim=(2, 3), keepdim=True)
+        x = x + self.beside(found / (most + LEAST_LIGHT)) + self.anywhere(most)
         for conv in self.convs:
             x = F.silu(conv(x))
         correction: Tensor = self.conv_out(x)

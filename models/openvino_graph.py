@@ -339,8 +339,9 @@ def hardshrink(x: Symbol, lambd: float = 0.5) -> Symbol:
     return wrap(ops.select(far, node(x), ops.constant(np.float32(0))))
 
 
-def amax(x: Symbol, dim: int, keepdim: bool = False) -> Symbol:
-    return wrap(ops.reduce_max(node(x), integers([dim]), keepdim))
+def amax(x: Symbol, dim: int | Sequence[int], keepdim: bool = False) -> Symbol:
+    dims = [dim] if isinstance(dim, int) else dim
+    return wrap(ops.reduce_max(node(x), integers(dims), keepdim))
 
 
 def max_pool2d(
@@ -396,6 +397,7 @@ TRANSLATIONS: dict[str, Callable[..., Any]] = {
     "contiguous": lambda x, **_: x,
     "clamp": clamp,
     "hardshrink": hardshrink,
+    "relu": lambda x, inplace=False: wrap(ops.relu(node(x))),
     "abs": lambda x: wrap(ops.abs(node(x))),
     "amax": amax,
     "max_pool2d": max_pool2d,
