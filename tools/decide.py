@@ -45,7 +45,7 @@ class DecideConfig:
     """Give a world a decider: a small network that makes up its mind about finished frames.
 
     It is taught by what the world dreams after recorded frames, and by made up doubts. All else in
-    the world stays as it is; a decider that it has is replaced. Takes some twenty minutes on two
+    the world stays as it is; a decider that it has is replaced. Takes a quarter of an hour on two
     cores and, stopped, begins anew: nothing is written before the end.
     """
 
