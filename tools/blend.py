@@ -19,7 +19,7 @@ from models.cartridge_writer import check_place, save
 from models.decider import without_decider
 from models.denoiser import DenoiserConfig
 from models.lengthen import lengthened
-from training.export import card
+from training.export import card, remade
 
 PROGRAM = "python -m tools.blend"
 
@@ -65,10 +65,7 @@ def blend(config: BlendConfig, said: str) -> None:
     _mix("denoiser", first, second, config)
     if first.manifest.upsampler and second.manifest.upsampler:
         _mix("upsampler", first, second, config)
-    source = dict(second.manifest.source)
-    source["commands"] = [*source.get("commands", []), said]
-    # What was measured of the second holds no more.
-    manifest = dataclasses.replace(second.manifest, source=source, metrics={})
+    manifest = remade(second.manifest, said)
     preview = (folder / PREVIEW).read_bytes()
     save(config.out, manifest, second.networks, second.starts, preview, card(manifest))
     print(f"wrote {config.out}: play it with python play.py {config.out}")

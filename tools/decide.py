@@ -12,6 +12,7 @@ from typing import Annotated
 import numpy as np
 import torch
 import tyro
+from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
 from base.cartridges import PREVIEW, find_cartridge
@@ -26,7 +27,7 @@ from models.denoiser import Denoiser
 from models.sampler import Levels
 from tools.dreams import check_fit
 from training.config import check_numbers, check_pace
-from training.export import card
+from training.export import card, remade
 from training.hard_places import Place, read_hard_places
 from training.lessons import Lessons, lesson_loss
 from training.optimizer import build, schedule
@@ -99,16 +100,14 @@ def decide(config: DecideConfig, said: str) -> None:
         raise UserError(f"{config.cartridge} dreams whole frames, and a decider is for changes")
     store = Store(config.data, memory_gb=1.0)
     check_fit(store, cartridge.manifest)
-    source = dict(cartridge.manifest.source)
-    source["commands"] = [*source.get("commands", []), said]
     kind = dataclasses.replace(cartridge.manifest.denoiser, decider=config.width)
-    # What was measured without it holds no more.
-    manifest = dataclasses.replace(cartridge.manifest, denoiser=kind, source=source, metrics={})
+    manifest = remade(cartridge.manifest, said, denoiser=kind)
     generator = torch.Generator().manual_seed(config.seed)
-    world = undecided(cartridge)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    world = undecided(cartridge).to(device)
     lessons = gather(world, levels, store, config, generator)
     torch.manual_seed(config.seed)
-    decider = teach(lessons, config, generator)
+    decider = teach(lessons, config, generator, device)
     network = Denoiser(kind)
     parts = {f"decider.{name}": weight for name, weight in decider.state_dict().items()}
     network.load_state_dict({**world.state_dict(), **parts})
@@ -135,15 +134,12 @@ def gather(
     """What the world dreams in recorded windows of the episodes that are not held out."""
     segments = Segments(store, store.split()[0], world.config.context + 1)
     places = choose(segments, config, np.random.default_rng(config.seed))
-    if torch.cuda.is_available():
-        world = world.cuda()
     parts = []
     with tqdm(total=len(places), unit="frame", desc="dreaming", leave=False) as bar:
         for first in range(0, len(places), AT_ONCE):
             batch = collate([segments.read(*place) for place in places[first : first + AT_ONCE]])
             parts.append(Lessons.dreamed(world, levels, batch, generator))
             bar.update(len(batch.frames))
-    world.cpu()
     lessons = Lessons.joined(parts)
     if not lessons.moving.there.any():
         raise UserError(f"in {config.data} nothing as small as a ball moves")
@@ -165,12 +161,13 @@ def choose(segments: Segments, config: DecideConfig, rng: np.random.Generator) -
     return chosen
 
 
-def teach(lessons: Lessons, config: DecideConfig, generator: torch.Generator) -> Decider:
-    """A decider that learnt from lessons."""
-    decider = Decider(config.width)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    decider.to(device)
+def teach(
+    lessons: Lessons, config: DecideConfig, generator: torch.Generator, device: str
+) -> Decider:
+    """A decider, on a device, that learnt from lessons."""
+    decider = Decider(config.width).to(device)
     (optimizer,) = build(decider, config.learning_rate, 0.0, WEIGHT_DECAY)
+    rates = LambdaLR(optimizer, lambda i: schedule(i, config.updates, WARMUP, COOLDOWN))
     mean = 0.0
     with tqdm(range(config.updates), unit="update", desc="deciding", leave=False) as bar:
         for index in bar:
@@ -179,13 +176,11 @@ def teach(lessons: Lessons, config: DecideConfig, generator: torch.Generator) ->
             loss = lesson_loss(made, decided, last, config.changed_weight)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            factor = schedule(index, config.updates, WARMUP, COOLDOWN)
-            for group in optimizer.param_groups:
-                group["lr"] = config.learning_rate * factor
             optimizer.step()
+            rates.step()
             mean = loss.item() if index == 0 else 0.97 * mean + 0.03 * loss.item()
             bar.set_postfix(loss=f"{1000 * mean:.2f}")
-    return decider.cpu()
+    return decider
 
 
 if __name__ == "__main__":

@@ -189,6 +189,16 @@ def describe(data: Data) -> dict[str, Any]:
     }
 
 
+def remade(manifest: Manifest, said: str, **changes: Any) -> Manifest:
+    """The manifest of what a command line made of a world: told in its card, and not measured yet.
+
+    said: that line. changes: fields that are others now.
+    """
+    source = dict(manifest.source)
+    source["commands"] = [*source.get("commands", []), said]
+    return dataclasses.replace(manifest, source=source, metrics={}, **changes)
+
+
 def card(manifest: Manifest) -> str:
     """The cartridge's README: what it is, how it was made, how well it dreams."""
     source = manifest.source
