@@ -6,12 +6,14 @@ import dataclasses
 import shlex
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 import tyro
+from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
@@ -31,6 +33,7 @@ from training.export import card, remade
 from training.hard_places import Place, read_hard_places
 from training.lessons import Lessons, lesson_loss
 from training.optimizer import build, schedule
+from training.speed import PRECISIONS, Precision, autocast, typical
 
 PROGRAM = "python -m tools.decide"
 AT_ONCE = 32  # windows that are dreamed in a batch
@@ -67,6 +70,8 @@ class DecideConfig:
     """Frames in an update."""
     width: int = 24
     """Channels of the decider's layers."""
+    precision: Precision | Literal["auto"] = "auto"
+    """Arithmetic of the teaching; "auto" measures which is quickest here."""
     learning_rate: float = 2e-3
     """Of AdamW."""
     changed_weight: float = 6.0
@@ -103,7 +108,7 @@ def decide(config: DecideConfig, said: str) -> None:
     kind = dataclasses.replace(cartridge.manifest.denoiser, decider=config.width)
     manifest = remade(cartridge.manifest, said, denoiser=kind)
     generator = torch.Generator().manual_seed(config.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     world = undecided(cartridge).to(device)
     lessons = gather(world, levels, store, config, generator)
     torch.manual_seed(config.seed)
@@ -162,23 +167,36 @@ def choose(segments: Segments, config: DecideConfig, rng: np.random.Generator) -
 
 
 def teach(
-    lessons: Lessons, config: DecideConfig, generator: torch.Generator, device: str
+    lessons: Lessons, config: DecideConfig, generator: torch.Generator, device: torch.device
 ) -> Decider:
     """A decider, on a device, that learnt from lessons."""
     decider = Decider(config.width).to(device)
     (optimizer,) = build(decider, config.learning_rate, 0.0, WEIGHT_DECAY)
     rates = LambdaLR(optimizer, lambda i: schedule(i, config.updates, WARMUP, COOLDOWN))
+
+    def lesson() -> list[Tensor]:
+        return [t.to(device) for t in lessons.draw(config.batch, generator)]
+
+    def learn(drawn: list[Tensor], precision: Precision) -> float:
+        last, shown, decided = drawn
+        with autocast(device, precision):
+            correction = decider.correction(shown, last)
+        loss = lesson_loss(shown + correction.float(), decided, last, config.changed_weight)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        return loss.item()
+
+    names = PRECISIONS if config.precision == "auto" else (config.precision,)
+    tried = lesson()
+    times = {name: typical(partial(learn, tried, name), device) for name in names}
+    precision = min(names, key=times.__getitem__)
     mean = 0.0
     with tqdm(range(config.updates), unit="update", desc="deciding", leave=False) as bar:
         for index in bar:
-            last, shown, decided = (t.to(device) for t in lessons.draw(config.batch, generator))
-            made = shown + decider.correction(shown, last)
-            loss = lesson_loss(made, decided, last, config.changed_weight)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss = learn(lesson(), precision)
             optimizer.step()
             rates.step()
-            mean = loss.item() if index == 0 else 0.97 * mean + 0.03 * loss.item()
+            mean = loss if index == 0 else 0.97 * mean + 0.03 * loss
             bar.set_postfix(loss=f"{1000 * mean:.2f}")
     return decider
 

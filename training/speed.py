@@ -15,6 +15,7 @@ from base.errors import UserError
 from models.denoiser import Denoiser
 
 Precision = Literal["fp32", "bf16"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
 TRIALS = 3
 LONG_S = 10.0  # what takes so long is timed once: no start-up shows in it
 WORTH_COMPILING_S = 120  # a run shorter than this is over before a compiler has paid for itself
@@ -42,7 +43,7 @@ def choose(
     What is not "auto" is taken as given. No weight changes. Raises UserError where compiling is
     asked for and does not work.
     """
-    names: tuple[Precision, ...] = ("fp32", "bf16") if precision == "auto" else (precision,)
+    names = PRECISIONS if precision == "auto" else (precision,)
     times = {name: _seconds(denoiser, batch, name) for name in names}
     best = min(names, key=lambda name: times[name])
     said = [f"{name} {times[name]:.2f} s" for name in names]
@@ -112,10 +113,15 @@ def _seconds(denoiser: Denoiser, batch: int, precision: Precision) -> float:
         losses.mean().backward()
         denoiser.zero_grad(set_to_none=True)
 
-    first = measured(trial, device)
+    return typical(trial, device)
+
+
+def typical(work: Callable[[], object], device: torch.device) -> float:
+    """Median seconds of some work after a first time; of that alone, if it is long."""
+    first = measured(work, device)
     if first > LONG_S:
         return first
-    return statistics.median(measured(trial, device) for _ in range(TRIALS))
+    return statistics.median(measured(work, device) for _ in range(TRIALS))
 
 
 def measured(work: Callable[[], object], device: torch.device) -> float:
