@@ -67,18 +67,34 @@ def test_a_thing_is_shown_where_a_sixth_of_it_is_in_one_place() -> None:
 def test_what_has_moved_aside_leaves_traces_and_what_else_is_gone_none() -> None:
     """Where a paddle left a wall dreams kept a second one. A brick that breaks must not teach that
     what is unchanged has to go, nor a ball that flies on that balls do."""
-    last, without = black(COUNT), black(COUNT)
-    last[:, 0, 57, 40:48] = without[:, 0, 57, 33:41] = last[:, 1, 20, 10:16] = 0.6
-    last[:, 2, 54, 36:38] = 0.6
+    earlier, without = black(COUNT), black(COUNT)
+    earlier[:, 0, 57, 40:48] = without[:, 0, 57, 33:41] = earlier[:, 1, 20, 10:16] = 0.6
+    earlier[:, 2, 54, 36:38] = 0.6
     decided = without.clone()
     decided[:, 2, 54, 38:40] = 0.6
-    shown = with_traces(decided, decided, without, last, torch.Generator().manual_seed(0))
-    traces = (shown - decided)[:, 0, 57, 41:48]
-    assert torch.equal(shown[:, 0, 57, :41], decided[:, 0, 57, :41]), "what is there stays"
-    traced = traces.amax(dim=1) > 0
+    generator = torch.Generator().manual_seed(0)
+    given = (decided, decided, without, earlier, generator)
+    last, shown, learnt = with_traces(black(COUNT), *given)
+    left, right = ((shown + 1)[:, 0, 57, x] / 1.6 for x in (33, 47))
+    bright = left + right
+    others = torch.ones_like(black(1)).bool()
+    others[:, 0, 57, 33:48] = False
+    assert torch.equal(shown[others.expand_as(shown)], decided[others.expand_as(shown)])
+    traced = right > 0
     assert 0.2 * COUNT < traced.sum() < 0.6 * COUNT
-    assert (traces[traced] >= 1.6 * TRACE_LIGHT).all() and traces.max() <= 1.6
-    assert torch.equal(shown[:, 1:], decided[:, 1:]), "no brick, no ball"
+    assert torch.equal(last[traced, 0, 57], earlier[traced, 0, 57]) and (last[~traced] < -0.9).all()
+    whole = traced & (left > 0.99)
+    assert whole.any() and (right[whole] >= TRACE_LIGHT).all()
+    assert torch.equal(learnt[whole | ~traced], decided[whole | ~traced]), "what it left has to go"
+    shared = traced & ~whole
+    assert (bright[shared] >= TRACE_LIGHT - 1e-6).all() and (bright[shared] < 1 + 1e-6).all()
+    for stayed, pixels in ((right > left, slice(40, 48)), (right < left, slice(33, 41))):
+        assert (shared & stayed).any()
+        there = black(1)[0, 0, 57].clone()
+        there[pixels] = 0.6
+        torch.testing.assert_close(
+            learnt[shared & stayed, 0, 57], there.expand(int((shared & stayed).sum()), -1)
+        )
 
 
 def test_a_ball_of_which_half_is_in_each_of_two_places_is_learnt_to_be_in_one() -> None:

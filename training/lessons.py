@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from datasets.batches import Batch
@@ -34,20 +33,21 @@ ANYWHERE = 0.2  # share of them that are anywhere in the frame instead
 LIGHT = (0.2, 1.05)  # the least and the most of a thing's light in all of them
 GHOSTS = 0.4  # share of made up frames that show the thing where it is, and ghosts besides
 GHOST_LIGHT = 0.7  # the most of a thing's light that ghosts have
-TRACES = 0.4  # share of made up frames that show besides where something was that moved aside
-TRACE_LIGHT = 0.3  # the least of its light
-ASIDE_PX = 12  # how far it may have: as much light has to be new in its row
+TRACES = 0.4  # share of made up frames that show where something was, too, that moved in its row
+TRACE_LIGHT = 0.3  # the least of its light there, or in both places, if it is in doubt
 
 
 @dataclass(frozen=True)
 class Lessons:
     """Frames, a row each.
 
-    last, made, decided: the frame before (B, C, H, W), the dreamed one, and what it should be.
+    earlier, last, made, decided: some frame of the context (B, C, H, W), the last one, the dreamed
+            one, and what it should be.
     open:   bool (B,), whether a thing is missing in the dreamed one, though shown faintly.
     moving: what moves in the recorded frame, of which made up ones are made.
     """
 
+    earlier: Tensor
     last: Tensor
     made: Tensor
     decided: Tensor
@@ -65,6 +65,8 @@ class Lessons:
         frames = to_float(batch.frames)
         context, true = frames[:, :-1], frames[:, -1]
         last, behind = context[:, -1], context.median(dim=1).values
+        some = torch.randint(context.shape[1], (len(context),), generator=generator)
+        earlier = context[torch.arange(len(context)), some]
         noise = torch.randn(true.shape, generator=generator).to(device)
         actions = batch.actions[:, :-1].to(device)
         made = world.next_frame(noise, context.to(device), actions, levels).float().cpu()
@@ -73,7 +75,7 @@ class Lessons:
         left_open, there = thing.there & shown, thing.there[:, None, None, None]
         decided = torch.where(left_open[:, None, None, None], whole, torch.where(there, made, true))
         moving = Thing.missed(last, true, behind, LEAST_MISSING, plain=True)
-        return cls(last, made, decided, left_open, moving)
+        return cls(earlier, last, made, decided, left_open, moving)
 
     @classmethod
     def joined(cls, parts: Sequence[Lessons]) -> Lessons:
@@ -97,9 +99,10 @@ class Lessons:
         rows = torch.cat((left_open, others))
         things = Thing(**{name: value[made_up] for name, value in vars(self.moving).items()})
         shown, decided = made_up_doubt(things, generator)
-        shown = with_traces(shown, decided, things.without, self.last[made_up], generator)
+        given = (shown, decided, things.without, self.earlier[made_up], generator)
+        last, shown, decided = with_traces(self.last[made_up], *given)
         return (
-            torch.cat((self.last[rows], self.last[made_up])),
+            torch.cat((self.last[rows], last)),
             torch.cat((self.made[rows], shown)),
             torch.cat((self.decided[rows], decided)),
         )
@@ -158,23 +161,35 @@ def made_up_doubt(things: Thing, generator: torch.Generator) -> tuple[Tensor, Te
 
 
 def with_traces(
-    shown: Tensor, decided: Tensor, without: Tensor, last: Tensor, generator: torch.Generator
-) -> Tensor:
-    """Frames (B, C, H, W) that show what has moved aside where it was in the last ones, too.
+    last: Tensor,
+    shown: Tensor,
+    decided: Tensor,
+    without: Tensor,
+    earlier: Tensor,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Last frames (B, C, H, W) that show what has moved along a row where it was some frames ago,
+    new ones that show it there, too, and the same decided.
 
-    Of a paddle that leaves a wall dreams kept a second one there. What else is gone leaves no
+    In half of them it is whole where it is, and what it left has to go: of a paddle that leaves a
+    wall dreams kept a second one there. In the others it has faded and a share of it has stayed, as
+    a denoiser shows that does not know how far it went, and it is to be whole where most of it is
+    shown: a paddle that faded where it stood was taken for such a rest. What else is gone leaves no
     trace: of a brick that broke two frames do not tell that it has to go, and the thing that the
     frames `without` do not show is in doubt already.
     """
-    gone, new = (last - decided).clamp(min=0), (without - last).clamp(min=0)
-    had, has = (
-        F.avg_pool2d(t.sum(1, keepdim=True), (1, 2 * ASIDE_PX + 1), 1, (0, ASIDE_PX))
-        for t in (gone, new)
-    )
-    chances = torch.rand(2, len(shown), 1, 1, 1, generator=generator)
-    light = 1 - (1 - TRACE_LIGHT) * chances[0].square()
-    traces = light * gone * (chances[1] < TRACES) * (has > had / 2)
-    return (shown + traces).clamp(max=1)
+    gone, new = (earlier - decided).clamp(min=0), (without - earlier).clamp(min=0)
+    had, has = (light.sum((1, 3), keepdim=True) for light in (gone, new))
+    chances = torch.rand(3, len(shown), 1, 1, 1, generator=generator)
+    traced, doubted = chances[0] < TRACES, chances[0] < TRACES / 2
+    moved = traced & (has > had / 2) & (had > has / 2)
+    gone, new = gone * moved, new * moved
+    bright, stayed = 1 - (1 - TRACE_LIGHT) * chances[1].square(), chances[2]
+    light = torch.where(doubted, bright * stayed, bright)
+    shown = shown + light * gone + (bright * (1 - stayed) - 1) * new * doubted
+    stays = doubted & (stayed > 0.5)
+    decided = torch.where(stays, decided + gone - new, decided)
+    return torch.where(moved, earlier, last), shown.clamp(-1, 1), decided.clamp(-1, 1)
 
 
 def lesson_loss(made: Tensor, decided: Tensor, last: Tensor, changed_weight: float) -> Tensor:
