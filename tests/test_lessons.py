@@ -10,6 +10,7 @@ from models.deciding import Thing
 from tests.test_deciding import black, with_ball
 from training.lessons import (
     GHOST_LIGHT,
+    LASTED,
     LIGHT,
     SHOWN,
     TRACE_LIGHT,
@@ -18,6 +19,7 @@ from training.lessons import (
     made_up_doubt,
     with_traces,
 )
+from training.optimizer import build
 
 COUNT = 64
 
@@ -82,9 +84,14 @@ def test_what_has_moved_aside_leaves_traces_and_what_else_is_gone_none() -> None
     assert torch.equal(shown[others.expand_as(shown)], decided[others.expand_as(shown)])
     traced = right > 0
     assert 0.2 * COUNT < traced.sum() < 0.6 * COUNT
-    assert torch.equal(last[traced, 0, 57], earlier[traced, 0, 57]) and (last[~traced] < -0.9).all()
+    before = earlier[0, 0, 57]
+    jumped = (last[:, 0, 57] == before).all(dim=1)
     whole = traced & (left > 0.99)
-    assert whole.any() and (right[whole] >= TRACE_LIGHT).all()
+    lasted = whole & ~jumped
+    assert (jumped & whole).any() and jumped[traced & ~whole].all() and lasted.any()
+    torch.testing.assert_close(last[lasted, 0, 57, 41:], shown[lasted, 0, 57, 41:])
+    assert (right[lasted] <= LASTED + 1e-6).all() and (last[~traced] < -0.9).all()
+    assert (right[whole] >= LASTED * TRACE_LIGHT - 1e-6).all()
     assert torch.equal(learnt[whole | ~traced], decided[whole | ~traced]), "what it left has to go"
     shared = traced & ~whole
     assert (bright[shared] >= TRACE_LIGHT - 1e-6).all() and (bright[shared] < 1 + 1e-6).all()
@@ -104,14 +111,15 @@ def test_a_ball_of_which_half_is_in_each_of_two_places_is_learnt_to_be_in_one() 
     true, empty = (frame[:, :, 28:52, 18:42] for frame in (with_ball(30, 40), black()))
     empty = empty.repeat(32, 1, 1, 1)
     things, decider = Thing.missed(empty, true.repeat(32, 1, 1, 1), empty), Decider(16)
-    optimizer = torch.optim.AdamW(decider.parameters(), lr=4e-3)
+    optimizers = build(decider, 4e-3, 8e-3, 0.01)
     losses = []
-    for _ in range(240):
+    for _ in range(120):
         shown, decided = made_up_doubt(things, generator)
         made = shown + decider.correction(shown, empty)
         loss = lesson_loss(made, decided, empty, 6.0)
-        optimizer.zero_grad()
+        decider.zero_grad()
         loss.backward()
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         losses.append(loss.item() / lesson_loss(shown, decided, empty, 6.0).item())
-    assert sum(losses[-20:]) / 20 < 0.85, "of the error that leaving things as they are has"
+    assert sum(losses[-20:]) / 20 < 0.9, "of the error that leaving things as they are has"

@@ -34,6 +34,7 @@ LIGHT = (0.2, 1.05)  # the least and the most of a thing's light in all of them
 GHOSTS = 0.4  # share of made up frames that show the thing where it is, and ghosts besides
 GHOST_LIGHT = 0.7  # the most of a thing's light that ghosts have
 TRACES = 0.4  # share of made up frames that show where something was, too, that moved in its row
+LASTED = 0.8  # the most of its light there, if the last frame shows it in both places, too
 TRACE_LIGHT = 0.3  # the least of its light there, or in both places, if it is in doubt
 
 
@@ -89,23 +90,21 @@ class Lessons:
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """The frames before, those shown and those to learn, each (count, C, H, W).
 
-        Three in ten are dreamed ones left open, if there are any, two any, and the rest made up.
+        Three in ten are dreamed ones left open, if there are any, three any, and the rest made up.
         """
         left_open = self._pick(self.open, 3 * count // 10, generator)
-        made_up = self._pick(self.moving.there, count - len(left_open) - count // 5, generator)
-        others = torch.randint(
-            len(self.made), (count - len(left_open) - len(made_up),), generator=generator
-        )
-        rows = torch.cat((left_open, others))
+        others = torch.randint(len(self.made), (3 * count // 10,), generator=generator)
+        dreamed = torch.cat((left_open, others))
+        made_up = self._pick(self.moving.there, count - len(dreamed), generator)
+        rows = torch.cat((dreamed, made_up))
         things = Thing(**{name: value[made_up] for name, value in vars(self.moving).items()})
-        shown, decided = made_up_doubt(things, generator)
-        given = (shown, decided, things.without, self.earlier[made_up], generator)
-        last, shown, decided = with_traces(self.last[made_up], *given)
-        return (
-            torch.cat((self.last[rows], last)),
-            torch.cat((self.made[rows], shown)),
-            torch.cat((self.decided[rows], decided)),
-        )
+        doubts = made_up_doubt(things, generator)
+        shown = torch.cat((self.made[dreamed], doubts[0]))
+        decided = torch.cat((self.decided[dreamed], doubts[1]))
+        there = self.moving.there[rows, None, None, None]
+        without = torch.where(there, self.moving.without[rows], decided)
+        given = (shown, decided, without, self.earlier[rows], generator)
+        return with_traces(self.last[rows], *given)
 
     def _pick(self, chosen: Tensor, count: int, generator: torch.Generator) -> Tensor:
         rows = torch.nonzero(chosen)[:, 0]
@@ -171,25 +170,28 @@ def with_traces(
     """Last frames (B, C, H, W) that show what has moved along a row where it was some frames ago,
     new ones that show it there, too, and the same decided.
 
-    In half of them it is whole where it is, and what it left has to go: of a paddle that leaves a
-    wall dreams kept a second one there. In the others it has faded and a share of it has stayed, as
-    a denoiser shows that does not know how far it went, and it is to be whole where most of it is
-    shown: a paddle that faded where it stood was taken for such a rest. What else is gone leaves no
-    trace: of a brick that broke two frames do not tell that it has to go, and the thing that the
-    frames `without` do not show is in doubt already.
+    In half of them it is whole where it is, and what it left has to go, be it left now or before:
+    of a paddle that leaves a wall dreams kept a second one there. In the others it has faded and a
+    share of it has stayed, as a denoiser shows that does not know how far it went, and it is to be
+    whole where most of it is shown: a paddle that faded where it stood was taken for such a rest.
+    What else is gone leaves no trace: of a brick that broke two frames do not tell that it has to
+    go, and a thing that the frames `without` do not show is in doubt already.
     """
     gone, new = (earlier - decided).clamp(min=0), (without - earlier).clamp(min=0)
     had, has = (light.sum((1, 3), keepdim=True) for light in (gone, new))
-    chances = torch.rand(3, len(shown), 1, 1, 1, generator=generator)
+    chances = torch.rand(4, len(shown), 1, 1, 1, generator=generator)
     traced, doubted = chances[0] < TRACES, chances[0] < TRACES / 2
+    lasting = ~doubted & (chances[1] < 0.5)
     moved = traced & (has > had / 2) & (had > has / 2)
     gone, new = gone * moved, new * moved
-    bright, stayed = 1 - (1 - TRACE_LIGHT) * chances[1].square(), chances[2]
-    light = torch.where(doubted, bright * stayed, bright)
-    shown = shown + light * gone + (bright * (1 - stayed) - 1) * new * doubted
-    stays = doubted & (stayed > 0.5)
-    decided = torch.where(stays, decided + gone - new, decided)
-    return torch.where(moved, earlier, last), shown.clamp(-1, 1), decided.clamp(-1, 1)
+    bright, stayed = 1 - (1 - TRACE_LIGHT) * chances[2].square(), chances[3]
+    # What lasted is never as bright as the thing itself: who could tell one from the other?
+    left = gone * torch.where(doubted, bright * stayed, torch.where(lasting, LASTED, 1.0) * bright)
+    shown = shown + left + (bright * (1 - stayed) - 1) * new * doubted
+    decided = torch.where(doubted & (stayed > 0.5), decided + gone - new, decided)
+    both = torch.where((left > 0) & lasting, torch.maximum(last, shown), last)
+    last = torch.where(moved & ~lasting, earlier, both)
+    return last, shown.clamp(-1, 1), decided.clamp(-1, 1)
 
 
 def lesson_loss(made: Tensor, decided: Tensor, last: Tensor, changed_weight: float) -> Tensor:
