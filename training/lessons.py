@@ -5,7 +5,8 @@ up: the thing that moves in a recorded frame is taken out and put back as a deno
 show it, a share of its light in each of a few places, or as one that has ghosts besides. Either way
 it is to be whole in the one place where the frame shows it most, and nowhere else; and light that
 is of no thing in the recorded frame is to go. Where hardly anything of it is shown nothing is to
-change: two frames do not tell whether it comes.
+change: two frames do not tell whether it comes. And some of all show what moved along its row where
+it was before, too.
 
 Shapes: B batch, C = 3 channels, H W pixels. Frames are floats in [-1, 1].
 """
@@ -33,7 +34,7 @@ ANYWHERE = 0.2  # share of them that are anywhere in the frame instead
 LIGHT = (0.2, 1.05)  # the least and the most of a thing's light in all of them
 GHOSTS = 0.4  # share of made up frames that show the thing where it is, and ghosts besides
 GHOST_LIGHT = 0.7  # the most of a thing's light that ghosts have
-TRACES = 0.4  # share of made up frames that show where something was, too, that moved in its row
+TRACES = 0.4  # share of all frames that show where something was, too, that moved in its row
 LASTED = 0.8  # the most of its light there, if the last frame shows it in both places, too
 TRACE_LIGHT = 0.3  # the least of its light there, or in both places, if it is in doubt
 
