@@ -93,8 +93,9 @@ class Lessons:
 
         Three in ten are dreamed ones left open, if there are any, three any, and the rest made up.
         """
-        left_open = self._pick(self.open, 3 * count // 10, generator)
-        others = torch.randint(len(self.made), (3 * count // 10,), generator=generator)
+        three_tenths = 3 * count // 10
+        left_open = self._pick(self.open, three_tenths, generator)
+        others = torch.randint(len(self.made), (three_tenths,), generator=generator)
         dreamed = torch.cat((left_open, others))
         made_up = self._pick(self.moving.there, count - len(dreamed), generator)
         rows = torch.cat((dreamed, made_up))
@@ -104,8 +105,8 @@ class Lessons:
         decided = torch.cat((self.decided[dreamed], doubts[1]))
         there = self.moving.there[rows, None, None, None]
         without = torch.where(there, self.moving.without[rows], decided)
-        given = (shown, decided, without, self.earlier[rows], generator)
-        return with_traces(self.last[rows], *given)
+        last, earlier = self.last[rows], self.earlier[rows]
+        return with_traces(last, shown, decided, without, earlier, generator)
 
     def _pick(self, chosen: Tensor, count: int, generator: torch.Generator) -> Tensor:
         rows = torch.nonzero(chosen)[:, 0]
