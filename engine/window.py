@@ -308,6 +308,8 @@ def _image(frame: Frame) -> pygame.Surface:
 def _on_page(raw: pygame.event.Event, layout: Layout, now: float) -> Event | None:
     """What the mouse does over a page; nothing, beside its items."""
     button = raw.button if raw.type == pygame.MOUSEBUTTONDOWN else None
+    if button is None and raw.rel == (0, 0):
+        return None  # a window that opens under a pointer at rest is told of it by such a motion
     item = layout.item_at(*raw.pos)
     if item is None or button not in (None, pygame.BUTTON_LEFT, pygame.BUTTON_RIGHT):
         return None

@@ -121,8 +121,8 @@ def test_the_mouse_points_at_items_and_the_wheel_scrolls(window: DesktopWindow) 
             if isinstance(e, Pointed | KeyDown)
         ]
 
-    def move(at: tuple[int, int]) -> pygame.Event:
-        return pygame.Event(pygame.MOUSEMOTION, pos=at, rel=(1, 1), buttons=(0, 0, 0))
+    def move(at: tuple[int, int], by: tuple[int, int] = (1, 1)) -> pygame.Event:
+        return pygame.Event(pygame.MOUSEMOTION, pos=at, rel=by, buttons=(0, 0, 0))
 
     def click(at: tuple[int, int], button: int = 1) -> pygame.Event:
         return pygame.Event(pygame.MOUSEBUTTONDOWN, pos=at, button=button)
@@ -131,6 +131,8 @@ def test_the_mouse_points_at_items_and_the_wheel_scrolls(window: DesktopWindow) 
         (4, False, False),
         (2, True, False),
     ]
+    # A menu that opened under a pointer at rest marked what lay there, and Enter chose that.
+    assert told(move(middle(boxes[3]), by=(0, 0))) == []
     assert told(move((0, 0)), click((0, 0)), click(middle(boxes[1]), 2)) == []
     assert told(click(middle(boxes[1]), 3)) == [(1, False, True)]
     assert told(click(middle(boxes[21]))) == [(21, True, False)]  # the row under the tiles
