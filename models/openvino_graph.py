@@ -24,11 +24,17 @@ ops = ov.opset15
 
 Node = Any  # an openvino.Node or Output; the binding is generated and untyped
 TYPES = {torch.float32: np.float32, torch.uint8: np.uint8, torch.int64: np.int64}
+ACTIVATION = "Swish"  # what OpenVINO calls torch's silu
+MOST, LEVELS = 127.0, 256  # of signed whole numbers of eight bits
+DEEPEST = 0.2785  # how far silu goes below 0, at most
+# A convolution with fewer outputs is a network's last: nothing evens out what it gets wrong.
+LEAST_OUTPUTS = 32
 
 
 # Constants of the graph that is being built, beside the tensors they are of, which keeps these from
 # giving their place in memory to others.
 _constants: ContextVar[dict[Any, tuple[Tensor, Node]]] = ContextVar("constants")
+_int8: ContextVar[bool] = ContextVar("int8", default=False)
 
 
 class NotSupportedError(NotImplementedError):
@@ -107,16 +113,21 @@ class Symbol:
     __rmul__ = __mul__
 
 
-def build(module: nn.Module, inputs: Mapping[str, tuple[tuple[int, ...], torch.dtype]]) -> ov.Model:
+def build(
+    module: nn.Module,
+    inputs: Mapping[str, tuple[tuple[int, ...], torch.dtype]],
+    int8: bool = False,
+) -> ov.Model:
     """The graph of `module(*inputs)`.
 
     inputs: name → (static shape, torch.float32 or torch.uint8), in the order of `forward`.
+    int8:   convolutions that follow an activation multiply whole numbers of eight bits.
     Raises NotSupportedError when the module uses an operation that is not translated here.
     """
     parameters = [
         ops.parameter(list(shape), TYPES[dtype], name) for name, (shape, dtype) in inputs.items()
     ]
-    shared = _constants.set({})
+    shared, whole = _constants.set({}), _int8.set(int8)
     try:
         with torch.no_grad():
             made = module(*(Symbol(parameter.output(0)) for parameter in parameters))
@@ -124,6 +135,7 @@ def build(module: nn.Module, inputs: Mapping[str, tuple[tuple[int, ...], torch.d
         return ov.Model([ops.result(node(result)) for result in results], parameters, "frame")
     finally:
         _constants.reset(shared)
+        _int8.reset(whole)
 
 
 def node(value: Any) -> Node:
@@ -161,8 +173,32 @@ def conv2d(
     stride, padding, dilation = (
         [v, v] if isinstance(v, int) else list(v) for v in (stride, padding, dilation)
     )
-    y = ops.convolution(node(x), node(weight), stride, padding, padding, dilation)
-    return wrap(y if bias is None else ops.add(y, node(bias.view(1, -1, 1, 1))))
+    activated = x.output.get_node().get_type_name() == ACTIVATION
+    if _int8.get() and activated and len(weight) >= LEAST_OUTPUTS:
+        whole, unit = whole_numbers(x)
+        kernel = node(whole_weights(weight))
+        y = wrap(ops.convolution(node(whole), kernel, stride, padding, padding, dilation)) * unit
+    else:
+        y = wrap(ops.convolution(node(x), node(weight), stride, padding, padding, dilation))
+    return y if bias is None else y + bias.view(1, -1, 1, 1)
+
+
+def whole_numbers(x: Symbol) -> tuple[Symbol, Symbol]:
+    """What an activation gave, (B, C, H, W), in whole numbers, and how much one is, (B, 1, 1, 1).
+
+    It is measured on each frame: what is known of no other can be relied on for none.
+    """
+    largest = wrap(ops.reduce_max(node(x), integers((1, 2, 3)), True))
+    unit = wrap(ops.maximum(node(largest), node(DEEPEST))) / MOST
+    bounds = [node(torch.full((1, 1, 1, 1), bound)) for bound in (-MOST - 1, MOST)]
+    return wrap(ops.fake_quantize(node(x / unit), *bounds, *bounds, LEVELS)), unit
+
+
+def whole_weights(weight: Tensor) -> Symbol:
+    """A convolution's weights as whole numbers from -MOST to MOST, times a unit for each output."""
+    unit = weight.abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-12) / MOST
+    whole = (weight / unit).round().to(torch.int8)
+    return wrap(ops.multiply(ops.convert(node(whole), np.float32), node(unit)))
 
 
 def linear(x: Symbol, weight: Tensor, bias: Tensor | None = None) -> Symbol:

@@ -34,13 +34,15 @@ class OpenVinoRunner:
 
         It has to be another path for everything that changes the graph.
         """
+        whole = choice.precision == runtime_choice.INT8
+        floats = runtime_choice.quick_cpu_precision() if whole else choice.precision
         hints = {
-            "INFERENCE_PRECISION_HINT": HINTS[choice.precision],
+            "INFERENCE_PRECISION_HINT": HINTS[floats],
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": runtime_choice.cpu_threads(),
         }
         self.choice = choice
-        compiled = (kept and _read(kept, hints)) or _compile(step, example, hints)
+        compiled = (kept and _read(kept, hints)) or _compile(step, example, hints, whole)
         if kept and not kept.exists():
             _keep(kept, compiled)
         self._request = compiled.create_infer_request()
@@ -50,7 +52,7 @@ class OpenVinoRunner:
         return tuple(tensor.data[0].copy() for tensor in self._request.output_tensors)
 
 
-def _compile(step: nn.Module, example: Inputs, hints: Mapping[str, Any]) -> Any:
+def _compile(step: nn.Module, example: Inputs, hints: Mapping[str, Any], int8: bool) -> Any:
     # Imported here: a fifth of a second that PyTorch alone need not spend.
     from models.openvino_core import core
     from models.openvino_graph import build
@@ -58,7 +60,7 @@ def _compile(step: nn.Module, example: Inputs, hints: Mapping[str, Any]) -> Any:
     shapes = {
         name: ((1, *array.shape), torch.from_numpy(array).dtype) for name, array in example.items()
     }
-    return core().compile_model(build(step, shapes), "CPU", hints)
+    return core().compile_model(build(step, shapes, int8), "CPU", hints)
 
 
 def _read(kept: Path, hints: Mapping[str, Any]) -> Any:

@@ -25,6 +25,7 @@ from models.runners_openvino import SUFFIX, OpenVinoRunner
 from models.runners_torch import GraphRunner, TorchRunner
 from models.runtime_choice import (
     DEVICES,
+    FLOATS,
     PRECISIONS,
     Choice,
     Compile,
@@ -37,6 +38,7 @@ from models.runtime_choice import (
 
 __all__ = [
     "DEVICES",
+    "FLOATS",
     "PRECISIONS",
     "Choice",
     "Compile",
@@ -169,8 +171,8 @@ def frame_ms(runner: Runner, example: Inputs, frames: int = TIMED_FRAMES) -> flo
 
 
 def quick_dtype(device: str | None = None, precision: str | None = None) -> torch.dtype:
-    """What numbers the device works with fastest, or those of `precision` if it is given."""
-    dtype: torch.dtype = getattr(torch, candidates(device, precision)[0].precision)
+    """What floats the device works with fastest, or those of `precision` if it is given."""
+    dtype: torch.dtype = getattr(torch, candidates(device, precision, large=True)[-1].precision)
     return dtype
 
 

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from base.errors import UserError, unknown
 
 DEVICES = ("cpu", "cuda", "mps")
-PRECISIONS = ("float32", "bfloat16", "float16")
+FLOATS = ("float32", "bfloat16", "float16")
+INT8 = "int8"
+PRECISIONS = (*FLOATS, INT8)
 MOST_THREADS = 8  # a network of a few million weights gains nothing from more
 COMPILERS = ("c++", "g++", "clang++", "cl")
 Compile = Literal["auto", "on", "off"]
@@ -31,7 +33,8 @@ class Choice:
 
     engine:    "openvino" or "torch".
     device:    one of DEVICES; "cuda" is also what PyTorch calls AMD's GPUs.
-    precision: one of PRECISIONS.
+    precision: one of PRECISIONS. With INT8, which is OpenVINO's on the CPU alone, most convolutions
+               multiply whole numbers of eight bits; all else is in `quick_cpu_precision`.
     compiled:  its networks go through torch.compile.
     graph:     the whole step is captured once as a CUDA graph, and replayed.
     """
@@ -80,8 +83,8 @@ def candidates(
               compiling takes, on CUDA, if a compiler is there; "on" leaves nothing else but the
               plain way, which frames are held to.
 
-    Raises UserError for a name that is unknown, for a device that this machine lacks, and for
-    "on" without a compiler.
+    Raises UserError for a name that is unknown, for a device that this machine lacks, for INT8
+    where there is none, and for "on" without a compiler.
     """
     if device is not None and device not in DEVICES:
         raise unknown("device", device, DEVICES)
@@ -90,6 +93,10 @@ def candidates(
     if compiled not in get_args(Compile):
         raise unknown("--compile", compiled, get_args(Compile))
     device = _device(device)
+    if precision == INT8 and (device != "cpu" or compiled == "on"):
+        raise UserError(
+            "int8 is computed by OpenVINO on the CPU; use --device cpu, without --compile on"
+        )
     if compiled == "on" and not can_compile(device):
         raise UserError(
             "--compile on needs a C++ compiler, and none is on PATH; install one, or leave it out"
@@ -149,12 +156,14 @@ def _mps(precision: str | None, large: bool, compiled: Compile) -> list[Choice]:
 
 
 def _cpu(precision: str | None, large: bool, compiled: Compile) -> list[Choice]:
-    quick = precision or _quick_cpu_precision()
+    quick = quick_cpu_precision()
+    wanted = (precision,) if precision else (quick, INT8)
     if compiled == "on":
-        ways = [Choice("torch", "cpu", quick, compiled=True)]
+        ways = [Choice("torch", "cpu", name, compiled=True) for name in wanted if name != INT8]
     else:  # OpenVINO makes its own copy of all weights
-        ways = [] if large else [Choice("openvino", "cpu", quick)]
-    return _with_plain(ways, "cpu", quick if large else precision or "float32")
+        ways = [] if large else [Choice("openvino", "cpu", name) for name in wanted]
+    plain = precision if precision in FLOATS else quick if large else "float32"
+    return _with_plain(ways, "cpu", plain)
 
 
 def _with_plain(ways: list[Choice], device: str, precision: str) -> list[Choice]:
@@ -164,7 +173,7 @@ def _with_plain(ways: list[Choice], device: str, precision: str) -> list[Choice]
 
 
 @functools.cache
-def _quick_cpu_precision() -> str:
+def quick_cpu_precision() -> str:
     """What this processor multiplies fastest, as OpenVINO sees it."""
     try:
         from models.openvino_core import core

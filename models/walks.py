@@ -16,7 +16,7 @@ from models.frame_step import EnlargingStep, FrameStep, PlayStep, RecurrentStep,
 from models.manifest import Preset
 from models.reward_end import RewardEnd
 from models.reward_model import RewardModel
-from models.runtime import PRECISIONS, Compile, Inputs, Runner, choose, prepare
+from models.runtime import FLOATS, PRECISIONS, Compile, Inputs, Runner, choose, prepare
 
 MOST_STEPS = 10  # denoising steps that a world of presets can be asked for
 CONTEXT_NOISES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # deviations that can be asked for
@@ -106,7 +106,8 @@ class Walks:
             "runtime": runner.choice.describe(),
         }
         # Weights that are kept in half of float32 cannot be worked with in another precision.
-        self.precisions = (runner.choice.precision,) if large else PRECISIONS
+        free = PRECISIONS if runner.choice.engine == "openvino" else FLOATS
+        self.precisions = (runner.choice.precision,) if large else free
         way = Way(self.standard, self.context_noise, runner.choice.precision)
         self._walks = {way: Walk(way, step, runner)}
 

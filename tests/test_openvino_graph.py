@@ -30,8 +30,8 @@ class Formula(nn.Module):
         return self.function(x)
 
 
-def in_float32(module: nn.Module, x: Tensor) -> np.ndarray:
-    graph = build(module, {"x": (tuple(x.shape), x.dtype)})
+def in_float32(module: nn.Module, x: Tensor, int8: bool = False) -> np.ndarray:
+    graph = build(module, {"x": (tuple(x.shape), x.dtype)}, int8)
     compiled = core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return np.asarray(compiled([x.numpy()])[0])
 
@@ -74,6 +74,31 @@ def in_float32(module: nn.Module, x: Tensor) -> np.ndarray:
 def test_an_operation_means_what_it_means_in_torch(function: Callable[[Tensor], Tensor]) -> None:
     x = torch.randn(1, 4, 6, 8, generator=torch.Generator().manual_seed(0))
     np.testing.assert_allclose(in_float32(Formula(function), x), function(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 300.0])
+def test_convolutions_of_whole_numbers_are_near_whatever_the_size(size: float) -> None:
+    """An activation's unit is measured on the frame itself: 127 of it are the largest value."""
+    weight = torch.randn(32, 64, 3, 3, generator=torch.Generator().manual_seed(3)) / 24
+    x = size * torch.randn(1, 64, 16, 16, generator=torch.Generator().manual_seed(4))
+    module = Formula(lambda x: F.conv2d(F.silu(x), weight, weight[:, 0, 0, 0], padding=1))
+    expected = module(x).numpy()
+    off = in_float32(module, x, int8=True) - expected
+    assert 0 < np.abs(off).std() < 0.015 * expected.std()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: F.conv2d(x, WEIGHT.repeat(6, 1, 1, 1)),
+        lambda x: F.conv2d(F.silu(x), WEIGHT),
+    ],
+    ids=["it reads what no activation gave", "few outputs are a picture"],
+)
+def test_a_convolution_stays_exact_where_it_matters(function: Callable[[Tensor], Tensor]) -> None:
+    x = torch.randn(1, 4, 6, 8, generator=torch.Generator().manual_seed(0))
+    made = in_float32(Formula(function), x, int8=True)
+    np.testing.assert_allclose(made, function(x), atol=1e-5)
 
 
 def test_rounding_is_to_the_nearest_even_level_as_in_torch() -> None:

@@ -56,7 +56,12 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("engine", "precision"),
-    [("openvino", "float32"), ("openvino", "bfloat16"), ("torch", "bfloat16")],
+    [
+        ("openvino", "float32"),
+        ("openvino", "bfloat16"),
+        ("openvino", "int8"),
+        ("torch", "bfloat16"),
+    ],
 )
 @pytest.mark.parametrize("target", ["change", "frame", "warp"])
 def test_a_fast_frame_is_a_plain_frame(engine: str, precision: str, target: str) -> None:
@@ -142,7 +147,7 @@ def test_the_choice_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert runner.choice == decision.choice
         return decision
 
-    assert start() == Decision(PLAIN, 12.5, 2) == start(), "and what was measured is remembered"
+    assert start() == Decision(PLAIN, 12.5, 3) == start(), "and what was measured is remembered"
     assert len(measured) == 1
     start(weights="others")
     assert len(measured) == 2, "other weights are another network"
@@ -245,6 +250,18 @@ def test_flags_leave_only_what_they_name(monkeypatch: pytest.MonkeyPatch) -> Non
         candidates("cuda")
 
 
+def test_int8_is_openvinos_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Choice("openvino", "cpu", "int8")
+    assert candidates("cpu", "int8") == [whole, PLAIN] and whole in candidates("cpu")
+    monkeypatch.setattr(runtime_choice.shutil, "which", lambda name: "/usr/bin/c++")
+    assert whole not in candidates("cpu", compiled="on")
+    with pytest.raises(UserError, match=r"int8 is computed by OpenVINO .*; use --device cpu"):
+        candidates("cpu", "int8", compiled="on")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(UserError, match="int8"):
+        candidates("mps", "int8")
+
+
 @pytest.fixture
 def cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if an NVIDIA GPU were here, and Triton, but no compiler."""
@@ -271,7 +288,7 @@ def test_on_cuda_the_whole_frame_is_a_graph(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_large_weights_are_in_memory_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenVINO, which copies them all, was once tried with them."""
-    monkeypatch.setattr(runtime_choice, "_quick_cpu_precision", lambda: "bfloat16")
+    monkeypatch.setattr(runtime_choice, "quick_cpu_precision", lambda: "bfloat16")
     assert candidates("cpu", large=True) == [Choice("torch", "cpu", "bfloat16")]
     assert candidates("cpu", large=True, precision="float32") == [Choice("torch", "cpu", "float32")]
 
