@@ -26,6 +26,7 @@ from models.runners_torch import GraphRunner, TorchRunner
 from models.runtime_choice import (
     DEVICES,
     FLOATS,
+    INT8,
     PRECISIONS,
     Choice,
     Compile,
@@ -39,6 +40,7 @@ from models.runtime_choice import (
 __all__ = [
     "DEVICES",
     "FLOATS",
+    "INT8",
     "PRECISIONS",
     "Choice",
     "Compile",
