@@ -25,14 +25,16 @@ ops = ov.opset15
 Node = Any  # an openvino.Node or Output; the binding is generated and untyped
 TYPES = {torch.float32: np.float32, torch.uint8: np.uint8, torch.int64: np.int64}
 ACTIVATION = "Swish"  # what OpenVINO calls torch's silu
-MOST, LEVELS = 127.0, 256  # of signed whole numbers of eight bits
-DEEPEST = 0.2785  # how far silu goes below 0, at most
+LEVELS, MOST = 256, 127.0  # whole numbers of eight bits; the largest, if they have a sign
+DEEPEST, BELOW = 0.2785, 16.0  # how far silu goes below 0; how many of the levels are for that
+TINY = 1e-12  # what weights that are all 0 are divided by
 # A convolution with fewer outputs is a network's last: nothing evens out what it gets wrong.
 LEAST_OUTPUTS = 32
+MANY = 1 << 22  # weights of a linear layer: reading them is what takes it time
 
 
-# Constants of the graph that is being built, beside the tensors they are of, which keeps these from
-# giving their place in memory to others.
+# Constants of the graph that is being built, by what they are of and in which form, beside the
+# tensors they are of, which keeps these from giving their place in memory to others.
 _constants: ContextVar[dict[Any, tuple[Tensor, Node]]] = ContextVar("constants")
 _int8: ContextVar[bool] = ContextVar("int8", default=False)
 
@@ -121,7 +123,8 @@ def build(
     """The graph of `module(*inputs)`.
 
     inputs: name → (static shape, torch.float32 or torch.uint8), in the order of `forward`.
-    int8:   convolutions that follow an activation multiply whole numbers of eight bits.
+    int8:   convolutions that follow an activation multiply whole numbers of eight bits, and large
+            linear layers have their weights as such.
     Raises NotSupportedError when the module uses an operation that is not translated here.
     """
     parameters = [
@@ -129,7 +132,9 @@ def build(
     ]
     shared, whole = _constants.set({}), _int8.set(int8)
     try:
-        with torch.no_grad():
+        # What torch computes meets weights that are not kept in float32 as well.
+        kept = {weight.dtype for weight in module.parameters()} - {torch.float32}
+        with torch.no_grad(), torch.autocast("cpu", next(iter(kept), None), enabled=bool(kept)):
             made = module(*(Symbol(parameter.output(0)) for parameter in parameters))
         results = made if isinstance(made, tuple) else (made,)
         return ov.Model([ops.result(node(result)) for result in results], parameters, "frame")
@@ -148,11 +153,34 @@ def node(value: Any) -> Node:
 
 
 def constant(value: Tensor) -> Node:
-    """A tensor as a constant: the same one for the same weights, however often they are used."""
+    """A tensor as a constant; floats in float32: a compiled graph has them in its own precision."""
+
+    def make() -> Node:
+        numbers = value.float() if value.is_floating_point() else value
+        return ops.constant(numbers.detach().numpy())
+
+    return _shared(value, "itself", make)
+
+
+def whole_weights(weight: Tensor) -> Node:
+    """Weights as whole numbers from -MOST to MOST, times a unit for each output."""
+
+    def make() -> Node:
+        rows = weight.flatten(1).float()
+        unit = rows.abs().amax(dim=1, keepdim=True).clamp(min=TINY) / MOST
+        whole = (rows / unit).round().to(torch.int8).view(weight.shape)
+        unit = unit.view(-1, *(1,) * (weight.ndim - 1))
+        return ops.multiply(ops.convert(ops.constant(whole.numpy()), np.float32), node(unit))
+
+    return _shared(weight, "whole numbers", make)
+
+
+def _shared(value: Tensor, form: str, make: Callable[[], Node]) -> Node:
+    """The same node for the same weights in the same form, however often they are used."""
     known = _constants.get()
-    key = (value.data_ptr(), value.shape, value.stride(), value.dtype)
+    key = (form, value.data_ptr(), value.shape, value.stride(), value.dtype)
     if key not in known:
-        known[key] = (value, ops.constant(value.detach().numpy()).output(0))
+        known[key] = (value, make().output(0))
     return known[key][1]
 
 
@@ -176,7 +204,7 @@ def conv2d(
     activated = x.output.get_node().get_type_name() == ACTIVATION
     if _int8.get() and activated and len(weight) >= LEAST_OUTPUTS:
         whole, unit = whole_numbers(x)
-        kernel = node(whole_weights(weight))
+        kernel = whole_weights(weight)
         y = wrap(ops.convolution(node(whole), kernel, stride, padding, padding, dilation)) * unit
     else:
         y = wrap(ops.convolution(node(x), node(weight), stride, padding, padding, dilation))
@@ -189,20 +217,15 @@ def whole_numbers(x: Symbol) -> tuple[Symbol, Symbol]:
     It is measured on each frame: what is known of no other can be relied on for none.
     """
     largest = wrap(ops.reduce_max(node(x), integers((1, 2, 3)), True))
-    unit = wrap(ops.maximum(node(largest), node(DEEPEST))) / MOST
-    bounds = [node(torch.full((1, 1, 1, 1), bound)) for bound in (-MOST - 1, MOST)]
+    unit = wrap(ops.maximum(node(largest / (LEVELS - 1 - BELOW)), node(DEEPEST / BELOW)))
+    bounds = [node(torch.full((1, 1, 1, 1), at)) for at in (-BELOW, LEVELS - 1 - BELOW)]
     return wrap(ops.fake_quantize(node(x / unit), *bounds, *bounds, LEVELS)), unit
 
 
-def whole_weights(weight: Tensor) -> Symbol:
-    """A convolution's weights as whole numbers from -MOST to MOST, times a unit for each output."""
-    unit = weight.abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-12) / MOST
-    whole = (weight / unit).round().to(torch.int8)
-    return wrap(ops.multiply(ops.convert(node(whole), np.float32), node(unit)))
-
-
 def linear(x: Symbol, weight: Tensor, bias: Tensor | None = None) -> Symbol:
-    y = ops.matmul(node(x), node(weight), False, True)
+    whole = _int8.get() and weight.numel() >= MANY
+    kernel = whole_weights(weight) if whole else node(weight)
+    y = ops.matmul(node(x), kernel, False, True)
     return wrap(y if bias is None else ops.add(y, node(bias)))
 
 

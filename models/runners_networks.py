@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +16,9 @@ from models.unet import UNet
 WORKING = (nn.Conv2d, nn.Linear, nn.GroupNorm)  # what works in the chosen precision
 COMPILED = (UNet, Encoder, RewardEnd)  # what is compiled: large, and called many times
 
-# As some choice wants them, as long as the original lives: all steps that walk with a network,
+# As some choice wants them, as long as something runs them so: all steps that walk with a network,
 # whatever their number of denoising steps, share one copy of its weights.
-_fitted: WeakKeyDictionary[nn.Module, dict[Choice, nn.Module]] = WeakKeyDictionary()
+_fitted: WeakKeyDictionary[nn.Module, WeakValueDictionary[Choice, nn.Module]] = WeakKeyDictionary()
 
 
 def fit(step: nn.Module, choice: Choice) -> nn.Module:
@@ -60,17 +60,18 @@ class PackedConv2d(nn.Module):
 
 
 def _fit(network: nn.Module, choice: Choice) -> nn.Module:
-    known = _fitted.setdefault(network, {})
+    known = _fitted.setdefault(network, WeakValueDictionary())
     # How the step around it is run changes nothing in a network.
     key = Choice("torch", choice.device, choice.precision, choice.compiled)
-    if key not in known:
+    made = known.get(key)
+    if made is None:
         dtype = getattr(torch, choice.precision)
         made = known[key] = _cast(network, torch.device(choice.device), dtype)
         if choice.compiled:
             _compile(made, choice.device)
         elif choice.device == "cpu" and _packs(dtype):
             _pack(made, dtype)
-    return known[key]
+    return made
 
 
 def _cast(network: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:

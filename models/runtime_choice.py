@@ -160,8 +160,8 @@ def _cpu(precision: str | None, large: bool, compiled: Compile) -> list[Choice]:
     wanted = (precision,) if precision else (quick, INT8)
     if compiled == "on":
         ways = [Choice("torch", "cpu", name, compiled=True) for name in wanted if name != INT8]
-    else:  # OpenVINO makes its own copy of all weights
-        ways = [] if large else [Choice("openvino", "cpu", name) for name in wanted]
+    else:  # OpenVINO makes its own copy of all weights: of large ones that must be small
+        ways = [Choice("openvino", "cpu", name) for name in wanted if name == INT8 or not large]
     plain = precision if precision in FLOATS else quick if large else "float32"
     return _with_plain(ways, "cpu", plain)
 

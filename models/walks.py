@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-import torch
 
 from base.errors import UserError, unknown
 from models.cartridge import Cartridge
@@ -16,7 +15,7 @@ from models.frame_step import EnlargingStep, FrameStep, PlayStep, RecurrentStep,
 from models.manifest import Preset
 from models.reward_end import RewardEnd
 from models.reward_model import RewardModel
-from models.runtime import FLOATS, PRECISIONS, Compile, Inputs, Runner, choose, prepare
+from models.runtime import FLOATS, PRECISIONS, Compile, Inputs, Runner, choose, is_large, prepare
 
 MOST_STEPS = 10  # denoising steps that a world of presets can be asked for
 CONTEXT_NOISES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # deviations that can be asked for
@@ -89,13 +88,8 @@ class Walks:
         self.context_noises = tuple(sorted({*CONTEXT_NOISES, self.context_noise}))
         step = self._step(self.standard, self.context_noise)
         identity = self._identity(self.standard, self.context_noise)
-        large = any(
-            weight.dtype is not torch.float32
-            for network in cartridge.networks.values()
-            for weight in network.parameters()
-        )
         runner, self._decision = choose(
-            step, self.example(step), identity, device, precision, compiled, large=large
+            step, self.example(step), identity, device, precision, compiled
         )
         self.making = {
             "weights": cartridge.weights,
@@ -107,7 +101,7 @@ class Walks:
         }
         # Weights that are kept in half of float32 cannot be worked with in another precision.
         free = PRECISIONS if runner.choice.engine == "openvino" else FLOATS
-        self.precisions = (runner.choice.precision,) if large else free
+        self.precisions = (runner.choice.precision,) if is_large(step) else free
         way = Way(self.standard, self.context_noise, runner.choice.precision)
         self._walks = {way: Walk(way, step, runner)}
 

@@ -34,6 +34,7 @@ RNG = np.random.default_rng(0)
 FRAMES = RNG.integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
 ACTIONS = np.eye(6, dtype=np.float32)[[3, 0, 5]]
 GAME_ACTIONS = AtariWorld("pong").actions
+IN_INT8 = 0.98  # of pixels: in networks as small as these little evens out
 FOLLOWING = 4  # recorded actions kept in the small shooter
 
 
@@ -207,7 +208,7 @@ def test_a_frame_of_csgo_is_what_the_networks_say(csgo: Cartridge) -> None:
 def fast_ways() -> list[tuple[str, str]]:
     able = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     in_bfloat16 = [("openvino", "bfloat16")] if "BF16" in able else []
-    return [("openvino", "float32"), *in_bfloat16, ("torch", "bfloat16")]
+    return [("openvino", "float32"), *in_bfloat16, ("openvino", "int8"), ("torch", "bfloat16")]
 
 
 @pytest.mark.parametrize(("engine", "precision"), fast_ways())
@@ -228,7 +229,7 @@ def test_a_fast_frame_is_a_plain_frame(
         made = dict(zip(walk.step.outputs, fast.run(example), strict=True))
         for name in {"frame", "large"} & set(made):
             assert made[name].dtype == np.uint8 and expected[name].std() > 10
-            assert_alike(made[name], expected[name])
+            assert_alike(made[name], expected[name], IN_INT8 if precision == "int8" else 0.99)
         for name in {"events", "h", "c"} & set(made):
             atol = 1e-3 if precision == "float32" else 0.1
             np.testing.assert_allclose(made[name], expected[name], atol=atol)
@@ -257,12 +258,14 @@ def test_weights_kept_in_bfloat16_make_the_same_frames(
         network.eval().requires_grad_(False)
     kept = replace(csgo, networks=networks)
     assert_alike(shooting(kept).step(CsgoActions().idle()).frame, large)
+    low = Choice("openvino", "cpu", "int8")
+    assert_alike(shooting(kept).step(CsgoActions().idle()).frame, large, IN_INT8)
 
 
-def assert_alike(made: np.ndarray, expected: np.ndarray) -> None:
+def assert_alike(made: np.ndarray, expected: np.ndarray, share: float = 0.99) -> None:
     """Within two grey levels on 99 % of the pixels."""
     near = (np.abs(made.astype(int) - expected) <= 2).mean()
-    assert near >= 0.99, f"only {near:.1%}"
+    assert near >= share, f"only {near:.1%}"
 
 
 def test_presets(small: Cartridge, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +195,8 @@ def test_a_step_keeps_its_own_networks(walks: Walks) -> None:
         torch.testing.assert_close(weight, before[name], rtol=0, atol=0)
     again = fit(walks.walk(1).step, HALF)
     assert next(iter(again.children())) is next(iter(half.children())), "one copy for all walks"
+    copies = [weakref.ref(n) for n in fit(step, replace(HALF, precision="float16")).children()]
+    assert not any(copy() for copy in copies), "and none once nothing runs them"
 
 
 def test_weights_that_are_as_wanted_are_not_copied(walks: Walks) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from models.runtime import (
     choose,
     measure,
     prepare,
+    quick_dtype,
 )
 from tests.tiny_cartridge import manifest, networks, starts
 
@@ -286,11 +288,44 @@ def test_on_cuda_the_whole_frame_is_a_graph(monkeypatch: pytest.MonkeyPatch) -> 
     assert candidates()[0].precision == "float16"
 
 
-def test_large_weights_are_in_memory_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenVINO, which copies them all, was once tried with them."""
-    monkeypatch.setattr(runtime_choice, "quick_cpu_precision", lambda: "bfloat16")
-    assert candidates("cpu", large=True) == [Choice("torch", "cpu", "bfloat16")]
-    assert candidates("cpu", large=True, precision="float32") == [Choice("torch", "cpu", "float32")]
+@pytest.mark.parametrize("quick", ["bfloat16", "float32"])
+def test_large_weights_are_in_memory_once(quick: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO, which copies them all, was once tried with them; it may have them in int8 alone."""
+    plain, whole = Choice("torch", "cpu", quick), Choice("openvino", "cpu", "int8")
+    monkeypatch.setattr(runtime_choice, "quick_cpu_precision", lambda: quick)
+    assert candidates("cpu", large=True) == [whole, plain]
+    assert candidates("cpu", large=True, precision="float32") == [PLAIN]
+    assert quick_dtype("cpu") is quick_dtype("cpu", "int8") is getattr(torch, quick)
+
+
+def test_a_large_world_is_never_run_in_two_ways_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is its graph kept. Where float32 is quickest it is in float32, and is large as well."""
+    of, running = manifest(), weakref.WeakSet[Runner]()
+
+    def watched(step: FrameStep, choice: Choice, inputs: Inputs, identity: str = "") -> Runner:
+        assert not running
+        running.add(made := prepare(step, choice, inputs, identity))
+        return made
+
+    monkeypatch.setattr(runtime, "prepare", watched)
+    monkeypatch.setattr(runtime, "cache_folder", lambda: tmp_path)
+    step, fast = make_step(of), Choice("openvino", "cpu", "int8")
+    monkeypatch.setattr(
+        runtime, "frame_ms", lambda runner, _: float(runner.choice.engine == "torch")
+    )
+    with pytest.raises(AssertionError):
+        choose(step, example(of), "w", "cpu")
+    running.clear()
+    monkeypatch.setattr(runtime, "LARGE_WEIGHTS", 100)
+    monkeypatch.setattr(runtime, "NEAR_SHARE", 0.9)  # in so small a network little evens out
+    runner, decision = choose(step, example(of), "w", "cpu")
+    assert runner.choice == decision.choice == fast and decision.of == 2
+    assert not (tmp_path / "graphs").exists()
+    del runner
+    monkeypatch.setattr(runtime, "frame_ms", lambda runner, _: float(runner.choice == fast))
+    assert choose(step, example(of), "x", "cpu")[0].choice.engine == "torch", "prepared anew"
 
 
 @pytest.mark.usefixtures("cuda")
