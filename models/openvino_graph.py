@@ -99,9 +99,6 @@ class Symbol:
     def __truediv__(self, other: Any) -> Symbol:
         return div(self, other)
 
-    def __rtruediv__(self, other: Any) -> Symbol:
-        return div(other, self)
-
     def __neg__(self) -> Symbol:
         return mul(self, -1.0)
 
@@ -248,7 +245,7 @@ def group_norm(
     # The mean goes first: bfloat16 would lose a small variance between two large squares.
     centred = x - of_group(ops.reduce_mean(node(x), maps, True))
     deviation = wrap(ops.reduce_l2(node(centred), maps, True)) / math.prod(sides) ** 0.5
-    scale = 1 / wrap(ops.sqrt(node(of_group(node(deviation * deviation)) + eps)))
+    scale = wrap(ops.power(node(of_group(node(deviation * deviation)) + eps), node(-0.5)))
     if weight is None or bias is None:
         return centred * scale
     return centred * (scale * weight.view(1, -1, 1, 1)) + bias.view(1, -1, 1, 1)
