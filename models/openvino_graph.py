@@ -232,15 +232,13 @@ def group_norm(
 ) -> Symbol:  # fmt: skip
     # By means over each channel's map, which leave it laid out as convolutions have it. OpenVINO's
     # own norms, over groups, want another layout: there and back is a fifth of a frame's time.
-    batch, channels, *sides = x.shape
-    maps = integers(range(2, x.ndim))
-    grouped = (batch, num_groups, channels // num_groups)
+    _, channels, *sides = x.shape
+    size, maps = channels // num_groups, integers((2, 3))
+    share = node(torch.full((num_groups, size, size, 1, 1), 1 / size))
 
     def of_group(means: Node) -> Symbol:
         """(B, C, 1, 1) → the mean of each group, for each of its channels."""
-        inside = ops.reduce_mean(ops.reshape(means, integers(grouped), False), integers([2]), True)
-        spread = wrap(ops.broadcast(inside, integers(grouped)))
-        return reshape(spread, (batch, channels, *(1 for _ in sides)))
+        return wrap(ops.group_convolution(means, share, [1, 1], [0, 0], [0, 0], [1, 1]))
 
     # The mean goes first: bfloat16 would lose a small variance between two large squares.
     centred = x - of_group(ops.reduce_mean(node(x), maps, True))
