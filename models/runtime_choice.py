@@ -23,6 +23,7 @@ FLOATS = ("float32", "bfloat16", "float16")
 INT8 = "int8"
 PRECISIONS = (*FLOATS, INT8)
 MOST_THREADS = 8  # a network of a few million weights gains nothing from more
+SUMMING = ("avx512_vnni", "avx_vnni", "amx_int8", "dot")  # instructions, as PyTorch calls them
 COMPILERS = ("c++", "g++", "clang++", "cl")
 Compile = Literal["auto", "on", "off"]
 
@@ -157,7 +158,7 @@ def _mps(precision: str | None, large: bool, compiled: Compile) -> list[Choice]:
 
 def _cpu(precision: str | None, large: bool, compiled: Compile) -> list[Choice]:
     quick = quick_cpu_precision()
-    wanted = (precision,) if precision else (quick, INT8)
+    wanted = (precision,) if precision else (quick, *(INT8,) * sums_int8())
     if compiled == "on":
         ways = [Choice("torch", "cpu", name, compiled=True) for name in wanted if name != INT8]
     else:  # OpenVINO makes its own copy of all weights: of large ones that must be small
@@ -170,6 +171,14 @@ def _with_plain(ways: list[Choice], device: str, precision: str) -> list[Choice]
     """The ways on a device, and at their end the plain one there."""
     plain = Choice("torch", device, precision)
     return [*(way for way in ways if way != plain), plain]
+
+
+@functools.cache
+def sums_int8() -> bool:
+    """Whether this processor sums products of INT8 in 32 bits at once. Those that do not add pairs
+    in 16 first, which is too few for large ones, and are hardly quicker than with floats."""
+    able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # young, in PyTorch
+    return any(able.get(name) for name in SUMMING)
 
 
 @functools.cache

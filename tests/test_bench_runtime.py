@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from base.errors import UserError
@@ -17,7 +19,7 @@ from models.runtime import Choice
 from tests.tiny_cartridge import write_tiny_cartridge
 from tools import bench, bench_runtime, roofline
 from tools.bench_runtime import Rates, RuntimeBench
-from tools.roofline import Work, count
+from tools.roofline import Work, conv_rate, convolution_of_int8, count
 
 PLAIN = Choice("torch", "cpu", "float32")
 
@@ -91,6 +93,16 @@ def test_the_limit_is_whichever_takes_longer(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(bench_runtime, "copy_rate", lambda device: 4e9)
     assert Rates().limit_ms(PLAIN, Work(flop=10**9, values=10**6)) == pytest.approx(1000)
     assert Rates().limit_ms(PLAIN, Work(flop=10**6, values=10**9)) == pytest.approx(1000)
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="needs oneDNN")
+def test_what_is_timed_in_int8_is_the_convolution() -> None:
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randint(0, 4, (1, 64, 8, 8), generator=rng) / 32
+    weight = torch.randint(-3, 4, (64, 64, 3, 3), generator=rng) / 32
+    made: Any = convolution_of_int8(x, weight)()
+    torch.testing.assert_close(made, F.conv2d(32 * x, 32 * weight, padding=1))
+    assert conv_rate("cpu", "int8") > 0
 
 
 def test_nothing_to_time_is_refused() -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from models.openvino_core import core
 from models.openvino_graph import NotSupportedError, build
+from models.runtime_choice import sums_int8
 from models.unet import SelfAttention, UNet, UNetConfig
 
 WEIGHT = torch.randn(6, 4, 3, 3, generator=torch.Generator().manual_seed(1))
@@ -76,12 +77,13 @@ def test_an_operation_means_what_it_means_in_torch(function: Callable[[Tensor], 
     np.testing.assert_allclose(in_float32(Formula(function), x), function(x), atol=1e-5)
 
 
-@pytest.mark.parametrize("size", [1e-3, 1.0, 300.0])
+@pytest.mark.skipif(not sums_int8(), reason="no exact sums of int8 here")
+@pytest.mark.parametrize("size", [1.0, 10.0, 1000.0])
 def test_convolutions_of_whole_numbers_are_near_whatever_the_size(size: float) -> None:
-    """An activation's unit is measured on the frame itself: 127 of it are the largest value."""
+    """An activation's unit is measured on the frame itself: 239 of it are the largest value."""
     weight = torch.randn(32, 64, 3, 3, generator=torch.Generator().manual_seed(3)) / 24
     x = size * torch.randn(1, 64, 16, 16, generator=torch.Generator().manual_seed(4))
-    module = Formula(lambda x: F.conv2d(F.silu(x), weight, weight[:, 0, 0, 0], padding=1))
+    module = Formula(lambda x: F.conv2d(F.silu(x), weight, padding=1))
     expected = module(x).numpy()
     off = in_float32(module, x, int8=True) - expected
     assert 0 < np.abs(off).std() < 0.015 * expected.std()

@@ -36,6 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PLAIN = Choice("torch", "cpu", "float32")
 FAST = Choice("openvino", "cpu", "bfloat16")
+INT8 = pytest.mark.skipif(not runtime_choice.sums_int8(), reason="no exact sums of int8 here")
 
 
 def make_step(of: Manifest) -> FrameStep:
@@ -56,12 +57,18 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime_choice, "cpu_threads", lambda: 1)
 
 
+@pytest.fixture(autouse=True)
+def int8(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if this processor were quick in int8."""
+    monkeypatch.setattr(runtime_choice, "sums_int8", lambda: True)
+
+
 @pytest.mark.parametrize(
     ("engine", "precision"),
     [
         ("openvino", "float32"),
         ("openvino", "bfloat16"),
-        ("openvino", "int8"),
+        pytest.param("openvino", "int8", marks=INT8),
         ("torch", "bfloat16"),
     ],
 )
@@ -281,6 +288,8 @@ def test_int8_is_openvinos_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     with pytest.raises(UserError, match="int8"):
         candidates("mps", "int8")
+    monkeypatch.setattr(runtime_choice, "sums_int8", lambda: False)
+    assert whole not in candidates("cpu") and whole in candidates("cpu", "int8")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
+import torch
 import tyro
 from torch import nn
 
@@ -21,7 +22,7 @@ from models.cartridge import load
 from models.denoiser import Denoiser
 from models.frame_step import EnlargingStep, PlayStep, RecurrentStep
 from models.reward_model import RewardModel
-from models.runtime import NEAR_LEVELS, Choice, Inputs, Runner, candidates, prepare
+from models.runtime import INT8, NEAR_LEVELS, Choice, Inputs, Runner, candidates, prepare
 from models.walks import Walks
 from tools.roofline import Work, conv_rate, copy_rate, count
 
@@ -131,7 +132,9 @@ def ways_here(bench: RuntimeBench) -> list[Choice]:
         *candidates(bench.device, large=True, compiled="off"),
     ]
     plain = Choice("torch", found[0].device, "float32")
-    return list(dict.fromkeys(choice for choice in found if choice != plain)) or [plain]
+    unrated = set() if torch.backends.mkldnn.is_available() else {INT8}  # see conv_rate
+    ways = [way for way in found if way != plain and way.precision not in unrated]
+    return list(dict.fromkeys(ways)) or [plain]
 
 
 def in_rounds(

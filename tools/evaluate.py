@@ -78,7 +78,7 @@ class EvaluateConfig:
     device: str | None = None
     """Where the model runs: cpu or cuda; chosen for this machine unless given."""
     precision: str | None = None
-    """Arithmetic of the model: float32, bfloat16 or float16; chosen unless given."""
+    """Arithmetic of the model: float32, bfloat16, float16 or int8; chosen unless given."""
 
     def __post_init__(self) -> None:
         for name in ("frames", "starts", "random_steps"):
