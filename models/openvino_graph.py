@@ -231,7 +231,7 @@ def group_norm(
     eps: float = 1e-5,
 ) -> Symbol:  # fmt: skip
     # By means over each channel's map, which leave it laid out as convolutions have it. OpenVINO's
-    # own norms, over groups, want another layout: there and back is a fifth of a frame's time.
+    # own norms, over groups, want another layout: there and back took a seventh of a frame's time.
     _, channels, *sides = x.shape
     size, maps = channels // num_groups, integers((2, 3))
     share = node(torch.full((num_groups, size, size, 1, 1), 1 / size))

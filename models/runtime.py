@@ -60,7 +60,7 @@ __all__ = [
 ]
 
 TIMED_FRAMES = 3
-ENOUGH_MS = 1000 / 60  # a frame for each refresh of a display: no need to be less exact for more
+ENOUGH_MS = 20.0  # of a frame, a third of most worlds' step: no need to be less exact for less
 NEAR_LEVELS, NEAR_SHARE = 2, 0.99  # how close to plain float32 a frame has to come, and where
 LARGE_WEIGHTS = 100_000_000
 SOURCES = Path(__file__).resolve().parent

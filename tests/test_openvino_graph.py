@@ -145,7 +145,7 @@ def test_an_unknown_operation_is_named() -> None:
 
 
 def test_a_norm_leaves_a_map_laid_out_as_convolutions_have_it() -> None:
-    """Laying out every map anew before and after its norm took a fifth of a frame's time."""
+    """Laying out every map anew before and after its norm took a seventh of a frame's time."""
     weight = torch.randn(64, 64, 3, 3, generator=torch.Generator().manual_seed(2)) / 24
 
     def laid_out(between: Callable[[Tensor], Tensor]) -> int:

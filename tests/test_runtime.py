@@ -224,7 +224,7 @@ def test_the_quickest_that_is_right_wins(
     assert decision.ms == (fast_ms if expected == FAST else 2.0)
 
 
-@pytest.mark.parametrize(("float_ms", "expected"), [(16.0, "bfloat16"), (17.0, "int8")])
+@pytest.mark.parametrize(("float_ms", "expected"), [(19.0, "bfloat16"), (21.0, "int8")])
 def test_int8_is_for_what_is_too_slow_without(
     float_ms: float, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -341,7 +341,7 @@ def test_a_large_world_is_never_run_in_two_ways_at_once(
     monkeypatch.setattr(runtime, "cache_folder", lambda: tmp_path)
     step, fast = make_step(of), Choice("openvino", "cpu", "int8")
     monkeypatch.setattr(
-        runtime, "frame_ms", lambda runner, _: 20.0 + (runner.choice.engine == "torch")
+        runtime, "frame_ms", lambda runner, _: 21.0 + (runner.choice.engine == "torch")
     )
     with pytest.raises(AssertionError):
         choose(step, example(of), "w", "cpu")
@@ -352,7 +352,7 @@ def test_a_large_world_is_never_run_in_two_ways_at_once(
     assert runner.choice == decision.choice == fast and decision.of == 2
     assert not (tmp_path / "graphs").exists()
     del runner
-    monkeypatch.setattr(runtime, "frame_ms", lambda runner, _: 20.0 + (runner.choice == fast))
+    monkeypatch.setattr(runtime, "frame_ms", lambda runner, _: 21.0 + (runner.choice == fast))
     assert choose(step, example(of), "x", "cpu")[0].choice.engine == "torch", "prepared anew"
 
 
