@@ -21,6 +21,18 @@ del block
 print(psutil.Process().memory_info().rss - before)
 """
 
+SCATTERED = """
+import psutil
+from base.memory import hand_back_freed_memory
+
+blocks = [bytearray(b"x") * 100_000 for _ in range(500)]
+last = bytearray(b"x") * 100_000
+del blocks
+before = psutil.Process().memory_info().rss
+hand_back_freed_memory()
+print(before - psutil.Process().memory_info().rss)
+"""
+
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="tells glibc's allocator")
 def test_freed_memory_stays_with_the_process_only_when_asked() -> None:
@@ -30,3 +42,8 @@ def test_freed_memory_stays_with_the_process_only_when_asked() -> None:
     )
     assert kept > 18_000_000
     assert returned < 5_000_000
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="tells glibc's allocator")
+def test_what_is_free_below_something_kept_is_handed_back() -> None:
+    assert int(subprocess.check_output([sys.executable, "-c", SCATTERED])) > 40_000_000

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models import openvino_graph
 from models.openvino_core import core
 from models.openvino_graph import NotSupportedError, build
 from models.runtime_choice import sums_int8
@@ -87,6 +88,16 @@ def test_convolutions_of_whole_numbers_are_near_whatever_the_size(size: float) -
     expected = module(x).numpy()
     off = in_float32(module, x, int8=True) - expected
     assert 0 < np.abs(off).std() < 0.015 * expected.std()
+
+
+def test_large_linear_layers_have_weights_of_whole_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = torch.Generator().manual_seed(5)
+    weight, x = torch.randn(96, 64, generator=rng), torch.randn(1, 64, generator=rng)
+    module = Formula(lambda x: F.linear(x, weight, weight[:, 0]))
+    exact = module(x).numpy()
+    np.testing.assert_allclose(in_float32(module, x, int8=True), exact, atol=1e-4)
+    monkeypatch.setattr(openvino_graph, "MANY", weight.numel())
+    assert 0 < np.abs(in_float32(module, x, int8=True) - exact).std() < 0.02 * exact.std()
 
 
 @pytest.mark.parametrize(
