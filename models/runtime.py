@@ -152,12 +152,12 @@ def measure(
 
     The last choice is the plain one that the others are held to. identity: as for `prepare`.
     """
-    runner: Runner | None = prepare(step, choices[-1], example)
-    assert runner is not None
-    expected = runner.run(example)[0]
-    best, best_ms, count = runner.choice, frame_ms(runner, example), 1
-    if is_large(step):
-        runner = None  # two of them at once would be too much
+    plain = prepare(step, choices[-1], example)
+    expected = plain.run(example)[0]
+    best, best_ms, count = plain.choice, frame_ms(plain, example), 1
+    runner: Runner | None = None if is_large(step) else plain
+    del plain
+    if runner is None:  # two large ones at once would be too much
         hand_back_freed_memory()
     for choice in choices[:-1]:
         if choice.precision == INT8 and best_ms <= ENOUGH_MS:
