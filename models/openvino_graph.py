@@ -127,7 +127,7 @@ def build(
     parameters = [
         ops.parameter(list(shape), TYPES[dtype], name) for name, (shape, dtype) in inputs.items()
     ]
-    shared, whole = _constants.set({}), _int8.set(int8)
+    constants_before, int8_before = _constants.set({}), _int8.set(int8)
     try:
         # What torch computes meets weights that are not kept in float32 as well.
         kept = {weight.dtype for weight in module.parameters()} - {torch.float32}
@@ -136,8 +136,8 @@ def build(
         results = made if isinstance(made, tuple) else (made,)
         return ov.Model([ops.result(node(result)) for result in results], parameters, "frame")
     finally:
-        _constants.reset(shared)
-        _int8.reset(whole)
+        _constants.reset(constants_before)
+        _int8.reset(int8_before)
 
 
 def node(value: Any) -> Node:
@@ -213,9 +213,10 @@ def whole_numbers(x: Symbol) -> tuple[Symbol, Symbol]:
 
     It is measured on each frame: what is known of no other can be relied on for none.
     """
+    above = LEVELS - 1 - BELOW
     largest = wrap(ops.reduce_max(node(x), integers((1, 2, 3)), True))
-    unit = wrap(ops.maximum(node(largest / (LEVELS - 1 - BELOW)), node(DEEPEST / BELOW)))
-    bounds = [node(torch.full((1, 1, 1, 1), at)) for at in (-BELOW, LEVELS - 1 - BELOW)]
+    unit = wrap(ops.maximum(node(largest / above), node(DEEPEST / BELOW)))
+    bounds = [node(torch.full((1, 1, 1, 1), at)) for at in (-BELOW, above)]
     return wrap(ops.fake_quantize(node(x / unit), *bounds, *bounds, LEVELS)), unit
 
 

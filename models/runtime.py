@@ -150,6 +150,7 @@ def measure(
 ) -> tuple[Runner, Decision]:
     """Time a few frames of each choice; the quickest whose frames are as they should be.
 
+    INT8 is left out if something before it takes no more than ENOUGH_MS.
     The last choice is the plain one that the others are held to. identity: as for `prepare`.
     """
     plain = prepare(step, choices[-1], example)

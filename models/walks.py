@@ -99,7 +99,7 @@ class Walks:
             "precision": runner.choice.precision,
             "runtime": runner.choice.describe(),
         }
-        # Weights that are kept in half of float32 cannot be worked with in another precision.
+        # Large weights are in memory once, as one precision needs them.
         free = PRECISIONS if runner.choice.engine == "openvino" else FLOATS
         self.precisions = (runner.choice.precision,) if is_large(step) else free
         way = Way(self.standard, self.context_noise, runner.choice.precision)
