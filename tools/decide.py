@@ -28,12 +28,13 @@ from models.decider import Decider, without_decider
 from models.denoiser import Denoiser
 from models.sampler import Levels
 from tools.dreams import check_fit
+from training import speed
 from training.config import check_numbers, check_pace
 from training.export import card, remade
 from training.hard_places import Place, read_hard_places
 from training.lessons import Lessons, lesson_loss
 from training.optimizer import build, schedule
-from training.speed import PRECISIONS, Precision, autocast, typical
+from training.speed import Precision, autocast
 
 PROGRAM = "python -m tools.decide"
 AT_ONCE = 32  # windows that are dreamed in a batch
@@ -71,6 +72,8 @@ class DecideConfig:
     """Frames in an update."""
     width: int = 32
     """Channels of the decider's layers."""
+    device: speed.Device = "auto"
+    """Where to teach; "auto" takes a CUDA GPU if there is one."""
     precision: Precision | Literal["auto"] = "auto"
     """Arithmetic of the teaching; "auto" measures which is quickest here."""
     learning_rate: float = 2e-3
@@ -111,7 +114,7 @@ def decide(config: DecideConfig, said: str) -> None:
     kind = dataclasses.replace(cartridge.manifest.denoiser, decider=config.width)
     manifest = remade(cartridge.manifest, said, denoiser=kind)
     generator = torch.Generator().manual_seed(config.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = speed.device(config.device)
     world = undecided(cartridge).to(device)
     lessons = gather(world, levels, store, config, generator)
     torch.manual_seed(config.seed)
@@ -194,10 +197,7 @@ def teach(
         loss.backward()
         return loss.item()
 
-    names = PRECISIONS if config.precision == "auto" else (config.precision,)
-    tried = lesson()
-    times = {name: typical(partial(learn, tried, name), device) for name in names}
-    precision = min(names, key=times.__getitem__)
+    precision, _ = speed.quickest(config.precision, partial(learn, lesson()), device)
     mean = 0.0
     with tqdm(range(config.updates), unit="update", desc="deciding", leave=False) as bar:
         for index in bar:

@@ -78,7 +78,7 @@ class TrainCommand(Generic[R]):
     """Time between checkpoints: a run that is killed loses at most so much."""
     memory_gb: float = 4.0
     """Decoded recordings kept in memory, at most."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: speed.Device = "auto"
     """Where to train; auto takes a CUDA GPU if there is one."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic; auto measures."""
@@ -123,7 +123,7 @@ def train(command: TrainCommand[Recipe], said: str, saved: RunConfig | None = No
         )
     place = command.out / CARTRIDGE
     check_place(place)
-    device = _device(command.device)
+    device = speed.device(command.device)
     data = open_data(command.data, command.config, command.memory_gb)
     onto = _world(command)
     name = command.name or (onto.manifest.name if onto else data.store.info.game)
@@ -257,14 +257,6 @@ def _choice(
     return speed.choose(
         learner.denoiser, recipe.batch, recipe.passes, command.precision, command.compile
     )
-
-
-def _device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("there is no CUDA GPU that torch can use; use --device cpu")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
 
 
 def _describe(config: RunConfig, data: Data, learner: Learner) -> None:

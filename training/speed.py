@@ -1,4 +1,4 @@
-"""How to run training on this machine: precision and compilation, chosen by measuring."""
+"""How to run training on this machine: where, in which precision, and whether compiled."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -14,6 +15,7 @@ import torch
 from base.errors import UserError
 from models.denoiser import Denoiser
 
+Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["fp32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
 TRIALS = 3
@@ -30,6 +32,15 @@ class Choice:
     why: str
 
 
+def device(name: Device) -> torch.device:
+    """Where to train; "auto" is a CUDA GPU if there is one. Raises UserError if there is none."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    elif name == "cuda" and not torch.cuda.is_available():
+        raise UserError("there is no CUDA GPU that torch can use; use --device cpu")
+    return torch.device(name)
+
+
 def choose(
     denoiser: Denoiser,
     batch: int,
@@ -43,16 +54,15 @@ def choose(
     What is not "auto" is taken as given. No weight changes. Raises UserError where compiling is
     asked for and does not work.
     """
-    names = PRECISIONS if precision == "auto" else (precision,)
-    times = {name: _seconds(denoiser, batch, name) for name in names}
-    best = min(names, key=lambda name: times[name])
-    said = [f"{name} {times[name]:.2f} s" for name in names]
+    work, where = _passes(denoiser, batch), next(denoiser.parameters()).device
+    best, times = quickest(precision, work, where)
+    said = [f"{name} {seconds:.2f} s" for name, seconds in times.items()]
     worth = times[best] * batches > WORTH_COMPILING_S
     use = False
     if compiled == "on" or (compiled == "auto" and worth):
         set_compiled(denoiser, True)
         try:
-            seconds = _seconds(denoiser, batch, best)
+            seconds = typical(partial(work, best), where)
         except Exception as error:  # no compiler, or one that fails, in many ways
             if compiled == "on":
                 raise UserError(
@@ -97,8 +107,20 @@ def denormals_flushed() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
-def _seconds(denoiser: Denoiser, batch: int, precision: Precision) -> float:
-    """Median seconds of a forward and backward pass of one batch, after a first one."""
+def quickest(
+    asked: Precision | Literal["auto"], work: Callable[[Precision], object], device: torch.device
+) -> tuple[Precision, dict[Precision, float]]:
+    """What is asked for or, if that is "auto", the precision in which some work takes least time.
+
+    Also the seconds it takes, in each precision that comes into question.
+    """
+    names = PRECISIONS if asked == "auto" else (asked,)
+    times = {name: typical(partial(work, name), device) for name in names}
+    return min(times, key=times.__getitem__), times
+
+
+def _passes(denoiser: Denoiser, batch: int) -> Callable[[Precision], None]:
+    """A forward and a backward pass of one batch, in a precision."""
     device = next(denoiser.parameters()).device
     d = denoiser.config
     frame = torch.zeros(batch, 3, d.height, d.width, device=device)
@@ -107,13 +129,13 @@ def _seconds(denoiser: Denoiser, batch: int, precision: Precision) -> float:
     sigma = torch.ones(batch, device=device)
     offset = torch.zeros(batch, 3, 1, 1, device=device)
 
-    def trial() -> None:
+    def passes(precision: Precision) -> None:
         with autocast(device, precision):
             losses, _ = denoiser.loss(frame, sigma, context[:, 0], context, actions, offset=offset)
         losses.mean().backward()
         denoiser.zero_grad(set_to_none=True)
 
-    return typical(trial, device)
+    return passes
 
 
 def typical(work: Callable[[], object], device: torch.device) -> float:
