@@ -21,7 +21,7 @@ from engine import headless, loop, menu
 from engine.action_file import MOST_STEPS
 from engine.contracts import Report, World
 from engine.observer import Recorder
-from engine.replay_file import Replay, ReplayWriter, read_replay
+from engine.replay_file import LARGEST_SEED, Replay, ReplayWriter, read_replay
 from engine.screen import Window
 from engine.settings import SettingsFile
 from engine.window import NoDisplayError, open_window
@@ -105,8 +105,8 @@ class Flags:
     """On a machine without a display: folder for the film and the contact sheet."""
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise UserError(f"--seed must not be negative, and {self.seed} is")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise UserError(f"--seed must be between 0 and {LARGEST_SEED}, not {self.seed}")
         if self.replay and self.actions:
             raise UserError("--replay has actions of its own; leave --actions out")
         if self.replay and self.replay == self.save_replay:
@@ -135,7 +135,7 @@ def main(flags: Flags) -> int:
     if flags.headless:
         log = None
         if flags.save_replay is not None:
-            log = ReplayWriter(flags.save_replay, name, asked(wishes))
+            log = ReplayWriter(flags.save_replay, found.name or name, asked(wishes))
         return play_headless(flags, opener(wishes, found), replay, log)
     try:
         window = open_window(f"{found.title} - Dreamcart")
@@ -232,7 +232,7 @@ def play_in_window(
 ) -> None:
     """Play in a window, which is closed at the end; what the menu has it tells of from then on.
 
-    name: what was asked for, and is again for a replay of this session.
+    name: what was asked for, and is again for a replay of this session, if the menu has it not.
     """
     if found.name:
         settings.played(found.name)
@@ -253,7 +253,7 @@ def play_in_window(
             interpolate=flags.interpolate,
             recorder=recorder,
             replay=replay,
-            log=ReplayWriter(flags.save_replay, name, asked(wishes)),
+            log=ReplayWriter(flags.save_replay, found.name or name, asked(wishes)),
             folder=folder,
         )
     if found.name:

@@ -52,8 +52,8 @@ class Commands:
         self._session, self._window, self._display = session, window, display
         self._course, self._own_keys = course, own_keys
         self._folder, self._recorder = folder, recorder
-        # Asked for by the player, each once, done before the next step.
-        self._asked: dict[Command, Callable[[], Job]] = {}
+        # Asked for by the player, each once for a slot, done before the next step.
+        self._asked: dict[tuple[Command, int], Callable[[], Job]] = {}
         self._slot = 1  # that moments are saved to and loaded from
         # Switches and knobs of the world, turned by the player and not yet by the world.
         self._turned: list[Callable[[Moment], tuple[str, Moment]]] = []
@@ -133,6 +133,8 @@ class Commands:
     def _obey(self, command: Command, game: Game | None) -> None:
         self._display.stale = True
         match command:
+            case Command.LEAVE if self._display.help_page:
+                self._display.help_page = 0
             case Command.LEAVE if game is not None and game.pointer.held:
                 game.pointer.let_go()
             case Command.LEAVE if game is not None and game.panel.shown:
@@ -149,7 +151,7 @@ class Commands:
                 self._obey_in_game(command, game)
 
     def _obey_in_game(self, command: Command, game: Game) -> None:
-        session, course, motion = self._session, self._course, game.motion
+        session, course, motion, slot = self._session, self._course, game.motion, self._slot
         match command:
             case Command.PAUSE:
                 motion.paused = not motion.paused
@@ -158,6 +160,7 @@ class Commands:
                 game.panel.shown = not game.panel.shown
             case Command.SETTINGS:
                 self.leaving |= course.set_up()
+                motion.rewind_held = motion.rewind_tapped = False  # the page heard its key go up
                 self._stand_still(game)
             case Command.SINGLE_STEP:
                 if not motion.paused:
@@ -167,31 +170,30 @@ class Commands:
             case Command.REWIND:
                 motion.rewind_held = motion.rewind_tapped = True
             case Command.RESTART:
-                self._asked[command] = lambda: Job(session.restart, course.restarted)
+                self._asked[command, 0] = lambda: Job(session.restart, course.restarted)
             case Command.PREVIOUS:
                 previous = partial(session.restart, -1)
-                self._asked[command] = lambda: Job(previous, course.restarted)
+                self._asked[command, 0] = lambda: Job(previous, course.restarted)
             case Command.SAVE:
-                save = partial(session.save, self._slot, game.moment)
-                self._asked[command] = lambda: Job(save, self._saved)
+                save = partial(session.save, slot, game.moment)
+                self._asked[command, slot] = lambda: Job(save, self._saved)
             case Command.LOAD:
-                slot = self._slot
-                self._asked[command] = lambda: Job(
+                self._asked[command, slot] = lambda: Job(
                     partial(session.load, slot, game.moment), course.jumped, forgiving=True
                 )
             case Command.SLOT_BEFORE | Command.SLOT_AFTER:
                 by = 1 if command is Command.SLOT_AFTER else -1
                 self._slot = (self._slot - 1 + by) % SLOTS + 1
                 show = partial(session.show_slots, self._slot, game.moment)
-                self._asked[Command.SLOT_AFTER] = lambda: Job(show, self._slots_shown)
+                self._asked[Command.SLOT_AFTER, 0] = lambda: Job(show, self._slots_shown)
             case Command.RECORD if self._recorder is not None:
                 self._display.say(self._recorder.toggle())
             case Command.SAVE_REPLAY:
                 keep = partial(session.save_replay, self._new_path(SUFFIX))
-                self._asked[command] = lambda: Job(keep, self._display.say, forgiving=True)
+                self._asked[command, 0] = lambda: Job(keep, self._display.say, forgiving=True)
             case Command.SCREENSHOT:
                 write = partial(write_png, self._new_path(".png"), self._window.capture())
-                self._asked[command] = lambda: Job(write, self._pictured, forgiving=True)
+                self._asked[command, 0] = lambda: Job(write, self._pictured, forgiving=True)
 
     def _stand_still(self, game: Game) -> None:
         """A pause begins or ends: what was pressed or timed before it says nothing now."""

@@ -131,9 +131,11 @@ class Course:
         """A switch of the world was turned, with a notice for the player."""
         assert self.game is not None
         notice, moment = result
-        before = self.game.moment.frame
+        before = self.game.moment
         self.game.history.replace(moment)
-        if not np.array_equal(before, moment.frame):
+        if before.over and not moment.over:
+            self.game.interrupt()  # it stood still until now
+        if not np.array_equal(before.frame, moment.frame):
             self._observer.jumped(moment.frame)
         if notice:
             self._display.say(notice)

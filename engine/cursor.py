@@ -44,18 +44,22 @@ class Cursor:
         self.item = self.top = 0
         self._held, self._again_at = "", 0.0  # a key of WAYS, and when it counts again
 
+    def let_go(self) -> None:
+        """Whatever was held is held no more, or somebody else will hear of its end."""
+        self._held = ""
+
     def handle(self, event: Event, page: Page, size: tuple[int, int]) -> Asked | None:
         """Follow an event on a page in a window of `size` (width, height)."""
         layout = lay_out(page, size)
+        if isinstance(event, KeyDown | FocusLost) or (isinstance(event, Pointed) and event.pressed):
+            self.let_go()
         remove = None if page.dialog is not None or not page.count else Asked.REMOVE
         match event:
             case KeyDown(key=key, at=at) if key in WAYS:
                 self._held, self._again_at = key, at + FIRST_S
                 self._move(WAYS[key], page, layout)
             case KeyUp(key=key) if key == self._held:
-                self._held = ""
-            case FocusLost():
-                self._held = ""
+                self.let_go()
             case KeyDown(key=key) if key in CHOOSE:
                 return Asked.CHOOSE if page.count else None
             case KeyDown(key=key) if key in LEAVE:

@@ -103,7 +103,7 @@ class Display:
         self.stale = False
         started = self._clock()
         if game is None:
-            picture = Picture(line=self._loading)
+            picture = Picture(line=self._notice or self._loading)
         else:
             status = "" if self._recorder is None else self._recorder.status
             mode = Mode(

@@ -63,6 +63,7 @@ def rollout(
     frame: Frame | None = None
     for _ in range(steps):
         if frame is None:
+            start %= world.starts
             frame = world.reset(seed, start)
             log.began(seed, start, frame)
             observer.began(frame, seed, start)

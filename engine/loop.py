@@ -6,6 +6,7 @@ what is due. The world steps on the worker, so the window answers however long a
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ from engine.display import Display
 from engine.game import Game
 from engine.governor import Governor
 from engine.history import Moment
+from engine.lent_window import LentWindow
 from engine.observer import Observer, Observers, Recorder
 from engine.own_keys import OwnKeys
 from engine.pacing import Clock, Timings, steady
@@ -33,6 +35,7 @@ from engine.worker import Job, Worker
 ANSWER_S = 0.02  # longest wait for events while the world steps
 LONGEST_HELD_MS = 10.0  # at most so long does a picture wait for a step that is due
 IDLE_S = 0.5  # longest wait while nothing moves
+QUIETLY_S = 0.3  # how long leaving waits for a job without a word
 
 
 def play(
@@ -98,7 +101,7 @@ def play(
         loop.run()
     finally:
         window.close()
-        worker.close(session.close)
+        loop.close()
     return display.timings
 
 
@@ -139,6 +142,29 @@ class Loop:
                     self._display.present(self._course.game)
                 for event in self._window.poll(self._patience_s()):
                     self._commands.handle(event)
+        if isinstance(self._window, LentWindow):
+            self._let_finish(self._window)
+
+    def _let_finish(self, window: LentWindow) -> None:
+        """Wait for the job under way: whoever lent the window goes on with it, and would load the
+        next world beside this one. Only its close button does not wait."""
+        says_at = self._clock() + QUIETLY_S
+        while self._job is not None and not (self._worker.done or window.close_asked):
+            if self._clock() >= says_at:
+                self._display.say("leaving ...")
+                self._display.present(self._course.game)
+                says_at = math.inf
+            window.poll(ANSWER_S)
+
+    def close(self) -> None:
+        """Release the world, after the job under way; raise what that raised, unless forgiving."""
+        # A job knows its loop, which knows the world: together they would stay in memory.
+        job, self._job = self._job, None
+        try:
+            self._worker.close(self._session.close)
+        except UserError:
+            if job is None or not job.forgiving:
+                raise
 
     def _opened(self, moment: Moment) -> None:
         self._at_the_end.enter_context(steady())  # all that the world needs is loaded

@@ -319,10 +319,13 @@ class Menu:
         world where that was."""
         self.setting = self.making = False
         self._own_keys.bind(self._settings.now)
-        marked = self._marked
+        self._cursor.let_go()
+        marked, row = self._marked, self._cursor.item - len(self._found)
         self._entries = self._library.entries()
         names = [entry.name for entry in self._found]
-        if marked is not None:  # and not a row under the tiles
+        if marked is None:  # a row under the tiles
+            self._cursor.item = len(names) + row
+        else:
             item = min(self._cursor.item, len(names) - 1)
             self._cursor.item = names.index(marked.name) if marked.name in names else item
         self._cursor.settle(self._grid(), self._window.size)

@@ -30,7 +30,9 @@ class Pointer:
         pressed = isinstance(event, KeyDown) and event.key in MOUSE_BUTTONS
         if self.held or not (pressed or isinstance(event, MouseMoved)):
             return True  # letting go of a button always passes, or it would be held for ever
-        if pressed and self._wanted:
+        if not self._wanted:
+            return pressed  # a game that is not steered by the mouse may have its buttons
+        if pressed:
             self._hold(True)
         return False
 

@@ -38,6 +38,7 @@ BATCH_S = 1.0  # of play that go into one line, and are lost at most
 SUFFIX = ".replay"
 LONGEST_HEADER = 1 << 16
 MOST_AT_ONCE = 1000  # steps in a line
+LARGEST_SEED = 10**18  # to begin with: each further game counts one up
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,7 @@ class Session:
         self._slots = Slots(self._folder, self._opened.name)
         self._log.open(self._opened)
         if self._replay is None:
+            self.start %= self._opened.starts
             return self._begin()
         self._follower = Follower(self._replay, self._opened)
         first = self._follower.next()

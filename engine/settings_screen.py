@@ -190,7 +190,10 @@ class SettingsScreen:
     def _hear(self, key: str, wish: Wish) -> None:
         """Give the button a key in the place of those it has on the same device."""
         self._wish = None
-        if key not in FIXED:
+        if not key:
+            refused = "that key has no name by which it could be kept"
+            self._wish = Wish(wish.layout, wish.button, refused=refused)
+        elif key not in FIXED:
             now, device = wish.layout.bound(self._file.now)[wish.button], device_of(key)
             kept = (k for k in now if k != key and (device_of(k) != device or k in FIXED))
             self._give(wish.layout, wish.button, (key, *kept))

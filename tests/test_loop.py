@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,13 +13,14 @@ import numpy as np
 import pytest
 
 from base.errors import UserError
-from engine.contracts import ActionVector, Frame, Report, Step
+from engine.contracts import ActionVector, Frame, Report, Step, Switched
+from engine.lent_window import LentWindow
 from engine.loop import play
 from engine.null_window import NullWindow, VirtualClock
 from engine.observer import Observer
 from engine.screen import CloseAsked, FocusLost, KeyDown, Picture
 from tests.scripted_game import TICK_S, PromptWorker, down, dream, hold, play_script, same, tap, up
-from tests.toy_world import ToyWorld, square_x
+from tests.toy_world import SwitchingToy, ToyWorld, square_x
 
 
 def test_one_step_a_tick_and_every_frame_is_shown_once_made(tmp_path: Path) -> None:
@@ -354,3 +357,94 @@ def test_observers_may_keep_frames(tmp_path: Path) -> None:
         worker=PromptWorker(window.wake),
     )
     assert same(kept, dream(["NOOP"] * 10)[1:])
+
+
+def test_escape_takes_the_list_of_keys_away_before_it_leaves(tmp_path: Path) -> None:
+    """It ended the game under the list, with all that was not saved."""
+    game = play_script([*tap("f1", 2.5), *tap("escape", 4.5)], tmp_path, ticks=9)
+    assert len(game.diary.actions) == 9
+    assert not game.window.pictures[-1].help
+
+
+@pytest.mark.parametrize("first", ["loading", "playing"])
+def test_a_world_that_was_left_is_not_kept_in_memory(tmp_path: Path, first: str) -> None:
+    """It stayed until the next one was loaded beside it, and those left while loading piled up."""
+    kept: list[weakref.ref[ToyWorld]] = []
+
+    def open_world(report: Report) -> ToyWorld:
+        toy = ToyWorld()
+        kept.append(weakref.ref(toy))
+        return toy
+
+    clock, leaves_at = VirtualClock(), 0.0 if first == "loading" else 5 * TICK_S
+    window = NullWindow([CloseAsked(leaves_at)], clock)
+    gc.disable()
+    try:
+        play(open_world, window, folder=tmp_path, clock=clock, worker=PromptWorker(window.wake))
+        assert [world() for world in kept] == [None]
+    finally:
+        gc.enable()
+
+
+def test_a_lent_window_answers_until_what_is_under_way_is_done(tmp_path: Path) -> None:
+    """It hung for five seconds, and what was pressed meanwhile went to the menu behind the game."""
+    clock, told = VirtualClock(), threading.Event()
+
+    class Window(NullWindow):
+        def present(self, picture: Picture) -> None:
+            super().present(picture)
+            if picture.line == "leaving ...":
+                told.set()
+
+    def open_world(report: Report) -> ToyWorld:
+        assert told.wait(30), "nothing was said"
+        return ToyWorld()
+
+    pressed = [KeyDown("escape", 0.1), KeyDown("escape", 0.2), KeyDown("return", 0.35)]
+    window = Window([*pressed, CloseAsked(1e9)], clock)
+    lent = LentWindow(window)
+    play(open_world, lent, title="toy", folder=tmp_path, clock=clock)
+    assert [picture.line for picture in window.pictures] == ["loading toy ...", "leaving ..."]
+    assert not window.closed and not lent.close_asked
+    assert all(isinstance(event, CloseAsked) for event in window.poll(0.0))
+
+
+def test_its_close_button_does_not_wait(tmp_path: Path) -> None:
+    clock, closed = VirtualClock(), threading.Event()
+
+    class Lent(LentWindow):
+        def close(self) -> None:
+            super().close()
+            closed.set()
+
+    def open_world(report: Report) -> ToyWorld:
+        assert closed.wait(30), "it waits"
+        return ToyWorld()
+
+    lent = Lent(NullWindow([KeyDown("escape", 0.1), CloseAsked(0.2)], clock))
+    play(open_world, lent, folder=tmp_path, clock=clock)
+    assert lent.close_asked
+
+
+def test_what_only_had_a_line_to_say_does_not_become_an_error_by_leaving(tmp_path: Path) -> None:
+    clock, turned = VirtualClock(), threading.Event()
+
+    class Refusing(SwitchingToy):
+        def switch(self, key: str) -> Switched:
+            turned.set()
+            raise UserError("it cannot be turned")
+
+    class Window(NullWindow):
+        def poll(self, timeout_s: float) -> list:
+            return [CloseAsked()] if turned.is_set() else super().poll(timeout_s)
+
+    window = Window([*tap("f2", 3.5), CloseAsked(1e9)], clock)
+    worker = PromptWorker(window.wake)
+    play(lambda report: Refusing(ToyWorld()), window, folder=tmp_path, clock=clock, worker=worker)
+    assert window.closed
+
+
+def test_starts_are_counted_in_a_circle_both_ways(tmp_path: Path) -> None:
+    """A replay that began at start -1 could be written, and not be read."""
+    game = play_script([], tmp_path, ticks=2, start=-1)
+    assert game.diary.told("began") == [(0, ToyWorld.starts - 1)]

@@ -318,3 +318,27 @@ def test_leaving_the_menu_stops_a_training_that_can_go_on_then(tmp_path: Path) -
     run(Shelf(), workshop, guest, SettingsFile(tmp_path / "s.json"), clock=guest.clock)
     assert guest.closed and workshop.stopped == 1 and not workshop.trained
     assert guest.last.line == "stopping the training ..."
+
+
+@pytest.mark.parametrize("chosen", ["breakout", "w1"])
+def test_an_arrow_that_was_held_as_something_was_chosen_does_not_run_on(
+    tmp_path: Path, chosen: str
+) -> None:
+    """Its end is heard by the game, or by the question, and the mark raced to the last world."""
+    shelf = Shelf()
+    item = [world.name for world in shelf.worlds].index(chosen)
+    does = [KeyDown("right"), Pointed(item, pressed=True), *[Scrolled(0)] * 60, *keys("escape")]
+    person, shelf = show(tmp_path, *does, shelf=shelf)
+    assert shelf.played == (["breakout"] if chosen == "breakout" else [])
+    assert person.pages[-1].marked == item
+
+
+def test_the_mark_stays_on_a_row_under_worlds_that_become_more(tmp_path: Path) -> None:
+    class Growing(Shelf):
+        def entries(self) -> Sequence[Entry]:
+            self.worlds.append(entry(f"new{len(self.worlds)}", "New"))
+            return super().entries()
+
+    does = [*keys("end", "down", "right", "return", "escape")]
+    page = show(tmp_path, *does, shelf=Growing())[0].pages[-1]
+    assert page.tiles is not None and page.marked == len(page.tiles) + 1

@@ -16,10 +16,13 @@ import play
 from base.errors import UserError
 from datasets.store import Store
 from engine.null_window import NullWindow
+from engine.pacing import Timings
+from engine.replay_file import read_replay
 from engine.screen import CloseAsked, Event, KeyDown
 from engine.settings import SettingsFile
 from engine.window import NoDisplayError, open_window, why_no_display
 from tests.toy_world import ToyWorld
+from tools.shelf import Found, Wishes
 
 
 @pytest.fixture
@@ -154,6 +157,7 @@ def test_without_a_world_and_a_window_breakout_is_played(
     [
         ("--steps", 0),
         ("--seed", -1),
+        ("--seed", 2**63),  # no replay of it could be read
         ("--sensitivity", 0),
         ("--frames", "a.npz"),
         ("--headless", "--actions", "missing.txt"),
@@ -273,3 +277,18 @@ def test_a_game_itself_is_recorded_apart_from_its_dreams(
     store = Store(tmp_path / "dreamcart" / "recordings" / "pong_game")
     assert store.info.game == "pong" == store.info.emulator["rom"]
     assert (tmp_path / "dreamcart" / "emulator" / "pong.npz").is_file()
+
+
+def test_a_replay_names_its_world_as_the_menu_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a world that was asked for in another spelling it could not be shown from there."""
+    logs: list[Any] = []
+    monkeypatch.setattr(play.loop, "play", lambda *_, log, **__: logs.append(log) or Timings())
+    found, flags = Found("ms_pacman", "Ms. Pac-Man", None), play.Flags(folder=tmp_path)
+    settings = SettingsFile(tmp_path / "settings.json")
+    play.play_in_window(flags, Wishes(), settings, "MsPacman", found, NullWindow([]))
+    logs[0].open(ToyWorld())
+    logs[0].began(0, 0, ToyWorld().reset(0))
+    logs[0].save(tmp_path / "a.replay")
+    assert read_replay(tmp_path / "a.replay").cartridge == "ms_pacman"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.null_window import NullWindow
 from engine.own_keys import OwnKeys, help_rows
 from engine.pointer import Pointer
 from engine.screen import Event, FocusLost, KeyDown, KeyUp, MouseMoved
@@ -94,3 +95,10 @@ def test_other_events_pass() -> None:
 
     pointer = Pointer(Window(), wanted=True)  # type: ignore[arg-type]
     assert all(pointer.passes(event) for event in (KeyDown("w"), KeyUp("w"), FocusLost()))
+
+
+def test_a_game_that_is_not_steered_by_the_mouse_may_have_its_buttons() -> None:
+    """A profile with a button and no [mouse] was accepted, and its button did nothing."""
+    pointer = Pointer(NullWindow([]), wanted=False)
+    assert pointer.passes(KeyDown("left button")) and not pointer.held
+    assert not pointer.passes(moved(1, 0, 0.0))

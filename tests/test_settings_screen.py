@@ -16,7 +16,7 @@ from engine.screen import CloseAsked, Event, KeyDown, KeyUp, MouseMoved, Picture
 from engine.settings import Settings, SettingsFile
 from engine.settings_screen import SettingsScreen, show_settings
 from engine.window import DesktopWindow
-from tests.scripted_game import Game, down, hold, play_script, tap
+from tests.scripted_game import Game, down, hold, play_script, tap, up
 from tests.toy_world import ACTIONS, MouseToy, ToyWorld
 
 SIZE = (800, 600)
@@ -371,3 +371,34 @@ def test_every_state_can_be_drawn(file: SettingsFile, monkeypatch: pytest.Monkey
         seen.add(drawn())
     window.close()
     assert len(seen) == 10
+
+
+def test_rewinding_ends_when_its_key_is_let_go_on_the_page(tmp_path: Path) -> None:
+    """It went on to the end of memory, and stayed there."""
+    events = [down("backspace", 20.5), *tap("f10", 22.5), up("backspace", 24.5)]
+    game = play([*events, *tap("escape", 26.5)], tmp_path, 40)
+    assert len(game.diary.actions) > 28
+    assert game.lines[-1] not in ("rewinding", "as far back as memory goes")
+
+
+def test_a_key_without_a_name_is_refused(screen: SettingsScreen, file: SettingsFile) -> None:
+    """Some keyboards have some, a menu key say; setting one ended the program with a traceback."""
+    go_to(screen, "fire")
+    press(screen, "return", "")
+    dialog = screen.page.dialog
+    assert dialog is not None and dialog.lines == (
+        "that key has no name by which it could be kept",
+    )
+    press(screen, "k")
+    assert file.now.keys == {"arcade": {"fire": ("k", "pad a")}}
+
+
+def test_an_arrow_that_is_let_go_while_a_key_is_waited_for_does_not_run_on(
+    screen: SettingsScreen,
+) -> None:
+    screen.handle(KeyDown("down"), SIZE)
+    press(screen, "return")
+    screen.handle(KeyUp("down"), SIZE)
+    press(screen, "escape")
+    screen.repeat(1e3, SIZE)
+    assert screen.page.marked == 1

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from huggingface_hub import constants
 
-from base.cartridges import CARD
+from base.cartridges import CARD, SHIPPED
 from base.errors import UserError
 from base.files import sha256 as sha256_of
 from base.hub_file import DamagedError
@@ -249,3 +249,8 @@ def test_it_plays_from_the_cache_without_a_network(cache: Cache, tmp_path: Path)
     told = json.loads(report.read_text())
     assert (told["cartridge"], told["steps"]) == ("pong", 3) and "float32" in told["runtime"]
     assert len(cache.made) == 1
+
+
+def test_a_world_that_ships_is_itself_by_its_folder_too() -> None:
+    """A replay of it named the folder, which the menu that lists it does not play from."""
+    assert find(str(SHIPPED / "breakout")).name == find("breakout").name == "breakout"

@@ -15,7 +15,7 @@ from engine.history import Moment
 from engine.saves import read_picture, save_path, write_moment
 from engine.screen import Picture, Thumbnail
 from engine.slots import COUNT, EMPTY_LEVEL, Slots
-from tests.scripted_game import dream, hold, play_script, same, tap
+from tests.scripted_game import down, dream, hold, play_script, same, tap
 from tests.toy_world import ToyWorld
 
 
@@ -140,3 +140,11 @@ def test_a_game_branches_from_any_slot_and_the_slot_stays(tmp_path: Path) -> Non
     assert same(game.diary.frames[jumps[2] :], straight[5:11])
     after = game.diary.lines[jumps[0] + 1 : jumps[1]]
     assert ("stepped", "RIGHT") in after
+
+
+def test_two_slots_that_are_saved_to_within_a_step_both_hold_it(tmp_path: Path) -> None:
+    """The second took the place of the first, which is easy to do where a step takes long."""
+    events = [down(key, 4.5) for key in ("f5", "f7", "f5")]
+    play_script(events, tmp_path, ticks=8)
+    slots = Slots(tmp_path, "toy")
+    assert [slots.moment(slot, like=moment(0)).steps for slot in (1, 2)] == [5, 5]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -151,3 +152,15 @@ def test_a_switch_obeys_the_keys_that_were_set_and_is_listed_with_them(tmp_path:
     assert widths(again.window.pictures) == [16] and again.diary.actions.count("LEFT") == 2
     rows = {about: key for key, about in shown(*tap("f1", 2.5)).window.pictures[-1].help}
     assert rows["twice as wide"] == "K" and rows["plays itself"] == rows["more of it"] == "no key"
+
+
+def test_time_that_a_game_was_over_makes_no_step_late(tmp_path: Path) -> None:
+    """A switch can bring a game back to life, as one to the emulator does."""
+
+    class Reviving(SwitchingToy):
+        def switch(self, key: str) -> Switched:
+            return replace(super().switch(key), ended=False)
+
+    game = play_script(tap("f2", 30.5), tmp_path, ticks=40, length=5, wrap=Reviving)
+    assert len(game.diary.actions) == 6
+    assert game.timings.summary()["jitter"]["p99_ms"] < 1

@@ -12,6 +12,7 @@ from base.cartridges import (
     CARD,
     HUB_PREFIX,
     OWN_PREFIX,
+    SHIPPED,
     find_cartridge,
     own_cartridges,
     shipped_names,
@@ -66,9 +67,9 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
     Raises UserError for a name that is nothing of these, and for a download that fails.
     """
     if name in shipped_names() or (Path(name) / CARD).is_file():
-        path = find_cartridge(name)
-        shown = name if name in shipped_names() else ""
-        return Found(shown, path.resolve().name, lambda report: _checked(path))
+        path = find_cartridge(name).resolve()
+        shown = path.name if path.parent == SHIPPED.resolve() else ""
+        return Found(shown, path.name, lambda report: _checked(path))
     if name.startswith(GAME_PREFIX):
         # Imported late, as all that a cartridge at hand has no need of.
         from tools.games import game_called
