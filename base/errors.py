@@ -26,20 +26,35 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
 
 
 def run_main(main: Callable[[], int | None]) -> None:
-    """Run an entry point: a UserError becomes one line on stderr and exit code 2.
+    """Run an entry point: a UserError becomes one line on stderr and exit code 2, and so does what
+    the system refuses: a name that is too long, a folder that is closed, a disk that is full.
 
     Where nobody reads on, as when the output is piped into head, it ends without a word.
     """
     try:
         code = main() or 0
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it may have been closed before we began
+            sys.stdout.flush()
         sys.exit(code)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes there
+        _let_go_of_stdout()
         sys.exit(141)  # as a shell counts an end by SIGPIPE
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:
+        what = f"use {error.filename}"
+        if error.filename is None:
+            what = "write the output"
+            _let_go_of_stdout()
+        print(f"error: cannot {what}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
+
+
+def _let_go_of_stdout() -> None:
+    """What is still to be written there would be refused once more, at the very end."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -269,6 +269,8 @@ def _check_file(folder: Path, name: str, entry: FileEntry) -> None:
             raise UserError(f"{file} was altered: its SHA-256 is not the one in {CARD}")
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror or error}") from error
+    except RuntimeError as error:  # before Python 3.13 the error for links that lead in a circle
+        raise UserError(f"cannot read {file}: {error}") from error
 
 
 def _put_weights(network: nn.Module, path: Path, dtype: torch.dtype) -> None:

@@ -233,7 +233,7 @@ class DiffusionWorld:
         if not (
             0 <= start < self.starts
             and 1 <= count <= self._walks.most
-            and steps >= 0
+            and min(seed, steps) >= 0
             and noise in noises
             and 0 <= precision < len(PRECISIONS)
         ):

@@ -74,6 +74,8 @@ class Manifest:
         config = self.denoiser
         if not self.name or not self.title:
             raise UserError("a world needs a name and a title")
+        if not "".join((self.name, self.title, self.licence, self.game)).isprintable():
+            raise UserError("name, title, licence and game must be of characters to be printed")
         if not 0 < self.rate_fps <= 1000:
             raise UserError(f"a world cannot make {self.rate_fps} steps a second")
         if config.actions != self.actions.size:
@@ -97,7 +99,7 @@ class Manifest:
         for network in filter(None, (config, self.upsampler)):
             _check_limits(network.height, network.width, network.context, network.unet)
             _within("channels", network.decider)
-        _within("actions", self.actions.size)
+            _within("actions", network.actions)
         if self.sampler is not None:
             _within("sigmas", len(self.sampler.sigmas))
 

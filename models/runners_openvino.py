@@ -43,7 +43,10 @@ class OpenVinoRunner:
         }
         self.choice = choice
         compiled = (kept and _read(kept, hints)) or _compile(step, example, hints, whole)
-        if kept and not kept.exists():
+        works_in = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        if works_in != HINTS[floats]:  # it takes what the processor has, without a word
+            raise RuntimeError(f"this processor would work in {works_in}")
+        if kept:
             _keep(kept, compiled)
         self._request = compiled.create_infer_request()
 
@@ -82,11 +85,14 @@ def _read(kept: Path, hints: Mapping[str, Any]) -> Any:
 
 
 def _keep(kept: Path, compiled: Any) -> None:
-    """Put a graph into its file, and take away those not used for long, if they are too many."""
-    exported = compiled.export_model()
-    data = exported if isinstance(exported, bytes) else exported.getvalue()
-    # A disk that is full or read-only costs the next start a compilation, no more.
+    """Put a graph into its file, if it is not there, and take away those not used for long, if they
+    are too many."""
+    # A disk that is full, read-only or closed to us costs the next start a compilation, no more.
     with contextlib.suppress(UserError, OSError):
+        if kept.exists():
+            return
+        exported = compiled.export_model()
+        data = exported if isinstance(exported, bytes) else exported.getvalue()
         write_bytes(kept, hashlib.sha256(data).digest() + data)
         files = {path: path.stat() for path in kept.parent.glob(f"*{SUFFIX}")}
         total = 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
+import math
 import platform
 import statistics
 import time
@@ -107,8 +109,12 @@ def prepare(step: nn.Module, choice: Choice, example: Inputs, identity: str = ""
             runner.run(example)  # compiles, and says here if it cannot
         return runner
     except (ImportError, RuntimeError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise UserError(f"cannot run the world with {choice.describe()}: {reason}") from error
+        raise _cannot(choice, error) from error
+
+
+def _cannot(choice: Choice, error: Exception) -> UserError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+    return UserError(f"cannot run the world with {choice.describe()}: {reason}")
 
 
 def choose(
@@ -140,49 +146,68 @@ def choose(
         # What no longer works, after a change of drivers say, is measured anew.
         with contextlib.suppress(UserError):
             return prepare(step, kept.choice, example, identity), kept
-    runner, decision = measure(step, example, choices, identity)
-    _keep_decision(decisions, key, decision)
+    runner, decision, failed = measure(step, example, choices, identity)
+    if compiled == "on" and (refused := failed.get(choices[0])):
+        raise refused
+    if not any(map(_may_pass, failed.values())):
+        _keep_decision(decisions, key, decision)
     return runner, decision
 
 
 def measure(
     step: nn.Module, example: Inputs, choices: Sequence[Choice], identity: str = ""
-) -> tuple[Runner, Decision]:
+) -> tuple[Runner, Decision, dict[Choice, UserError]]:
     """Time a few frames of each choice; the quickest whose frames are as they should be.
 
     INT8 is left out if something before it takes no more than ENOUGH_MS.
     The last choice is the plain one that the others are held to. identity: as for `prepare`.
+    Also returns the choices that do not work, and why. Raises UserError if the plain one is.
     """
     plain = prepare(step, choices[-1], example)
-    expected = plain.run(example)[0]
+    try:
+        expected = plain.run(example)[0]
+    except RuntimeError as error:  # a GPU that PyTorch sees, and was not built for
+        elsewhere = "" if plain.choice.device == "cpu" else "; use --device cpu"
+        raise UserError(f"{_cannot(plain.choice, error)}{elsewhere}") from error
     best, best_ms, count = plain.choice, frame_ms(plain, example), 1
     runner: Runner | None = None if is_large(step) else plain
+    failed: dict[Choice, UserError] = {}
     del plain
     if runner is None:  # two large ones at once would be too much
         hand_back_freed_memory()
     for choice in choices[:-1]:
         if choice.precision == INT8 and best_ms <= ENOUGH_MS:
             continue
-        rival = _alike(step, choice, example, identity, expected)
-        if rival is not None:
+        try:
+            rival = prepare(step, choice, example, identity)
+            near = _near(rival.run(example)[0], expected)
+            ms = frame_ms(rival, example)
+        except UserError as error:
+            failed[choice] = error
+            continue
+        except RuntimeError as error:
+            failed[choice] = _cannot(choice, error)
+            failed[choice].__cause__ = error
+            continue
+        if near:
             count += 1
-            if (ms := frame_ms(rival, example)) < best_ms:
+            if ms < best_ms:
                 runner, best, best_ms = rival, choice, ms
         del rival
-    return runner or prepare(step, best, example, identity), Decision(best, best_ms, count)
+    runner = runner or prepare(step, best, example, identity)
+    return runner, Decision(best, best_ms, count), failed
 
 
-def _alike(
-    step: nn.Module, choice: Choice, example: Inputs, identity: str, expected: NDArray[Any]
-) -> Runner | None:
-    """A runner of a choice; None where it does not work or its frame is not as expected."""
-    try:
-        runner = prepare(step, choice, example, identity)
-        made = runner.run(example)[0]
-    except (UserError, RuntimeError):
-        return None
+def _near(made: NDArray[Any], expected: NDArray[Any]) -> bool:
+    """Whether a frame is near enough to the plain one."""
     off = np.abs(made.astype(np.int16) - expected)
-    return runner if (off <= NEAR_LEVELS).mean() >= NEAR_SHARE else None
+    return bool((off <= NEAR_LEVELS).mean() >= NEAR_SHARE)
+
+
+def _may_pass(error: BaseException | None) -> bool:
+    """Whether what failed may work another time: memory or a disk was full."""
+    full = isinstance(error, OSError | MemoryError | torch.OutOfMemoryError)
+    return error is not None and (full or _may_pass(error.__cause__ or error.__context__))
 
 
 def frame_ms(runner: Runner, example: Inputs, frames: int = TIMED_FRAMES) -> float:
@@ -204,31 +229,45 @@ def is_large(step: nn.Module) -> bool:
 
 def quick_dtype(device: str | None = None, precision: str | None = None) -> torch.dtype:
     """What floats the device works with fastest, or those of `precision` if it is given."""
-    dtype: torch.dtype = getattr(torch, candidates(device, precision, large=True)[-1].precision)
+    asked = None if precision == INT8 else precision  # beside which floats are as they are best
+    dtype: torch.dtype = getattr(torch, candidates(device, asked, large=True)[-1].precision)
     return dtype
 
 
 def _kept_graph(identity: str, choice: Choice, example: Inputs) -> Path:
     """The file of a compiled graph: another one for whatever would change it."""
-    from models.openvino_core import core
-
     shapes = [(name, array.shape, str(array.dtype)) for name, array in example.items()]
-    processor = core().get_property("CPU", "FULL_DEVICE_NAME")
-    code = hashlib.sha256()  # a graph follows the code of the networks
-    for path in sorted(SOURCES.glob("*.py")):
-        code.update(path.read_bytes())
-    parts = (identity, asdict(choice), shapes, processor, _versions(), code.hexdigest())
-    return cache_folder() / "graphs" / f"{_digest((*parts, cpu_threads()))}{SUFFIX}"
+    parts = (identity, asdict(choice), shapes, *_machine("cpu"), *_versions())
+    return cache_folder() / "graphs" / f"{_digest(parts)}{SUFFIX}"
 
 
 def _key(identity: str, choices: Sequence[Choice]) -> str:
     """Changes with whatever could change the outcome of measuring."""
+    ways = [asdict(choice) for choice in choices]
+    return _digest((identity, ways, *_machine(choices[0].device), *_versions()))
+
+
+def _machine(device: str) -> tuple[str | int, ...]:
+    """What tells this machine, and the device, from others."""
+    processor = platform.processor()
+    if device == "cuda":
+        processor = torch.cuda.get_device_name()
+    elif device == "cpu":
+        with contextlib.suppress(ImportError, RuntimeError):
+            from models.openvino_core import core
+
+            processor = core().get_property("CPU", "FULL_DEVICE_NAME")
     machine = (platform.system(), platform.machine(), platform.node(), cpu_threads())
-    return _digest((identity, [asdict(choice) for choice in choices], machine, _versions()))
+    return (*machine, processor)
 
 
-def _versions() -> tuple[str, str]:
-    return torch.__version__, version("openvino")
+@functools.cache
+def _versions() -> tuple[str, str, str]:
+    """Of PyTorch, OpenVINO, and the code here that graphs are made of."""
+    code = hashlib.sha256()
+    for path in sorted(SOURCES.glob("*.py")):
+        code.update(path.read_bytes())
+    return torch.__version__, version("openvino"), code.hexdigest()
 
 
 def _digest(parts: Sequence[Any]) -> str:
@@ -240,11 +279,13 @@ def _read_decisions(path: Path) -> dict[str, Decision]:
     try:
         data: Any = json.loads(path.read_text("utf-8"))
         return {key: _read_decision(**kept) for key, kept in data.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return {}
 
 
 def _read_decision(choice: Mapping[str, Any], ms: float, of: int) -> Decision:
+    if not 0 < float(ms) < math.inf:
+        raise ValueError(f"a frame takes no {ms} ms")
     return Decision(Choice(**choice), float(ms), int(of))
 
 

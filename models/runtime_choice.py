@@ -158,13 +158,14 @@ def _mps(precision: str | None, large: bool, compiled: Compile) -> list[Choice]:
 
 def _cpu(precision: str | None, large: bool, compiled: Compile) -> list[Choice]:
     quick = quick_cpu_precision()
+    if precision == INT8:  # who asks for it gets it
+        return [Choice("openvino", "cpu", INT8)]
     wanted = (precision,) if precision else (quick, *(INT8,) * sums_int8())
     if compiled == "on":
         ways = [Choice("torch", "cpu", name, compiled=True) for name in wanted if name != INT8]
     else:  # OpenVINO makes its own copy of all weights: of large ones that must be small
         ways = [Choice("openvino", "cpu", name) for name in wanted if name == INT8 or not large]
-    plain = precision if precision in FLOATS else quick if large else "float32"
-    return _with_plain(ways, "cpu", plain)
+    return _with_plain(ways, "cpu", precision or (quick if large else "float32"))
 
 
 def _with_plain(ways: list[Choice], device: str, precision: str) -> list[Choice]:

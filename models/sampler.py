@@ -208,6 +208,9 @@ ONWARD: Mapping[LevelWalk, Onward] = {"euler": toward, "insist": emphasised}
 
 def check_sigmas(sigmas: Sequence[float]) -> None:
     """Raise ValueError unless noise levels are there, finite, positive and falling."""
-    falling = all(higher > lower for higher, lower in pairwise([math.inf, *sigmas, 0.0]))
-    if not sigmas or not falling:
-        raise ValueError(f"noise levels must be positive and falling, not {list(sigmas)}")
+    falling = all(higher > lower for higher, lower in pairwise([*sigmas, 0.0]))
+    if not sigmas or not falling or sigmas[0] > LARGEST_SIGMA:
+        raise ValueError(
+            f"noise levels must be positive and falling, from {LARGEST_SIGMA:g} at most, "
+            f"not {list(sigmas)}"
+        )

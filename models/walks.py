@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from base.errors import UserError, unknown
-from models.cartridge import Cartridge
+from models.cartridge import Cartridge, described
 from models.denoiser import Denoiser
 from models.frame_step import EnlargingStep, FrameStep, PlayStep, RecurrentStep, SampledStep
 from models.manifest import Preset
@@ -93,6 +94,7 @@ class Walks:
         )
         self.making = {
             "weights": cartridge.weights,
+            "networks": hashlib.sha256(self._built.encode()).hexdigest()[:16],
             **({"preset": preset} if preset else {}),
             "steps": str(self.standard),
             "device": runner.choice.device,
@@ -129,7 +131,13 @@ class Walks:
     def _identity(self, count: int, context_noise: float) -> str:
         """What tells a step from all others: its networks and how they are sampled."""
         sampler = self._cartridge.manifest.sampler or self._preset
-        return f"{self._cartridge.weights} {count} {context_noise} {sampler}"
+        return f"{self._cartridge.weights} {self._built} {count} {context_noise} {sampler}"
+
+    @property
+    def _built(self) -> str:
+        """What the networks are made of: the same weights do other things in another one."""
+        manifest = self._cartridge.manifest
+        return str([getattr(manifest, name) for name in described(manifest)])
 
     def _step(self, count: int, context_noise: float) -> PlayStep:
         networks, manifest = self._cartridge.networks, self._cartridge.manifest

@@ -121,6 +121,13 @@ def test_a_link_out_of_the_folder_is_refused(own: Path) -> None:
         load(own)
 
 
+def test_a_link_to_itself_is_refused(own: Path) -> None:
+    (own / "denoiser.safetensors").unlink()
+    (own / "denoiser.safetensors").symlink_to("denoiser.safetensors")
+    with pytest.raises(UserError, match=r"cannot read .*denoiser\.safetensors"):
+        load(own)
+
+
 def test_a_cartridge_may_itself_be_reached_through_a_link(whole: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(whole)
     assert load(tmp_path / "link").manifest.name == "tiny"
@@ -138,6 +145,9 @@ IMPOSSIBLE: dict[str, Callable[[dict[str, Any]], object]] = {
     "'card.rate_fps'": lambda c: c.update(rate_fps=float("nan")),
     "0.0 steps a second": lambda c: c.update(rate_fps=0),
     "needs a name": lambda c: c.update(name=""),
+    "characters to be printed": lambda c: c.update(title="Pong\x1b[2J"),
+    "name, title, licence and game": lambda c: c.update(licence="CC0\nsize: 1 kB"),
+    "from 1000 at most": lambda c: c["sampler"].update(sigmas=[1e299, 1.0]),
     "frames cannot be 1048576 x 16": lambda c: (
         c["denoiser"].update(height=2**20),
         c["reward_end"].update(height=2**20),

@@ -238,3 +238,14 @@ def test_the_folders_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     found = states(iter(doctor.folders()))
     assert found["cache"] == FAULT and list(found) == ["cache", "data", "config", "downloads"]
     assert all(f.state == OK for f in checkup.optional())
+
+
+def test_what_is_closed_to_us_is_not_mended_by_installing_anew(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused() -> list[Finding]:
+        raise PermissionError(13, "Permission denied", "/home/me/.cache")
+
+    monkeypatch.setattr(doctor, "CHECKS", (refused,))
+    _, lines = run(capsys, monkeypatch)
+    assert lines[3].strip() == "mend it with: see that /home/me/.cache is there and open to you"

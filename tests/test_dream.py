@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from base.cartridges import CARD
 from base.errors import UserError
 from engine.contracts import making_of, thumbnails_of
 from models import runtime_choice
@@ -74,6 +77,33 @@ def test_it_tells_how_its_frames_are_made(tiny: Path) -> None:
     assert making["weights"] == load(tiny).weights
     told = [making[what] for what in ("steps", "device", "precision")]
     assert told == ["1", "cpu", "float32"] and "preset" not in making
+
+
+def test_networks_of_another_make_are_others_with_the_same_weights(
+    tiny: Path, tmp_path: Path
+) -> None:
+    """A card was changed, and from the cache came the graph of the one before, and its frames."""
+    card = json.loads((tiny / CARD).read_text("utf-8"))
+    other = tmp_path / "other"
+    shutil.copytree(tiny, other)
+    card["denoiser"]["sigma_data"] *= 3
+    (other / CARD).write_text(json.dumps(card))
+    right, frames = ACTIONS.named("RIGHT"), []
+    for path in (tiny, other, tiny):
+        world = open_world(check(path), device="cpu", precision="bfloat16")
+        world.reset(seed=1)
+        frames.append(world.step(right).frame)
+    assert np.array_equal(frames[0], frames[2]) and not np.array_equal(frames[0], frames[1])
+    first, second = (making_of(open_world(check(path))) for path in (tiny, other))
+    assert first["weights"] == second["weights"] and first["networks"] != second["networks"]
+
+
+def test_a_moment_of_a_seed_that_cannot_be_is_refused(tiny: Path) -> None:
+    world = open_world(check(tiny))
+    moment = world.snapshot()
+    moment["clock"][0] = -1
+    with pytest.raises(UserError, match="'clock' do"):
+        world.restore(moment)
 
 
 def test_its_starts_have_pictures(tiny: Path) -> None:

@@ -46,3 +46,25 @@ def test_a_mistake_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith("error: unknown game 'pongg'; did you mean 'pong'")
     assert isinstance(unknown("game", "x", ["y"]), UserError)
+
+
+def test_what_the_system_refuses_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A name that is too long, or a folder that is closed, ended in a traceback."""
+    name = tmp_path / ("a" * 300)
+    with pytest.raises(SystemExit) as ended:
+        run_main(lambda: (name / "card").is_file() or len(name.read_bytes()))
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: cannot use /") and said.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full here")
+def test_a_full_disk_is_one_line_and_no_output_at_all_is_none() -> None:
+    for output, code, said in (("/dev/full", 2, "error: cannot write the output: "), ("&-", 0, "")):
+        command = f'"{sys.executable}" -c "{TALKATIVE}" >{output}'.replace("100_000", "10")
+        command = command.replace('"a line of text"', "1")
+        ran = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+        assert ran.returncode == code
+        assert ran.stderr.startswith(said) and ran.stderr.count("\n") == bool(said)

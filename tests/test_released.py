@@ -3,6 +3,8 @@ named in one line."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from base.cartridges import CARD
 from base.errors import UserError
 from engine.contracts import CsgoActions
 from engine.worlds.atari import AtariWorld
@@ -113,6 +116,19 @@ def test_the_tool_makes_playable_cartridges(folder: Path, made: object, tmp_path
 def test_a_cartridge_of_our_own_is_no_checkpoint(tmp_path: Path) -> None:
     own = write_tiny_cartridge(tmp_path / "tiny")
     assert "came from a DIAMOND checkpoint" in refused(own, tmp_path / "out.pt")
+    assert "is not there" in refused(tmp_path / "nowhere", tmp_path / "out")
+
+
+def test_networks_that_only_have_the_names_are_no_checkpoint(
+    paths: dict[str, Path], tmp_path: Path
+) -> None:
+    """Of Doom one was written, which could not be read again."""
+    card = json.loads((paths["csgo"] / CARD).read_text("utf-8"))
+    card["denoiser"]["sigma_data"] *= 2
+    shutil.copytree(paths["csgo"], tmp_path / "other")
+    (tmp_path / "other" / CARD).write_text(json.dumps(card))
+    assert "can hold" in refused(tmp_path / "other", tmp_path / "out.pt")
+    assert not list(tmp_path.glob("*.pt"))
 
 
 def test_what_the_tool_is_not_told_right(tmp_path: Path) -> None:

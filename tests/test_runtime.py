@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import weakref
@@ -16,7 +17,7 @@ import pytest
 import torch
 
 from base.errors import UserError
-from models import runners_openvino, runtime, runtime_choice
+from models import openvino_core, runners_openvino, runtime, runtime_choice
 from models.frame_step import FrameStep
 from models.manifest import Manifest
 from models.runtime import (
@@ -145,9 +146,9 @@ def test_the_choice_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     def measuring(
         step: FrameStep, inputs: Inputs, choices: list[Choice], identity: str
-    ) -> tuple[Runner, Decision]:
+    ) -> tuple[Runner, Decision, dict[Choice, UserError]]:
         measured.append(choices)
-        return prepare(step, choices[-1], inputs), Decision(choices[-1], 12.5, len(choices))
+        return prepare(step, choices[-1], inputs), Decision(choices[-1], 12.5, len(choices)), {}
 
     monkeypatch.setattr(runtime, "measure", measuring)
 
@@ -161,7 +162,12 @@ def test_the_choice_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     start(weights="others")
     assert len(measured) == 2, "other weights are another network"
 
-    for content in (b"\x00", b"[]", b'{"a": 1}', b'{"a": ["b"]}', b'{"a": {"choice": {}}}'):
+    endless, no_time = (
+        (tmp_path / "runtime.json").read_bytes().replace(*change)
+        for change in ((b'"of": 3', b'"of": 1e999'), (b"12.5", b"NaN"))
+    )
+    nothing = (b"\x00", b"[]", b'{"a": 1}', b'{"a": ["b"]}', b'{"a": {"choice": {}}}')
+    for content in (*nothing, endless, no_time):
         (tmp_path / "runtime.json").write_bytes(content)
         measured.clear()
         start()
@@ -219,7 +225,7 @@ def test_the_quickest_that_is_right_wins(
     monkeypatch.setattr(
         runtime, "frame_ms", lambda runner, inputs: fast_ms if runner.choice == FAST else 2.0
     )
-    runner, decision = measure(make_step(of), example(of), [FAST, PLAIN])
+    runner, decision, _ = measure(make_step(of), example(of), [FAST, PLAIN])
     assert runner.choice == decision.choice == expected
     assert decision.ms == (fast_ms if expected == FAST else 2.0)
 
@@ -239,7 +245,7 @@ def test_int8_is_for_what_is_too_slow_without(
     times = {PLAIN: 40.0, FAST: float_ms, whole: 12.0}
     monkeypatch.setattr(runtime, "frame_ms", lambda runner, inputs: times[runner.choice])
     of = manifest()
-    _, decision = measure(make_step(of), example(of), [FAST, whole, PLAIN])
+    _, decision, _ = measure(make_step(of), example(of), [FAST, whole, PLAIN])
     assert decision.choice.precision == expected and (whole in tried) == (expected == "int8")
 
 
@@ -280,7 +286,8 @@ def test_flags_leave_only_what_they_name(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_int8_is_openvinos_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Choice("openvino", "cpu", "int8")
-    assert candidates("cpu", "int8") == [whole, PLAIN] and whole in candidates("cpu")
+    assert candidates("cpu", "int8") == [whole], "who asks for it gets it"
+    assert whole in candidates("cpu")
     monkeypatch.setattr(runtime_choice.shutil, "which", lambda name: "/usr/bin/c++")
     assert whole not in candidates("cpu", compiled="on")
     with pytest.raises(UserError, match=r"int8 is computed by OpenVINO .*; use --device cpu"):
@@ -443,6 +450,17 @@ def test_a_damaged_graph_costs_a_compilation(damage: str, tmp_path: Path) -> Non
     assert hashlib.sha256(kept.read_bytes()[32:]).digest() == kept.read_bytes()[:32]
 
 
+def test_a_folder_of_graphs_that_is_closed_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before Python 3.12 asking whether a file is there raised, and play ended in a traceback."""
+
+    def refuse(path: Path, **_: object) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    of = manifest()
+    assert prepare(make_step(of), FAST, example(of), "w").run(example(of))[0].shape == (16, 16, 3)
+
+
 def test_graphs_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of = manifest()
     for name in ("a", "b", "c"):
@@ -453,6 +471,86 @@ def test_graphs_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyP
             monkeypatch.setattr(runners_openvino, "KEPT_BYTES", 2.5 * size)
         runners_openvino.OpenVinoRunner(make_step(of), FAST, example(of), kept)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.graph", "c.graph"]
+
+
+def test_a_graph_in_another_arithmetic_than_asked_for_is_refused() -> None:
+    """OpenVINO takes what the processor has instead, and frames of that were called float16."""
+    of, half = manifest(), Choice("openvino", "cpu", "float16")
+    try:
+        runner = prepare(make_step(of), half, example(of))
+    except UserError as error:
+        assert re.search(r"float16 .*: this processor would work in (bf16|f32)$", str(error))
+    else:
+        compiled = runner._request.get_compiled_model()  # type: ignore[attr-defined]
+        assert compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name() == "f16"
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [(RuntimeError("no such kernel"), True), (torch.OutOfMemoryError("out of memory"), False)],
+)
+def test_a_decision_made_while_something_was_full_is_not_kept(
+    error: Exception, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One full disk, and a world was never compiled again."""
+
+    def refuse(*_: object) -> Runner:
+        raise error
+
+    monkeypatch.setattr(runtime, "OpenVinoRunner", refuse)
+    of = manifest()
+    assert choose(make_step(of), example(of), "w", "cpu", cache=tmp_path)[1].choice == PLAIN
+    assert (tmp_path / "runtime.json").exists() == kept
+
+
+def test_a_compilation_that_was_asked_for_and_fails_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It played on without, and without a word."""
+
+    class Failing(runtime.TorchRunner):
+        def run(self, inputs: Inputs) -> tuple[np.ndarray, ...]:
+            if self.choice.compiled:
+                raise RuntimeError("the compiler found no room")
+            return super().run(inputs)
+
+    monkeypatch.setattr(runtime, "TorchRunner", Failing)
+    monkeypatch.setattr(runtime_choice, "can_compile", lambda device: True)
+    of = manifest()
+    with pytest.raises(UserError, match="compiled: the compiler found no room"):
+        choose(make_step(of), example(of), "w", "cpu", compiled="on", cache=tmp_path)
+
+
+def test_a_device_on_which_nothing_runs_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU that is older than what PyTorch was built for is seen, and fails at the first frame."""
+
+    class Old(runtime.TorchRunner):
+        def run(self, inputs: Inputs) -> tuple[np.ndarray, ...]:
+            raise RuntimeError("no kernel image is available\nand a page of advice")
+
+    monkeypatch.setattr(runtime, "TorchRunner", Old)
+    of = manifest()
+    with pytest.raises(UserError, match=r"float32 .*: no kernel image is available$"):
+        measure(make_step(of), example(of), [FAST, PLAIN])
+
+
+def test_a_decision_is_of_one_code_and_one_processor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """int8 was kept unchecked after its own code had changed."""
+    keys = [runtime._key("w", [FAST, PLAIN])]
+    monkeypatch.setattr(runtime, "_versions", lambda: ("torch", "openvino", "other code"))
+    keys.append(runtime._key("w", [FAST, PLAIN]))
+    monkeypatch.setattr(openvino_core, "core", Processor)
+    keys.append(runtime._key("w", [FAST, PLAIN]))
+    assert len(set(keys)) == 3
+
+
+class Processor:
+    """As OpenVINO sees another one."""
+
+    def get_property(self, device: str, name: str) -> str:
+        return "another processor"
 
 
 @pytest.mark.gpu

@@ -15,7 +15,7 @@ import tyro
 
 from base.cartridges import CARD
 from base.errors import UserError, run_main
-from base.files import write_bytes
+from base.files import replacing
 from base.folders import cache_folder
 from engine.contracts import Frame, Report
 from engine.video import encode_png
@@ -25,7 +25,7 @@ from models import hub, released
 from models.cartridge import Checked, check, load
 from models.cartridge_writer import save
 from models.catalogue import World
-from models.diamond_weights import to_checkpoint
+from models.diamond_weights import AtariNetworks, CsgoNetworks, load_atari, load_csgo, to_checkpoint
 from models.runtime import quick_dtype
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -65,6 +65,8 @@ def convert(config: ConvertConfig) -> None:
     if config.precision not in DTYPES:
         raise UserError(f"--precision must be one of {', '.join(DTYPES)}, not {config.precision}")
     dtype = DTYPES[config.precision]
+    if not config.src.exists():
+        raise UserError(f"{config.src} is not there")
     if (config.src / CARD).is_file():
         to_pt(config.src, config.out)
     elif config.spawns is not None:
@@ -147,7 +149,21 @@ def to_pt(src: Path, out: Path) -> None:
     networks = released.back(load(src).networks)
     file = io.BytesIO()
     torch.save(to_checkpoint(networks), file)
-    write_bytes(out, file.getvalue())
+    with replacing(out) as temporary:
+        temporary.write_bytes(file.getvalue())
+        if not _holds(temporary, networks):
+            raise UserError(f"{src} is of no world that a DIAMOND checkpoint can hold")
+
+
+def _holds(checkpoint: Path, networks: AtariNetworks | CsgoNetworks) -> bool:
+    """Whether a checkpoint is of such networks; others may have the same names for them."""
+    try:
+        atari = isinstance(networks, AtariNetworks)
+        held = load_atari(checkpoint) if atari else load_csgo(checkpoint)
+    except UserError:
+        return False
+    here, there = ([net.config for net in vars(all_).values()] for all_ in (networks, held))
+    return here == there
 
 
 def _spawns(folder: Path) -> list[Path]:

@@ -70,8 +70,10 @@ def guarded(check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
         yield from check()
     except Exception as error:  # whatever a broken installation raises
         said = " ".join(str(error).split()) or type(error).__name__
-        text = f"the check itself failed: {said[:200]}"
-        yield Finding(check.__name__, "fault", text, checkup.REINSTALL)
+        text, mend = f"the check itself failed: {said[:200]}", checkup.REINSTALL
+        if isinstance(error, OSError) and error.filename is not None:
+            mend = f"see that {error.filename} is there and open to you"
+        yield Finding(check.__name__, "fault", text, mend)
 
 
 def gpu() -> Iterable[Finding]:
