@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import tyro
 
 from base.errors import UserError, run_main
-from base.files import write_text
+from base.files import check_writable, write_text
 from base.folders import data_folder, recordings_folder
 from engine import headless, loop, menu
 from engine.action_file import MOST_STEPS
@@ -111,14 +111,24 @@ class Flags:
             raise UserError("--replay has actions of its own; leave --actions out")
         if self.replay and self.replay == self.save_replay:
             raise UserError("--replay and --save-replay name the same file")
+        if len(set(self.written)) < len(self.written):
+            raise UserError("two of --frames, --video, --report and --save-replay name one file")
         if not 0 < self.sensitivity < 1000:
             raise UserError(f"--sensitivity must be more than 0, not {self.sensitivity}")
         if self.steps is not None and not 1 <= self.steps <= MOST_STEPS:
             raise UserError(f"--steps must be between 1 and {MOST_STEPS}, not {self.steps}")
 
+    @property
+    def written(self) -> list[Path]:
+        """The files that are to be written."""
+        files = (self.frames, self.video, self.report, self.save_replay)
+        return [file.absolute() for file in files if file is not None]
+
 
 def main(flags: Flags) -> int:
     """Turn flags into a cartridge, the cartridge into a world, and play it."""
+    for file in flags.written:
+        check_writable(file)
     if not flags.headless and (flags.actions or flags.frames or flags.video):
         raise UserError("--actions, --frames and --video need --headless")
     wishes = Wishes(flags.device, flags.precision, flags.preset, flags.sampler_steps, flags.compile)

@@ -167,6 +167,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_the_game_goes_on(tmp_pa
     with pytest.raises(UserError, match="cannot write to"):  # asked for before the game
         recorder = LiveRecording(tmp_path / "file" / "new", running=True)
         play_recording(recorder, tmp_path, [], 20)
+    assert not recorder.close(), "and is not said again"
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -199,6 +199,8 @@ def play_it_all(person: Person, screen: Screen, home: Path) -> None:
     person.waits("the list of keys", lambda s: s["help"])
     screen.keep("keys")
     person.does("key", "Escape")
+    person.waits("play without the list", lambda s: s["frame"] and not s["help"])
+    person.does("key", "Escape")
     menu = person.waits("the menu after the world", in_menu)
     assert menu["marked"] == 0
     screen.keep("menu-again")

@@ -164,6 +164,9 @@ def test_without_a_world_and_a_window_breakout_is_played(
         ("--headless", "--replay", "missing.replay"),
         ("--replay", "a", "--actions", "b", "--headless"),
         ("--replay", "a", "--save-replay", "a"),
+        ("--headless", "--frames", "a", "--report", "a"),
+        ("--headless", "--report", "."),
+        ("--headless", "--frames", "/dev/null/a.npz"),
         ("--save-replay", "a"),  # there is no display to play in
     ],
 )
@@ -292,3 +295,15 @@ def test_a_replay_names_its_world_as_the_menu_does(
     logs[0].began(0, 0, ToyWorld().reset(0))
     logs[0].save(tmp_path / "a.replay")
     assert read_replay(tmp_path / "a.replay").cartridge == "ms_pacman"
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_played(
+    cartridge: Path, tmp_path: Path
+) -> None:
+    """What was played for minutes was lost."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot write .*report\.json"):
+        run(cartridge, "--headless", "--report", tmp_path / "file" / "report.json")
+    assert not sys.modules["models.dream"].opened
+    run(cartridge, "--headless", "--steps", 1, "--report", tmp_path / "new" / "report.json")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["report.json"]

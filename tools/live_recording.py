@@ -78,7 +78,8 @@ class LiveRecording(Recorder):
             self._wanted = False
             self._start()
             if not self._running:
-                raise UserError(self._problem)
+                problem, self._problem = self._problem, ""  # said once
+                raise UserError(problem)
 
     def jumped(self, frame: Frame) -> None:
         self._frame = frame
