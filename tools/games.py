@@ -82,7 +82,7 @@ class Game:
         """A player for one episode. Raises UserError if the game has none of this kind."""
         if kind not in self.players:
             others = " or ".join(sorted(self.players, reverse=True))
-            raise UserError(f"no {kind} for {self.name} is there yet; use --player {others}")
+            raise UserError(f"there is no {kind} player for {self.name}; use --player {others}")
         return self.players[kind](world, seed)
 
     def keeper(self, layout: str, folder: Path) -> Keeper:
@@ -105,13 +105,10 @@ def game_called(name: str) -> Game:
 
 def _atari(name: str) -> Game:
     from engine.worlds.atari import AtariWorld
-    from engine.worlds.atari_players import RandomPlayer, ScriptedPlayer
+    from engine.worlds.atari_players import PADDLE_GAMES, RandomPlayer, ScriptedPlayer
 
-    return Game(
-        name,
-        lambda: AtariWorld(name),
-        players={"random": RandomPlayer, "scripted": ScriptedPlayer},
-    )
+    scripted = {"scripted": ScriptedPlayer} if name in PADDLE_GAMES else {}
+    return Game(name, lambda: AtariWorld(name), players={"random": RandomPlayer, **scripted})
 
 
 def _doom() -> Game:
