@@ -29,7 +29,7 @@ from tools.record import Hand, RecordConfig, Take, record, record_by_hand
     [
         ({"game": "brekout"}, "unknown game 'brekout'; did you mean 'breakout'"),
         ({"player": "agent"}, "no agent player for breakout; use --player scripted or random"),
-        ({"game": "seaquest", "player": "scripted"}, "no scripted player for seaquest; use --player random"),
+        ({"game": "seaquest", "player": "scripted"}, "no scripted player for seaquest; use"),
         ({"player": "human"}, "playing by hand needs a display"),
         ({"steps": 0}, "--steps must be 1 or more, not 0"),
         ({"seed": -1}, "--seed must be 0 or more, not -1"),
