@@ -205,7 +205,7 @@ def test_pushing_needs_an_account_and_a_whole_cartridge(
                                         "license_name": "none-stated-by-its-authors"}),
         ("MIT (weights)", {"license": "other", "license_name": "mit-weights"}),
         ("©", {"license": "other", "license_name": "unnamed"}),
-        ("a: [b\n---", {"license": "other", "license_name": "a-b"}),
+        ("a: [b ---", {"license": "other", "license_name": "a-b"}),
     ],
 )  # fmt: skip
 def test_any_licence_has_a_name_on_the_hub(licence: str, front: dict[str, str]) -> None:

@@ -99,7 +99,7 @@ def test_played_with_real_keys(display: dict[str, str], tmp_path: Path) -> None:
         game.press("key", "F9", "sleep", "0.3", "key", "Return", "sleep", "0.3")
         game.press("key", "F11", "sleep", "0.3", "key", "F1", "sleep", "0.3", "key", "F12")
         on_screen = game.screenshot(2)
-        game.press("key", "Escape")
+        game.press("key", "Escape", "sleep", "0.3", "key", "Escape")  # the list, then the game
         told = game.told()
 
     assert told["RIGHT"] >= 2 and told["FIRE"] >= 1
