@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -166,6 +166,23 @@ def _write_all_but_frames(file: Any, version: int, info: EpisodeInfo, steps: Ste
     for name in ("ended", "truncated", "life_lost"):
         flags = getattr(steps, name).astype(np.uint8)
         file.create_dataset(name, data=flags, compression="gzip")
+
+
+def differences(
+    one: EpisodeInfo, one_shape: Sequence[int], other: EpisodeInfo, other_shape: Sequence[int]
+) -> Iterator[tuple[str, str, str]]:
+    """What keeps two episodes from being trained on together: in words, and how it is in either.
+
+    one_shape, other_shape: (H, W, 3) of their frames.
+    """
+    for what, first, second in (
+        ("game", one.game, other.game),
+        ("actions", ", ".join(one.actions.names), ", ".join(other.actions.names)),
+        ("rate", f"{one.rate_fps:g}", f"{other.rate_fps:g}"),
+        ("frame size", *(f"{shape[1]}×{shape[0]}" for shape in (one_shape, other_shape))),
+    ):
+        if first != second:
+            yield what, first, second
 
 
 class EpisodeFile(PackedEpisode):

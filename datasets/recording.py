@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from base.errors import UserError
 from datasets.chunks import CHUNK
-from datasets.episode import EpisodeFile, EpisodeInfo
+from datasets.episode import EpisodeFile, EpisodeInfo, differences
 from datasets.folder import episode_path, numbered, rescue_all, sole_writer
 from datasets.journal import (
     ENDED,
@@ -33,6 +33,7 @@ SYNC_EVERY_S = 1.0
 _KEPT = "what was recorded until then is kept"
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 MAX_WAITING = 64  # chunks between the game and the disk
+Like = tuple[EpisodeInfo, tuple[int, int, int]]
 
 
 class Recording:
@@ -42,7 +43,8 @@ class Recording:
     turns the journal into an episode file. Whatever ends the `with` block, the episode in
     progress is kept, as truncated. Journals left by a crash are rescued first.
 
-    first: the number of the first episode that will be recorded here.
+    like: what is known of an episode, and its shape (H, W, 3), that all those recorded here must be
+          like: the first of the folder, unless another is given.
 
     Raises UserError for a folder that holds something else or another game, one that is being
     recorded to, and, from any method, when the disk refuses; all written before stays readable.
@@ -50,8 +52,8 @@ class Recording:
 
     _number: int
 
-    def __init__(self, folder: Path, game: str) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: Path, game: str, like: Like | None = None) -> None:
+        self.folder, self.like = Path(folder), like
         self._stack = ExitStack()
         with ExitStack() as stack:
             self._prepare(stack, game)
@@ -85,8 +87,17 @@ class Recording:
         self._number = number
 
     def begin(self, info: EpisodeInfo, frame: Frame) -> None:
-        """Begin an episode with its first frame; one in progress is finished as truncated."""
+        """Begin an episode with its first frame; one in progress is finished as truncated.
+
+        Raises UserError if it is unlike the first in the folder: no training would take both.
+        """
         self.finish()
+        self.like = self.like or (info, _shape(frame))
+        for what, theirs, ours in differences(*self.like, info, _shape(frame)):
+            raise UserError(
+                f"{self.folder} holds recordings whose {what} is {theirs}, and of these it is "
+                f"{ours}; choose another folder"
+            )
         self._info = info
         self._mixture = info.mixture
         self._do(self._open, self._path("journal"), header_block(info, _shape(frame)))
@@ -146,7 +157,12 @@ class Recording:
         if not stack.enter_context(sole_writer(self.folder)):
             raise UserError(f"{self.folder} is being recorded to by another program")
         rescue_all(self.folder)
-        _check_game(numbered(self.folder, "h5").values(), game)
+        self.like = self.like or _first(numbered(self.folder, "h5").values())
+        if self.like is not None and self.like[0].game != game:
+            raise UserError(
+                f"{self.folder} holds recordings of {self.like[0].game}, not {game}; "
+                "choose another folder"
+            )
         taken = numbered(self.folder, "h5") | numbered(self.folder, "journal")
         self._number = max(taken, default=-1) + 1
 
@@ -210,19 +226,13 @@ class Recording:
             raise UserError(f"{error}; {_KEPT}") from error
 
 
-def _check_game(paths: Iterable[Path], game: str) -> None:
-    """UserError if the first readable episode is of another game."""
+def _first(paths: Iterable[Path]) -> Like | None:
+    """Of the first readable episode."""
     for path in paths:
-        try:
+        with suppress(UserError):
             file = EpisodeFile(path)
-        except UserError:
-            continue
-        if file.info.game != game:
-            raise UserError(
-                f"{path.parent} holds recordings of {file.info.game}, not {game}; "
-                "choose another folder"
-            )
-        return
+            return file.info, file.frame_shape
+    return None
 
 
 def _shape(frame: Frame) -> tuple[int, int, int]:

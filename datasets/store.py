@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from base.errors import UserError
-from datasets.episode import EpisodeFile, EpisodeInfo
+from datasets.episode import EpisodeFile, EpisodeInfo, differences
 from datasets.folder import held_out_numbers, numbered, rescue
 from datasets.journal import JournalFile
 from datasets.packed import Steps
@@ -155,10 +154,5 @@ class Store:
 
 
 def _difference(first: Episode, other: Episode) -> str | None:
-    pairs: Sequence[tuple[str, object, object]] = (
-        ("game", first.info.game, other.info.game),
-        ("actions", first.info.actions.names, other.info.actions.names),
-        ("rate", first.info.rate_fps, other.info.rate_fps),
-        ("frame size", first.frame_shape, other.frame_shape),
-    )
-    return next((name for name, ours, theirs in pairs if ours != theirs), None)
+    found = differences(first.info, first.frame_shape, other.info, other.frame_shape)
+    return next((what for what, *_ in found), None)

@@ -110,6 +110,22 @@ def test_other_recordings_are_neither_mixed_in_nor_lost(tmp_path: Path) -> None:
     assert store.numbers == [0, 2, 3] and [store.length(i) for i in range(3)] == [9, 30, 10]
 
 
+def test_an_episode_of_a_part_that_was_deleted_is_not_wanted(tmp_path: Path) -> None:
+    """All of a film came again beside what was left of it, once a bad minute had been deleted."""
+    first, steps = toy_episode(5)
+    with importing(tmp_path, "toy") as coming, coming.part("film") as recording:
+        for _ in range(3):
+            recording.begin(toy_info(), first)
+            recording.add(*steps[0], {})
+    (tmp_path / "episode_000001.h5").unlink()
+    with importing(tmp_path, "toy") as coming:
+        assert list(coming.parts) == ["film"]
+    for number in (0, 2):
+        (tmp_path / f"episode_{number:06d}.h5").unlink()
+    with importing(tmp_path, "toy") as coming:
+        assert not coming.parts, "all of it may come again"
+
+
 def test_a_part_that_fails_leaves_nothing(tmp_path: Path) -> None:
     first, steps = toy_episode(20)
     with importing(tmp_path, "toy") as coming:

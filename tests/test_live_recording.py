@@ -152,11 +152,14 @@ def test_another_size_of_picture_ends_the_recording_and_not_the_game(tmp_path: P
     events = [*tap("f2", 9.5), *tap("f8", 20.5)]
     lines = play_recording(recorder, tmp_path, events, 40, lambda: toy)
     assert any(line.startswith("recording stopped: the picture changed its size") for line in lines)
-    said = "recording stopped: {} holds frames of 16×16 pixels, and these have 32×16"
+    said = (
+        "recording stopped: {} holds recordings whose frame size is 16×16, and of these it is 32×16"
+    )
     assert any(line.startswith(said.format(tmp_path / "new")) for line in lines)
     recorder.close()
     store = Store(tmp_path / "new")
     assert [store.length(i) for i in range(len(store))] == [10]
+    assert len(list((tmp_path / "new").glob("*.mp4"))) == 1, "no film of what was refused"
 
 
 def test_a_folder_that_cannot_be_written_is_one_line_and_the_game_goes_on(tmp_path: Path) -> None:

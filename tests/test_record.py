@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,15 @@ from tests.recordings import record_toys
 from tests.scripted_game import TICK_S, PromptWorker, hold, tap
 from tools.games import game_called
 from tools.record import Hand, RecordConfig, Take, record, record_by_hand
+
+
+def test_as_many_steps_as_asked_for_where_nothing_shows_progress(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counted by the progress bar, which counts nothing where it is switched off."""
+    monkeypatch.setattr("tools.record.tqdm", partial(tqdm, disable=True))
+    record(RecordConfig("breakout", tmp_path / "data", steps=30))
+    assert sum(Store(tmp_path / "data").length(i) for i in range(1)) == 30
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,24 @@ def test_a_folder_of_another_game_is_refused(tmp_path: Path) -> None:
     record_toys(tmp_path, 5)  # the refusal let go of the folder
 
 
+def test_what_no_training_would_take_beside_the_rest_is_refused(tmp_path: Path) -> None:
+    """Hours of play were recorded after a frame size had changed, and training left them out."""
+    record_toys(tmp_path, 5)
+    with pytest.raises(
+        UserError, match="whose frame size is 8×8, and of these it is 16×16; choose"
+    ):
+        record_toys(tmp_path, 5, shape=(16, 16))
+    assert len(Store(tmp_path)) == 1
+    with Recording(tmp_path / "new", "toy") as recording:  # nor within a session
+        for side in (8, 16):
+            first, _ = toy_episode(1, shape=(side, side))
+            if side == 8:
+                recording.begin(toy_info("toy", 0), first)
+            else:
+                with pytest.raises(UserError, match="16×16"):
+                    recording.begin(toy_info("toy", 0), first)
+
+
 def test_two_recorders_do_not_share_a_folder(tmp_path: Path) -> None:
     first, steps = toy_episode(20)
     with Recording(tmp_path, "toy") as recording:

@@ -132,7 +132,8 @@ def test_episodes_of_another_size_and_damaged_ones_are_left_out_and_named(
     train: Train, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(data, tmp_path / "data")
-    record_toys(tmp_path / "data", 30, shape=(16, 16))
+    record_toys(tmp_path / "other", 30, shape=(16, 16))
+    shutil.copy(tmp_path / "other" / "episode_000000.h5", tmp_path / "data" / "episode_000003.h5")
     (tmp_path / "data" / "episode_000009.h5").write_bytes(b"not an episode")
     train("--dry-run", on=tmp_path / "data")
     said = capsys.readouterr().out

@@ -213,9 +213,8 @@ def test_a_run_may_start_from_a_cartridges_weights(
     slowly = ["--learning-rate", "1e-9", "--muon-learning-rate", "1e-9", "--ema", "0"]
     assert train("--start-from", start, "--updates", "1", *slowly) == 0
     first, made = load(whole / "cartridge"), load(tmp_path / "run" / "cartridge")
-    for tensor, other in zip(
-        first.networks["denoiser"].parameters(), made.networks["denoiser"].parameters(), strict=True
-    ):
+    tensors = (one.networks["denoiser"].state_dict().values() for one in (first, made))
+    for tensor, other in zip(*tensors, strict=True):
         torch.testing.assert_close(tensor, other, atol=1e-6, rtol=0)
     # Killed before its first checkpoint, it starts from there once more.
     once = checkpoint.load(tmp_path / "run")
@@ -223,6 +222,33 @@ def test_a_run_may_start_from_a_cartridges_weights(
     assert train("--resume") == 0
     again = checkpoint.load(tmp_path / "run")
     assert once is not None and same(once, again)
+
+
+def test_what_a_run_starts_from_is_played_with_its_own_noise_embedding(
+    train: Train, whole: Path, tmp_path: Path
+) -> None:
+    """Its frequencies are drawn from the seed, and no weights: the averages kept those of the run.
+
+    What was scored, exported and played had the start's weights and other frequencies.
+    """
+    slowly = ["--learning-rate", "1e-9", "--muon-learning-rate", "1e-9", "--ema", "0.5"]
+    start = ["--start-from", str(whole / "cartridge"), "--seed", "5", "--updates", "2"]
+    assert train(*start, *slowly) == 0
+    before, after = (
+        load(path / "cartridge").networks["denoiser"].state_dict()
+        for path in (whole, tmp_path / "run")
+    )
+    for name, tensor in before.items():
+        torch.testing.assert_close(after[name], tensor, atol=1e-6, rtol=0, msg=name)
+
+
+def test_a_run_goes_on_without_what_it_started_from(
+    train: Train, whole: Path, tmp_path: Path
+) -> None:
+    start = shutil.copytree(whole / "cartridge", tmp_path / "start")
+    assert train("--start-from", str(start), "--updates", "1") == 0
+    shutil.rmtree(start)
+    assert train("--resume", "--updates", "2") == 0
 
 
 def test_a_run_may_start_from_networks_that_saw_fewer_frames(

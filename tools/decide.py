@@ -107,8 +107,10 @@ def decide(config: DecideConfig, said: str) -> None:
     folder = find_cartridge(config.cartridge)
     cartridge = load(folder)
     levels = cartridge.manifest.sampler
-    if levels is None or cartridge.manifest.denoiser.target == "frame":
+    if cartridge.manifest.denoiser.target == "frame":
         raise UserError(f"{config.cartridge} dreams whole frames, and a decider is for changes")
+    if levels is None:
+        raise UserError(f"{config.cartridge} is played by presets, and a decider is for one way")
     store = Store(config.data, memory_gb=1.0)
     check_fit(store, cartridge.manifest)
     kind = dataclasses.replace(cartridge.manifest.denoiser, decider=config.width)

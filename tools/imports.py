@@ -63,7 +63,8 @@ class Import:
     them. So an import that was killed can be started again: what is there need not be done again,
     and nothing of what was in progress is left.
 
-    parts: those that are there, by their keys; all their episodes still are.
+    parts: those that are there, by their keys. Who deleted some of a part's episodes does not want
+           them: it is imported again once none is left.
     """
 
     def __init__(self, target: Recording, game: str) -> None:
@@ -78,7 +79,7 @@ class Import:
         """Where to record the episodes of a part; they count if the block ends without an error."""
         with self._writing():
             shutil.rmtree(self._stage, ignore_errors=True)
-        with Recording(self._stage, self._game) as recording:
+        with Recording(self._stage, self._game, self._target.like) as recording:
             recording.skip_to(self._target.number)
             yield recording
         made = numbered(self._stage, "h5")
@@ -93,7 +94,7 @@ class Import:
         for key, part in list(self.parts.items()):
             theirs = {n for n in part.episodes if self._at(n).exists()}
             staged = {n for n in part.episodes if episode_path(self._stage, n).exists()}
-            if theirs & staged or theirs | staged != set(part.episodes):  # taken, or deleted
+            if theirs & staged or not (theirs or staged):  # taken, or all of them deleted
                 del self.parts[key]
             elif staged:
                 self._bring(part)

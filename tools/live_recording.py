@@ -145,8 +145,6 @@ class LiveRecording(Recorder):
         assert self._world is not None
         if self._recording is None:
             self._recording = self._keeper(self._world.name)
-        _check_size(self._place, frame)
-        self._film = LiveFilm(self._place / f"{stamp()}.mp4", self._world.rate_fps)
         self._begin_episode(frame)
 
     def _keeper(self, world: str) -> Keeper:
@@ -172,38 +170,26 @@ class LiveRecording(Recorder):
             player=self._player,
             emulator=making_of(world),
         )
+        self._check_size(frame)
+        recording.begin(info, frame)  # refuses what would not go with the others, before any film
+        if self._film is None:
+            self._film = LiveFilm(self._place / f"{stamp()}.mp4", world.rate_fps)
         self._show(frame, None)
-        recording.begin(info, frame)
 
     def _add(self, action: ActionVector, step: Step) -> None:
         assert self._recording is not None
         player = self._player if step.action is None else "agent"
         self._mixture[player] = self._mixture.get(player, 0) + 1
+        self._check_size(step.frame)
         self._show(step.frame, action)
         self._recording.add(action, step, self._mixture)
         self._steps += 1
 
-    def _show(self, frame: Frame, action: ActionVector | None) -> None:
-        assert self._film is not None and self._world is not None
+    def _check_size(self, frame: Frame) -> None:
         if frame.shape != self._shape:
             raise UserError("the picture changed its size")
+
+    def _show(self, frame: Frame, action: ActionVector | None) -> None:
+        assert self._film is not None and self._world is not None
         words = pressed(self._world.actions, action) if self._overlay else None
         self._film.add(frame, words)
-
-
-def _check_size(folder: Path, frame: Frame) -> None:
-    """UserError if the folder's episodes show frames of another size."""
-    from datasets.episode import EpisodeFile
-    from datasets.folder import numbered
-
-    for path in numbered(folder, "h5").values():
-        try:
-            height, width, _ = EpisodeFile(path).frame_shape
-        except UserError:
-            continue
-        if (height, width) != frame.shape[:2]:
-            raise UserError(
-                f"{folder} holds frames of {width}×{height} pixels, and these have "
-                f"{frame.shape[1]}×{frame.shape[0]}; --record names another folder"
-            )
-        return

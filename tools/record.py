@@ -76,9 +76,10 @@ def main() -> None:
 class Take:
     """A recording under way.
 
-    bar:      counts the steps of this run.
+    bar:      shows the steps of this run.
     stopped:  not empty once Ctrl-C was pressed.
     coverage: is told of every step, if the game has such a thing.
+    steps:    how many were made.
     """
 
     config: RecordConfig
@@ -88,12 +89,13 @@ class Take:
     bar: tqdm
     stopped: list[bool]
     coverage: Coverage | None = None
-    _steps: int = 0  # of the episode
+    steps: int = 0
+    _of_episode: int = 0
 
     @property
     def done(self) -> bool:
         """Whether no more steps are wanted."""
-        return bool(self.stopped) or self.bar.n >= self.config.steps
+        return bool(self.stopped) or self.steps >= self.config.steps
 
     @property
     def next_seed(self) -> int:
@@ -111,13 +113,14 @@ class Take:
             player=self.config.player,
             emulator=making_of(self.world),
         )
-        self._steps = 0
+        self._of_episode = 0
         self.keeper.begin(info, frame)
 
     def add(self, action: ActionVector, step: Step, mixture: Mapping[str, int]) -> Step:
         """Record a step; the same, as truncated if the episode is as long as it may be."""
-        self._steps += 1
-        if self._steps == self.game.episode_steps and not step.ended:
+        self.steps += 1
+        self._of_episode += 1
+        if self._of_episode == self.game.episode_steps and not step.ended:
             step = replace(step, truncated=True)
         done = action if step.action is None else step.action
         self.keeper.add(done, step, mixture)
@@ -182,7 +185,7 @@ def record_by_hand(take: Take, window: Window) -> Counter[str]:
             observers=[Hand(take)],
             folder=data_folder() / "emulator",  # a dream of this game keeps its moments elsewhere
         )
-    return Counter(human=int(take.bar.n))
+    return Counter(human=take.steps)
 
 
 class _StopAsked(Exception):  # noqa: N818 - it is no error

@@ -131,42 +131,45 @@ def train(command: TrainCommand[Recipe], said: str, saved: RunConfig | None = No
     world = None if lone else describe_world(name, command.config, data, onto)
     recipe = part_of(command.config)[0] if command.dry_run else command.config
     learner = build(recipe, data, device, onto)
-    if command.start_from:
+    if command.start_from and not (saved and (command.out / checkpoint.NAME).exists()):
         begin_with(learner, find_cartridge(command.start_from))
-    config = RunConfig(
-        train=command.config,
-        data=str(command.data),
-        choice=_choice(command, learner, saved),
-        device=device.type,
-        name=name,
-        evaluate_every=command.evaluate_every,
-        checkpoint_seconds=command.checkpoint_seconds,
-        memory_gb=command.memory_gb,
-        start_from=command.start_from,
-        preset=command.preset,
-        world=command.world,
-        commands=(*saved.commands, said) if saved else (said,),
-    )
-    print(f"training on {device.type} in {config.choice.why}")
-    _describe(config, data, learner)
-    made_by = {
-        "commands": list(config.commands),
-        "trained_on": f"{device.type}, {config.choice.why}",
-    }
-
-    def on_evaluation(scores: Scores, updates: int) -> None:
-        assert world is not None, "what is only tried is not evaluated"
-        export(place, world, learner, data, scores, updates, made_by, onto)
-
-    run = Run(command.out, config, learner, on_evaluation)
     with nullcontext() if command.dry_run else alone_in(command.out):
+        config = RunConfig(
+            train=command.config,
+            data=str(command.data),
+            choice=_choice(command, learner, saved),
+            device=device.type,
+            name=name,
+            evaluate_every=command.evaluate_every,
+            checkpoint_seconds=command.checkpoint_seconds,
+            memory_gb=command.memory_gb,
+            start_from=command.start_from,
+            preset=command.preset,
+            world=command.world,
+            commands=(*saved.commands, said) if saved else (said,),
+        )
+        print(f"training on {device.type} in {config.choice.why}")
+        _describe(config, data, learner)
+        made_by = {
+            "commands": list(config.commands),
+            "trained_on": f"{device.type}, {config.choice.why}",
+        }
+
+        def on_evaluation(scores: Scores, updates: int) -> None:
+            assert world is not None, "what is only tried is not evaluated"
+            export(place, world, learner, data, scores, updates, made_by, onto)
+
+        run = Run(command.out, config, learner, on_evaluation)
         return _go(run, command, saved, data)
 
 
 def _go(run: Run, command: TrainCommand[Recipe], saved: RunConfig | None, data: Data) -> int:
     """Train, from the last checkpoint on if there is one, or only estimate; the exit code."""
     if saved and (state := checkpoint.load(command.out)):
-        run.restore(state)
+        if command.dry_run:  # of other batches than the run; how long they take is all that matters
+            run.done = int(state["update"])
+        else:
+            run.restore(state)
         if run.done >= run.updates != saved.train.updates:
             raise UserError(f"the run made {run.done} updates already; --updates must be more")
         print(f"going on after update {run.done}")

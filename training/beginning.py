@@ -123,4 +123,6 @@ def begin_with(learner: Learner, path: Path) -> None:
                 f"the {name} of {path} is not of this recipe's shape, for frames of this size and "
                 "these actions; training cannot start from it"
             ) from error
-    learner.average(keep=0.0)
+    # Not by averaging: the frequencies of the noise embedding are no weights that are learnt.
+    for own, network in learner.networks.items():
+        learner.averages[own].load_state_dict(network.state_dict())

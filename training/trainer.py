@@ -33,12 +33,13 @@ SHOWN = 2  # losses beside the progress bar
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what a run that was killed was just writing into its folder."""
-    for left in folder.glob(".*"):
-        if left.name.startswith((".checkpoint.", ".config.", ".cartridge.")):
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
+    ours = (".checkpoint.", ".config.", ".cartridge.", ".progress.")
+    files = [path for path in folder.glob(".*") if path.name.startswith(ours)]
+    for left in (*files, *(folder / "strips").glob(".*.png")):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 @contextmanager
