@@ -31,7 +31,7 @@ class Command(Enum):
 
 # One table: command, keys as in engine.screen, what it does.
 COMMANDS: tuple[tuple[Command, tuple[str, ...], str], ...] = (
-    (Command.RESTART, ("return", "pad y"), "restart from the next starting point"),
+    (Command.RESTART, ("return", "enter", "pad y"), "restart from the next starting point"),
     (Command.PREVIOUS, ("page up",), "restart from the starting point before"),
     (Command.PAUSE, ("p", "pad start"), "pause, play on"),
     (Command.SINGLE_STEP, (".",), "one step, then pause"),

@@ -34,6 +34,7 @@ from engine.screen import (
     Thumbnail,
     Uncovered,
 )
+from engine.window_keys import Keys
 from engine.window_pads import PadReader
 from engine.window_page import draw_page
 from engine.window_rows import draw_help, draw_panel
@@ -91,7 +92,7 @@ class DesktopWindow:
         self._fullscreen = self._pointer_held = False
         self._field = pygame.Rect(0, 0, 0, 0)  # where the playfield was drawn
         self._layout: Layout | None = None  # of the page that is shown, if one is
-        self._pads = PadReader()
+        self._keys, self._pads = Keys(), PadReader()
         self._font = Fonts()
 
     @property
@@ -126,9 +127,9 @@ class DesktopWindow:
     def _translate(self, raw: pygame.event.Event, now: float) -> Event | None:
         match raw.type:
             case pygame.KEYDOWN:
-                return KeyDown(_key_name(raw.key), now)
+                return KeyDown(self._keys.pressed(raw), now)
             case pygame.KEYUP:
-                return KeyUp(_key_name(raw.key), now)
+                return KeyUp(self._keys.let_go(raw), now)
             case pygame.MOUSEMOTION | pygame.MOUSEBUTTONDOWN if self._layout is not None:
                 return _on_page(raw, self._layout, now)
             case pygame.MOUSEWHEEL if self._layout is not None:
@@ -194,7 +195,8 @@ class DesktopWindow:
             self._window.size = self._size = width, height = _fitting_size(shape)
             # Its middle stays where it is, or what is wider than before would leave the screen.
             at = left + (before[0] - width) // 2, top + (before[1] - height) // 2
-            self._window.position = max(0, at[0]), max(0, at[1])
+            # Further screens lie left of the first, or above it.
+            self._window.position = max(min(0, left), at[0]), max(min(0, top), at[1])
 
     def _playfield(self, surface: pygame.Surface, frame: Frame, area: pygame.Rect) -> None:
         height, width = frame.shape[:2]
@@ -314,10 +316,6 @@ def _on_page(raw: pygame.event.Event, layout: Layout, now: float) -> Event | Non
     if item is None or button not in (None, pygame.BUTTON_LEFT, pygame.BUTTON_RIGHT):
         return None
     return Pointed(item, button == pygame.BUTTON_LEFT, now, button == pygame.BUTTON_RIGHT)
-
-
-def _key_name(key: int) -> str:
-    return pygame.key.name(key).lower()
 
 
 def _row_px(side_px: int) -> int:
