@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from base.cartridges import own_cartridges
@@ -27,11 +31,15 @@ from tools.workshop import BOTH, SMALL_ALONE, HomeWorkshop
 from tools.worlds import Worlds
 from training.presets import PRESETS, presets_for
 
+ROOT = Path(__file__).resolve().parent.parent
 # As tools.train behaves: config.json, progress.json, an orderly end at SIGINT. How it behaves is
 # the first line of a file, so that a test can change its mind.
 TRAINER = """
-import json, signal, sys, time
+import json, os, signal, sys, time
 from pathlib import Path
+
+sys.path.insert(0, os.getcwd())
+from base.interrupts import end_with_input
 
 mood = Path(sys.argv[1])
 words = sys.argv[2:]
@@ -49,6 +57,7 @@ if "--dry-run" in words:
 run = Path(words[words.index("--out") + 1])
 stopped = []
 signal.signal(signal.SIGINT, lambda *_: stopped.append(True))
+end_with_input()
 (run / "config.json").write_text("{}")
 slow = ["is slow"] + ["is slow with large ones"] * (run.name == "large")
 done = 25
@@ -287,3 +296,30 @@ def test_games_are_played_themselves_and_trained_worlds_are_in_the_menu(
     assert path == worlds_folder() / "my_pong_game" / "cartridge"
     with pytest.raises(UserError, match="unknown world 'own:my_pon'; did you mean 'own:my_pong_g"):
         find("own:my_pon")
+
+
+STARTS_A_TRAINING = """
+import sys
+from pathlib import Path
+from tests.test_workshop import Bench
+
+folder = Path(sys.argv[1])
+bench = Bench(folder)
+bench.set("is slow")
+with open(folder / "said", "wb+") as said:
+    bench.workshop._run(["--out", folder], said, lambda: None)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="nothing can be killed like that here")
+def test_a_training_ends_with_the_program_that_began_it(tmp_path: Path) -> None:
+    """A terminal was closed, and it went on unseen; nor could it be stopped from the next menu."""
+    words = [sys.executable, "-c", STARTS_A_TRAINING, str(tmp_path)]
+    with subprocess.Popen(words, cwd=ROOT) as parent:
+        until = time.monotonic() + 60
+        while not (tmp_path / "progress.json").exists():
+            assert time.monotonic() < until, "it never began"
+            time.sleep(0.05)
+        (trainer,) = psutil.Process(parent.pid).children()
+        parent.kill()
+    trainer.wait(20)

@@ -18,6 +18,7 @@ import tyro
 
 from base.cartridges import find_cartridge
 from base.errors import UserError, run_main
+from base.interrupts import end_with_input
 from base.memory import keep_freed_memory
 from models import cartridge
 from models.cartridge_writer import check_place
@@ -93,6 +94,7 @@ class TrainCommand(Generic[R]):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, by default this program's own, and train."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    end_with_input()
     keep_freed_memory()
     run, _ = tyro.cli(_Run, args=arguments, add_help=False, return_unknown_args=True)
     saved = run_config.load(run.out) if run.resume and run.out else None

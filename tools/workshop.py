@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING
 
 from base.errors import UserError
 from base.folders import recordings_folder
+from base.interrupts import LEASH
 from engine.errands import Watch
 from engine.screen import Window
 from engine.workshop import RealGame, Recorded, time_in_words
@@ -205,7 +206,8 @@ class HomeWorkshop:
         process = subprocess.Popen(
             [*self._trainer, *map(str, words)],
             cwd=ROOT,
-            stdin=subprocess.DEVNULL,
+            env={**os.environ, LEASH: "1"},
+            stdin=subprocess.PIPE,  # ends with us, however we end
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a Ctrl-C is for us, who then stop the trainer
@@ -223,6 +225,9 @@ class HomeWorkshop:
             process.kill()  # of no effect once it has ended
             process.wait()
             raise
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
         if code != 0:
             raise UserError(_reason(said, code))
 
