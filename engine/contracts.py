@@ -48,6 +48,7 @@ __all__ = [
     "actions_from_json",
     "knobs_of",
     "making_of",
+    "origin_of",
     "switches_of",
     "thumbnails_of",
 ]
@@ -79,8 +80,8 @@ class Step:
     ended:     the game is over (the world cannot be stepped further without a reset).
     truncated: cut off from outside, the game itself is not over.
     life_lost: a life went with this step; games without lives leave it False.
-    action:    (A,) what was really done, where that is not what was asked for: someone else was
-               at the controls.
+    action:    (A,) what was really done, where that is not what was asked for.
+    piloted:   someone else than who asked was at the controls.
     notes:     what else the display of figures should say of this step, in few words.
     """
 
@@ -90,6 +91,7 @@ class Step:
     truncated: bool = False
     life_lost: bool = False
     action: ActionVector | None = None
+    piloted: bool = False
     notes: Notes = ()
 
 
@@ -263,3 +265,10 @@ def making_of(world: World) -> Mapping[str, str]:
     """
     making: Mapping[str, str] = getattr(world, "making", {})
     return making
+
+
+def origin_of(world: World) -> Mapping[str, str]:
+    """What made the frames that a world shows now: as `making_of`, but in a world beside another
+    that is the one on screen."""
+    origin: Mapping[str, str] | None = getattr(world, "origin", None)
+    return making_of(world) if origin is None else origin

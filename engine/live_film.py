@@ -22,7 +22,7 @@ class LiveFilm:
     unless it is left far behind.
 
     Raises UserError, from any method but `close`, when the file cannot be written; what is in it
-    then stays a whole film.
+    then stays a film, but for its torn last second.
     """
 
     def __init__(self, path: Path, rate_fps: float) -> None:

@@ -148,6 +148,7 @@ class DiffusionWorld:
             ended=events.ended,
             life_lost=events.life_lost,
             action=recorded,
+            piloted=recorded is not None,
             notes=self._notes(),
         )
 

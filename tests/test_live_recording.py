@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -16,7 +17,7 @@ import pytest
 from base.errors import UserError
 from datasets.resize import shrink
 from datasets.store import Store
-from engine.contracts import Frame, World
+from engine.contracts import ActionVector, Frame, Step, World
 from engine.headless import Wanted, run
 from engine.live_film import LiveFilm
 from engine.loop import play
@@ -146,6 +147,21 @@ def test_steps_of_an_agent_are_told_from_the_players(tmp_path: Path) -> None:
     assert ACTIONS.describe(store.steps(0).actions[-1]) == "RIGHT"
 
 
+def test_a_world_that_does_something_else_is_no_agent(tmp_path: Path) -> None:
+    """In Doom there is no zoom: who held its key was kept as one."""
+
+    class Altering(ToyWorld):
+        def step(self, action: ActionVector) -> Step:
+            return replace(super().step(action), action=self.actions.named("NOOP"))
+
+    recorder = LiveRecording(tmp_path / "new", running=True)
+    play_recording(recorder, tmp_path, hold("d", 3, 5), 20, Altering)
+    recorder.close()
+    store = Store(tmp_path / "new")
+    assert store.episode_info(0).mixture == {"human": store.length(0)}
+    assert ACTIONS.describe(store.steps(0).actions[4]) == "NOOP"
+
+
 def test_another_size_of_picture_ends_the_recording_and_not_the_game(tmp_path: Path) -> None:
     recorder = LiveRecording(tmp_path / "new", running=True)
     toy = SwitchingToy(ToyWorld())
@@ -241,6 +257,7 @@ def test_a_film_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 PROGRAM = """
 import sys, time
+from dataclasses import replace
 from pathlib import Path
 from engine.headless import Wanted, run
 from tests.toy_world import ToyWorld

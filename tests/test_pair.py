@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from base.errors import UserError
-from engine.contracts import ActionVector, Frame
+from engine.contracts import ActionVector, Frame, making_of, origin_of
 from engine.worlds.atari import AtariWorld
 from engine.worlds.pair import GAP_PX, PairWorld, psnr_db
 from tests.scripted_game import dream as played
@@ -204,3 +204,12 @@ def test_peak_signal_to_noise_ratio() -> None:
     black, grey = np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 51, np.uint8)
     assert psnr_db(black, black) == math.inf
     assert psnr_db(black, grey) == psnr_db(grey, black) == pytest.approx(20 * math.log10(5))
+
+
+def test_recordings_say_which_of_the_two_was_on_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was played in the emulator was kept as a dream."""
+    monkeypatch.setattr(DreamtToy, "making", {"weights": "abc"}, raising=False)
+    world = pair()
+    assert origin_of(world) == making_of(world) == {"weights": "abc"}
+    world.switch("tab")
+    assert origin_of(world) == {} and making_of(world) == {"weights": "abc"}

@@ -54,14 +54,15 @@ def seen(growth_mb: float = 0.0, pause: float = 0.0, slower: float = 1.0) -> Not
     return Notes(memory, 100.0, 1500, paces, paused_s=20.0, paused_cpu_s=20 * pause)
 
 
-def timed(jitter_ms: float = 1.0, growth: float = 1.0, input_ms: float = 60.0) -> Timings:
+def timed(jitter_ms: float = 1.0, growth: float = 1.0, input_ms: float | None = 60.0) -> Timings:
     timings = Timings()
     for i in range(1000):
         timings.add("jitter", jitter_ms if i % 50 == 0 else 0.5)
         timings.add("model", 20.0 * (growth if i >= 900 else 1.0))
         timings.add("snapshot", 1.0)
         timings.add("present", 2.0)
-        timings.add("input to display", input_ms)
+        if input_ms is not None:
+            timings.add("input to display", input_ms)
     return timings
 
 
@@ -82,6 +83,7 @@ def test_what_does_not_grow_is_fine() -> None:
         (seen(), timed(growth=2.0), "frame_last_tenth_ms is 43 and may be 25.3"),
         (seen(), timed(input_ms=90.0), "input_to_display_median_ms is 90 and may be 86.7"),
         (seen(pause=0.2), timed(), "paused_core_share is 0.2 and may be 0.05"),
+        (seen(), timed(input_ms=None), "input_to_display_median_ms was not measured"),
     ],
 )
 def test_what_is_too_much_is_named(notes: Notes, timings: Timings, fault: str) -> None:

@@ -179,7 +179,8 @@ class SwitchingToy:
     def step(self, action: ActionVector) -> Step:
         done = ACTIONS.named("RIGHT") if self._by_itself else None
         step = self._toy.step(action if done is None else done)
-        return replace(step, frame=self._seen(step.frame), action=done, notes=self._notes())
+        seen, piloted = self._seen(step.frame), done is not None
+        return replace(step, frame=seen, action=done, piloted=piloted, notes=self._notes())
 
     def switch(self, key: str) -> Switched:
         if key == "]":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from base.errors import UserError
 from base.folders import recordings_folder
-from engine.contracts import ActionVector, Frame, Step, World, making_of
+from engine.contracts import ActionVector, Frame, Step, World, origin_of
 from engine.live_film import LiveFilm
 from engine.observer import Recorder
 from engine.overlay import pressed
@@ -168,7 +168,7 @@ class LiveRecording(Recorder):
             rate_fps=world.rate_fps,
             seed=self._seed,
             player=self._player,
-            emulator=making_of(world),
+            emulator=origin_of(world),
         )
         self._check_size(frame)
         recording.begin(info, frame)  # refuses what would not go with the others, before any film
@@ -178,7 +178,7 @@ class LiveRecording(Recorder):
 
     def _add(self, action: ActionVector, step: Step) -> None:
         assert self._recording is not None
-        player = self._player if step.action is None else "agent"
+        player = "agent" if step.piloted else self._player
         self._mixture[player] = self._mixture.get(player, 0) + 1
         self._check_size(step.frame)
         self._show(step.frame, action)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -29,9 +30,11 @@ def growth(looks: Sequence[tuple[float, float]]) -> dict[str, float]:
 
 
 def too_much(numbers: Mapping[str, float], most: Mapping[str, float]) -> list[str]:
-    """What of some figures is more than it may be, a line each."""
+    """What of some figures is more than it may be, or was not measured, a line each."""
     return [
         f"{name} is {numbers[name]:.3g} and may be {limit:.3g}"
+        if name in numbers
+        else f"{name} was not measured"
         for name, limit in most.items()
-        if numbers.get(name, 0.0) > limit
+        if not numbers.get(name, math.inf) <= limit
     ]

@@ -103,6 +103,11 @@ class PairWorld:
         """What decides the dream's frames."""
         return making_of(self._worlds[DREAM])
 
+    @property
+    def origin(self) -> Mapping[str, str]:
+        """What made the frames on screen."""
+        return making_of(self._worlds[self._shown])
+
     def reset(self, seed: int, start: int = 0) -> Frame:
         """Begin a real game, and put the dream where that is after its opening."""
         real = self._worlds[REAL]
@@ -137,7 +142,13 @@ class PairWorld:
                 self._dream_notes = step.notes
             if which == self._shown:
                 shown = step
-        return replace(shown, frame=self._picture(), action=done, notes=self._notes())
+        return replace(
+            shown,
+            frame=self._picture(),
+            action=done,
+            piloted=done is not None,
+            notes=self._notes(),
+        )
 
     def switch(self, key: str) -> Switched:
         """Turn one of the pair's own switches, or one of the dream's."""
