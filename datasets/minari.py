@@ -8,13 +8,14 @@ by button, `infos["life_lost"]`, and all that is known of an episode as JSON in 
 from __future__ import annotations
 
 import json
+import os
 import re
-import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import minari
@@ -38,6 +39,7 @@ from datasets.store import Store
 from engine.contracts import DiscreteActions
 
 OURS = "dreamcart"  # the key of our own metadata
+ROOT = "MINARI_DATASETS_PATH"  # Minari's own: where its datasets are
 SMALLEST_EPISODE_BYTES = 100  # far below what any takes
 LARGEST_METADATA_BYTES = 256 << 20  # Minari lists the least and the largest value of every pixel
 _ID = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*-v[0-9]{1,6}")
@@ -69,15 +71,31 @@ def export(store: Store, name: str, watch: Callable[[int], object] = lambda step
     folder = _place(name)
     if folder.exists():
         raise UserError(f"there is a Minari dataset {name} already: {folder}; choose another name")
+    root = folder.parents[name.count("/")]
     try:
-        _write(store, name, watch)
-    except BaseException as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(error, (OSError, RuntimeError)):  # HDF5 says either
-            reason = getattr(error, "strerror", "") or " ".join(str(error).split())
-            raise UserError(f"cannot write {folder}: {reason}") from error
-        raise
+        # Aside until it is whole: Minari takes half a dataset for a smaller one.
+        with TemporaryDirectory(prefix=f".{root.name}-", dir=root.parent) as aside:
+            with _kept_in(aside):
+                _write(store, name, watch)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(Path(aside) / name, folder)
+    except (OSError, RuntimeError) as error:  # HDF5 says either
+        reason = getattr(error, "strerror", "") or " ".join(str(error).split())
+        raise UserError(f"cannot write {folder}: {reason}") from error
     return folder
+
+
+@contextmanager
+def _kept_in(root: str) -> Iterator[None]:
+    """Within, Minari keeps its datasets in another folder."""
+    before = os.environ.get(ROOT)
+    os.environ[ROOT] = root
+    try:
+        yield
+    finally:
+        del os.environ[ROOT]
+        if before is not None:
+            os.environ[ROOT] = before
 
 
 def find(name: str) -> MinariSource:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +31,7 @@ from tests.recordings import Here, record_toys, toy_info
 from tools.export_minari import ExportMinariConfig, export_minari
 from tools.import_minari import ImportMinariConfig, import_minari
 
+ROOT = Path(__file__).resolve().parent.parent
 NAME = "dreamcart/toy-v0"
 
 
@@ -194,6 +197,25 @@ def test_an_export_that_fails_leaves_nothing(
     with pytest.raises(UserError, match="No space left"):
         minari.export(Store(tmp_path / "a"), NAME, full)
     assert not (place / NAME).exists()
+
+
+KILLED = """
+import os, signal, sys
+from datasets import minari
+from datasets.store import Store
+minari.export(Store(sys.argv[1]), sys.argv[2], lambda steps: os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+def test_an_export_that_was_killed_is_no_dataset(tmp_path: Path, place: Path) -> None:
+    """Half of it was one, and nothing told that the rest was missing."""
+    record_toys(tmp_path / "a", 3, 3)
+    program = [sys.executable, "-c", KILLED, str(tmp_path / "a"), NAME]
+    assert subprocess.run(program, cwd=ROOT).returncode == -signal.SIGKILL
+    with pytest.raises(UserError, match="no Minari dataset"):
+        minari.find(NAME)
+    minari.export(Store(tmp_path / "a"), NAME)
+    assert minari.find(NAME).episodes == 2
 
 
 @pytest.fixture(scope="module")
