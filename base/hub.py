@@ -88,7 +88,7 @@ Watch = Callable[[int, int], None]
 
 def check_name(repo: str) -> None:
     """UserError unless a repository can be called so."""
-    if not REPO_NAME.fullmatch(repo):
+    if not REPO_NAME.fullmatch(repo) or any(sign in repo for sign in ("--", "..")):
         raise UserError(f"'{repo}' is no repository on the Hub; those are called owner/name")
 
 

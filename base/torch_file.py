@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import torch
 from torch import Tensor
 
 from base.errors import UserError
+
+LARGEST_PICKLE = 1 << 26  # what names and shapes take, and no numbers
 
 
 def load(path: Path, what: str) -> Any:
@@ -20,15 +24,28 @@ def load(path: Path, what: str) -> Any:
     more than plain data, or cannot be read.
     """
     try:
+        _refuse_buffers(path)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    except UserError:
+        raise
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path} was refused: it is damaged, or holds more than plain data"
         ) from error
     except Exception as error:  # a damaged file can make the reader say anything
         raise UserError(f"{path} is damaged, or no {what}") from error
+
+
+def _refuse_buffers(path: Path) -> None:
+    """UserError for a file that asks for any amount of memory in a few bytes: torch would obey."""
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            if not entry.filename.endswith(".pkl"):
+                continue
+            if entry.file_size > LARGEST_PICKLE or b"bytearray" in archive.read(entry):
+                raise UserError(f"{path} was refused: it holds more than plain data")
 
 
 def is_plain(value: Any) -> bool:

@@ -211,10 +211,15 @@ def _hold_out(folder: Path, found: Found) -> None:
     write_held_out(folder, numbers | (held_out_numbers(folder) or set()), _WHY)
 
 
-def _as_written(rules: Rules, item: Item) -> Converted:
-    """What is known of an episode that was written just before its import was killed."""
-    path = episode_path(rules.folders[0], parse_name(item.name).episode)
-    return Converted(len(EpisodeFile(path)) + 1, "a type not noted", 0.0, False)
+def _as_written(rules: Rules, item: Item) -> Converted | SetAside:
+    """What is known of an episode that was written just before its import was killed; or it is of
+    another file, whose own set has the same numbers."""
+    file = EpisodeFile(episode_path(rules.folders[0], parse_name(item.name).episode))
+    other = file.info.emulator.get("file", item.name)
+    if other != item.name:
+        reason = f"{other} is imported under its number; import this one into another folder"
+        return SetAside("number taken", reason)
+    return Converted(len(file) + 1, "a type not noted", 0.0, False)
 
 
 def _take_noted(log: Path, outcome: Outcome) -> None:

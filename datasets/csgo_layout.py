@@ -16,6 +16,7 @@ A past step in `xaux` is 11 keys, 2 buttons, mouse x / 1000 and y / 200, health 
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 
 from base.errors import UserError
 from base.files import replacing
+from datasets.episode import data_set
 from engine.contracts import Frame
 from engine.csgo_actions import BUTTONS, MOUSE_X, MOUSE_Y
 
@@ -37,7 +39,7 @@ FRAME_SHAPE = (150, 280, 3)
 ACTIONS = 51
 PAST_STEPS, PAST_WIDTH = 3, 18
 RATE_FPS = 16.0
-FILE_NAME = re.compile(r"hdf5_([a-z0-9_]+?)_(\d{1,6})\.hdf5")  # the set, and the file's number
+FILE_NAME = re.compile(r"hdf5_([a-z0-9_]+?)_([0-9]{1,6})\.hdf5")  # the set, and the file's number
 
 _KINDS = ("x", "xaux", "y", "helperarr")  # in the order in which they are written
 _X_AT = len(BUTTONS)
@@ -186,16 +188,20 @@ class CsgoFile:
 
     def _array(self, name: str, shape: tuple[int, ...], types: tuple[str, ...]) -> NDArray[Any]:
         try:
-            data = self._file[name]
-            if not isinstance(data, h5py.Dataset):
-                raise CsgoFileError("wrong type", f"{name} is no data set")
+            data = data_set(self._file, name)
             if data.shape != shape:
                 raise CsgoFileError("wrong shape", f"{name} is {data.shape}, not {shape}")
             if str(data.dtype) not in types:
                 raise CsgoFileError(
                     "wrong type", f"{name} is {data.dtype}, not {' or '.join(types)}"
                 )
+            if math.prod(data.chunks or ()) > math.prod(shape):
+                raise CsgoFileError("damaged", f"{name} is stored in chunks of {data.chunks}")
             array: NDArray[Any] = data[()]
+        except CsgoFileError:
+            raise
+        except UserError as error:
+            raise CsgoFileError("wrong type", str(error)) from error
         except _HDF5_ERRORS as error:
             reason = " ".join(str(error).split())  # HDF5 breaks lines
             raise CsgoFileError("damaged", f"{name} cannot be read: {reason}") from error

@@ -122,7 +122,8 @@ def find(source: str, wanted: Collection[int] = ()) -> Found:
             if episode in items:
                 raise CsgoFileError("twice", f"it is in {items[episode].archive.name} already")
         except CsgoFileError as error:
-            refused.append((item.name, error))
+            # What becomes of the first of two by one name must not be lost for the second.
+            refused.append((f"another {item.name}" if error.kind == "twice" else item.name, error))
             continue
         if not wanted or episode in wanted:
             items[episode] = item

@@ -27,7 +27,7 @@ from datasets.episode import EpisodeInfo, Steps
 from datasets.foreign import ForeignEpisode
 
 RANGE_SLACK = 1e-3  # around [-1, 1], for numbers that were computed
-_NAME = re.compile(r"(\d{1,9})\.pt")
+_NAME = re.compile(r"([0-9]{1,9})\.pt")
 _NAMES = ("obs", "act", "rew", "end", "trunc")
 
 

@@ -85,7 +85,7 @@ class EpisodeInfo:
 def info_from_json(data: Any) -> EpisodeInfo:
     """Read what `to_json` wrote. Raises UserError on anything else."""
     try:
-        return EpisodeInfo(
+        info = EpisodeInfo(
             game=_typed(data["game"], str),
             actions=actions_from_json(data["actions"]),
             rate_fps=_rate_fps(data["rate_fps"]),
@@ -96,6 +96,9 @@ def info_from_json(data: Any) -> EpisodeInfo:
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"the metadata is damaged ({error})") from error
+    if not "".join((info.game, info.player, *info.mixture)).isprintable():  # they are shown
+        raise UserError("the metadata is damaged (a name that cannot be printed)")
+    return info
 
 
 def write_episode(
@@ -237,7 +240,7 @@ class EpisodeFile(PackedEpisode):
         attributes["rate_fps"] = float(attributes["rate_fps"])
         self.info = info_from_json(attributes)
 
-        frames = _data_set(file, "frames")
+        frames = data_set(file, "frames")
         shape, kind = frames.shape, frames.dtype
         if kind != np.uint8 or len(shape) != 4 or shape[3] != 3 or shape[0] < 2:
             raise UserError(f"its frames are {kind} {shape}, not uint8 (T + 1, H, W, 3)")
@@ -305,7 +308,7 @@ def check_sizes(frame_shape: tuple[int, int, int], actions: int) -> None:
         raise UserError(f"actions cannot have {actions} entries")
 
 
-def _data_set(file: Any, name: str) -> Any:
+def data_set(file: Any, name: str) -> Any:
     """A data set. UserError for one whose data is in another file, or cannot be all there.
 
     So nobody's file shows what else is on this machine, or claims more than any memory holds.
@@ -322,7 +325,7 @@ def _data_set(file: Any, name: str) -> Any:
 
 
 def _array(file: Any, name: str, kind: type, shape: tuple[int, ...]) -> NDArray[Any]:
-    data = _data_set(file, name)
+    data = data_set(file, name)
     if data.shape != shape or data.dtype != kind:
         raise UserError(f"its {name} are {data.dtype} {data.shape}, not {np.dtype(kind)} {shape}")
     array: NDArray[Any] = data[...]

@@ -19,7 +19,7 @@ except ImportError:  # Windows: two recorders in one folder go unnoticed there
 
 LOCK = ".recording"
 HELD_OUT = "held_out.txt"
-_NAME = re.compile(r"episode_(\d{6,9})\.(h5|journal)")
+_NAME = re.compile(r"episode_([0-9]{6,9})\.(h5|journal)")
 
 
 def episode_path(folder: Path, number: int) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from base.hub import (
     listing,
     remote,
 )
-from base.hub_file import DamagedError, Remote, check, receive
+from base.hub_file import DamagedError, Remote, check, git_sha1, receive
 from base.hub_push import README
 from datasets.episode import EpisodeFile
 from datasets.folder import HELD_OUT, is_episode, numbered, sole_writer
@@ -44,8 +45,9 @@ def pull(
 
     They come through the Hub's cache, where a download that was cut goes on; files that the folder
     has already are not asked for again. ask and watch: as in `base.hub.bring`.
-    Returns the episodes that are damaged though they came as they are on the Hub, with the reason;
-    they are left out. Raises UserError, also for a folder that holds other recordings.
+    Returns what is left out, with the reason: episodes that are damaged though they came as they
+    are on the Hub, and a card or a list in whose place the folder has one of its own. Raises
+    UserError, also for a folder that holds other recordings.
     """
     check_name(repo)
     revision, files = listing(repo, NEWEST, "dataset")
@@ -70,14 +72,18 @@ def pull(
             for one in todo:
                 clear_unfinished(folder / one.path)
                 _verify(one)
-                try:
-                    if is_episode(one.path):
+                place = folder / one.path
+                if not is_episode(one.path):
+                    if place.exists() and not _from_the_hub(one, place):
+                        refused[one.path] = f"{place} is your own, and stays as it is"
+                        continue
+                else:
+                    try:
                         apart.call(one.path, read_whole, one.pointer)
-                    _place(one.pointer, folder / one.path)
-                except UserError as error:
-                    if not is_episode(one.path):
-                        raise
-                    refused[one.path] = str(error)
+                    except UserError as error:
+                        refused[one.path] = str(error)
+                        continue
+                _place(one.pointer, place)
         return refused
 
 
@@ -143,10 +149,17 @@ def _verify(one: Remote) -> None:
         ) from error
 
 
+def _from_the_hub(one: Remote, path: Path) -> bool:
+    """Whether a text in a folder came from the Hub, with an earlier revision perhaps."""
+    return one.blob.with_name(git_sha1(path)).exists()
+
+
 def _place(source: Path, target: Path) -> None:
-    """Show a file of the cache in a folder as well: no second copy where the disk can do so."""
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        with replacing(target) as temporary:
-            shutil.copyfile(source, temporary)
+    """Show a file of the cache in a folder as well: no second copy of an episode where the disk can
+    do so. Texts are copied, since people edit them."""
+    if is_episode(target.name):
+        with suppress(OSError):
+            os.link(source.resolve(), target)
+            return
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)

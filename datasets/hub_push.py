@@ -10,7 +10,7 @@ from pathlib import Path
 from base.errors import UserError
 from base.hub import check_name
 from base.hub_push import README, front_matter, upload
-from datasets.folder import HELD_OUT
+from datasets.folder import HELD_OUT, held_out_numbers
 from datasets.store import Store
 
 TAGS = ["dreamcart", "world-model", "gameplay"]
@@ -29,8 +29,8 @@ def push(folder: Path, repo: str, licence: str, private: bool = False) -> str:
     if reasons := [*store.skipped.values(), *unfinished]:
         raise UserError(f"not all of {folder} can be published: {reasons[0]}")
     files: dict[str, Path | bytes] = {path.name: path for path in store.paths}
-    if (folder / HELD_OUT).is_file():
-        files[HELD_OUT] = folder / HELD_OUT
+    if held_out_numbers(folder) is not None:  # and whatever it leads to is such a list
+        files[HELD_OUT] = (folder / HELD_OUT).read_bytes()
     files[README] = card(store, repo, licence).encode()
     return upload(files, repo, f"Upload recordings of {store.info.game}", private, "dataset")
 

@@ -243,7 +243,7 @@ def _entries(data: Any, manifest: Manifest) -> dict[str, FileEntry]:
     return {name: plain.read(FileEntry, data[name], name) for name in names}
 
 
-def _home(folder: Path) -> Path:
+def home(folder: Path) -> Path:
     """What a cartridge's files lie in: its folder, or the Hub's cache that the folder is part of.
 
     There CACHE/models--OWNER--NAME/snapshots/REVISION holds links to other places in CACHE.
@@ -258,7 +258,7 @@ def _check_file(folder: Path, name: str, entry: FileEntry) -> None:
     """UserError unless a file is where the cartridge is and holds what the card says."""
     file = folder / name
     try:
-        if _home(folder) not in file.resolve().parents:
+        if home(folder) not in file.resolve().parents:
             raise UserError(f"{file} leads out of the cartridge's folder")
         if file.exists() and not file.is_file():
             raise UserError(f"{file} is not a file")

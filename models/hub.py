@@ -26,7 +26,7 @@ from base.hub import (
     remote,
 )
 from base.hub_errors import UnreachableError
-from base.hub_file import DamagedError, check, receive, repo_folder, snapshot_folder
+from base.hub_file import DamagedError, cache_folder, check, receive, repo_folder, snapshot_folder
 from models.catalogue import World
 
 
@@ -123,12 +123,23 @@ def fetch_repo(repo: str, ask: Ask, watch: Watch = lambda done, whole: None) -> 
         ]
     except ValueError as error:
         raise UserError(f"{repo} holds no cartridge that could be: {error}") from error
-    missing = [file for file in wanted if not (folder / file.path).is_file()]
+    missing = [file for file in wanted if not _is_whole(folder / file.path, file.bytes)]
     if missing:
         remotes = tuple(remote(repo, revision, file, files) for file in missing)
         bring(Offer(manifest.title, repo, revision, manifest.licence, remotes), ask, watch)
-    write_text(newest, revision)
+    if not newest.is_file() or newest.read_text("utf-8").strip() != revision:
+        write_text(newest, revision)
     return folder
+
+
+def _is_whole(path: Path, size: int) -> bool:
+    """Whether a file of the cache has its size; one that has another is dropped, to come again."""
+    if path.is_file() and path.stat().st_size != size:
+        blob = path.resolve()
+        if blob.parent.name == "blobs" and cache_folder() in blob.parents:  # and not elsewhere
+            blob.unlink()
+        path.unlink(missing_ok=True)
+    return path.is_file()
 
 
 def _last_fetched(repo: str, newest: Path) -> Path | None:

@@ -55,6 +55,24 @@ def _replace(file: h5py.File, name: str, data: np.ndarray) -> None:
     file.create_dataset(name, data=data)
 
 
+def _from_elsewhere(file: h5py.File) -> None:
+    """What else is on the machine came as pixels into the recording."""
+    del file["frame_2_x"]
+    place = [(__file__, 0, int(np.prod(FRAME_SHAPE)))]
+    file.create_dataset("frame_2_x", FRAME_SHAPE, np.uint8, external=place)
+
+
+def _in_a_large_chunk(file: h5py.File) -> None:
+    del file["frame_2_x"]
+    file.create_dataset(
+        "frame_2_x",
+        data=np.zeros(FRAME_SHAPE, np.uint8),
+        maxshape=(None, None, 3),
+        chunks=(1500, 2800, 3),
+        compression="gzip",
+    )
+
+
 def _as_float32(file: h5py.File, count: int = COUNT) -> None:
     for i in range(count):
         _replace(file, f"frame_{i}_y", file[f"frame_{i}_y"][()].astype(np.float32))
@@ -99,6 +117,8 @@ def faulty() -> Mapping[str, tuple[str, bytes]]:
             "wrong type",
             _changed(lambda f: _replace(f, "frame_2_x", np.zeros(FRAME_SHAPE))),
         ),
+        "a frame from another file": ("wrong type", _changed(_from_elsewhere)),
+        "a frame in an endless chunk": ("damaged", _changed(_in_a_large_chunk)),
         "whole numbers for actions": (
             "wrong type",
             _changed(lambda f: _replace(f, "frame_2_y", np.zeros(51, np.int64))),

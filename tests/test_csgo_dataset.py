@@ -439,3 +439,30 @@ def test_processes_of_its_own_import_the_same(tmp_path: Path) -> None:
     assert outcome.aside[NAME.format(2)].kind == "truncated"
     assert "bytes are there" in report(outcome)
     assert Store(tmp_path / "out" / "low").length(0) == COUNT - 1
+
+
+def test_files_of_different_sets_with_the_same_number_are_not_lost(
+    tmp_path: Path, quick: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second was said to be imported, and its frames were nowhere."""
+    for game in ("gamea", "gameb"):
+        name = f"hdf5_{game}_1.hdf5"
+        _import(_fill(tmp_path / game, {name: file_bytes()}), tmp_path / "out", low_only=True)
+    assert "1 files are imported" in capsys.readouterr().out.splitlines()[-1]
+    told = (tmp_path / "out" / "report.txt").read_text()
+    assert "imported: 1 files" in told
+    assert "hdf5_gameb_1.hdf5: hdf5_gamea_1.hdf5 is imported under its number" in told
+
+
+def test_two_files_by_one_name_are_one_imported_and_one_set_aside(
+    tmp_path: Path, quick: None
+) -> None:
+    """The second took the place of the first in the report, or was dropped without a word."""
+    (tmp_path / "source").mkdir()
+    for folder in ("m1", "m2"):
+        _fill(tmp_path / "source" / folder, {"hdf5_mygame_1.hdf5": file_bytes()})
+    for _ in range(2):
+        _import(tmp_path / "source", tmp_path / "out", low_only=True)
+        told = (tmp_path / "out" / "report.txt").read_text()
+        assert "imported: 1 files" in told and "set aside: 1 files" in told
+        assert "another hdf5_mygame_1.hdf5: it is in hdf5_mygame_1.hdf5 already" in told

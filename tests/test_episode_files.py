@@ -258,6 +258,8 @@ def test_texts_of_impossible_lengths_are_not_read_for_ever(number: int, size: in
         (lambda file: file.attrs.modify("version", 99), "version is 99, this program reads 1"),
         (lambda file: _set(file, "rate_fps", "fast"), "fast"),
         (lambda file: _set(file, "game", 3), "damaged"),
+        (lambda file: _set(file, "game", "toy\x1b[2J"), "cannot be printed"),
+        (lambda file: _set(file, "player", "me\nverdict: fine"), "cannot be printed"),
         (lambda file: _replace(file, "rewards", np.zeros(3, np.float32)), "its rewards are"),
         (lambda file: _replace(file, "rewards", np.full(LENGTH, np.nan, np.float32)), "finite"),
         (lambda file: _replace(file, "actions", np.zeros((LENGTH, 9), np.float32)), "its actions"),

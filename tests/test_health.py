@@ -26,6 +26,7 @@ from datasets.verdict import clipped, to_record, warnings
 from engine.contracts import CsgoActions, Step
 from tests.recordings import record_toys, toy_episode, toy_info
 from tests.toy_world import ACTIONS
+from tools import health_report
 from tools.histograms import length_counts
 from tools.inspect import InspectConfig, inspect
 
@@ -327,3 +328,16 @@ def test_inspecting_nothing_is_a_clear_error(tmp_path: Path) -> None:
         inspect(InspectConfig(tmp_path))
     with pytest.raises(UserError, match=r"cannot open .*missing: No such file"):
         inspect(InspectConfig(tmp_path / "missing"))
+
+
+def test_rewards_by_one_name_are_counted_together_and_the_rarest_not_one_by_one(
+    tmp_path: Path,
+) -> None:
+    """Of fifty rewards near a million the last of each name counted, and the line had no end."""
+    _record(tmp_path, "n" * 30)
+    health = examine(Store(tmp_path))
+    health.rewards.update({1e6 + i: i for i in range(1, 51)})
+    named = health_report.to_json(tmp_path, health)["rewards"]
+    assert len(named) < 10 and sum(named.values()) == sum(range(51))
+    line = next(line for line in health_report.described(health) if line.startswith("rewards:"))
+    assert "and 30 others" in line

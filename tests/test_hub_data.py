@@ -207,3 +207,44 @@ def test_other_recordings_are_not_mixed_in(
     server.repos[REPO].files = {"README.md": b"# Poems"}
     with pytest.raises(UserError, match="holds no recordings"):
         pull(REPO, tmp_path / "out", never)
+
+
+def test_texts_of_the_users_own_stay_and_are_no_part_of_the_cache(
+    server: HubServer, recorded: Path, tmp_path: Path
+) -> None:
+    """A project's README became the card of the recordings that were pulled beside it."""
+    push(recorded, REPO, "mit")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "README.md").write_text("my own")
+    assert list(pull(REPO, out, yes)) == ["README.md"]
+    assert (out / "README.md").read_text() == "my own"
+    (out / "held_out.txt").write_text("0\n")  # edited in place, as some editors do
+    assert sorted(pull(REPO, out, never)) == ["README.md", "held_out.txt"]
+    assert (out / "held_out.txt").read_text() == "0\n"
+    assert pull(REPO, tmp_path / "another", never) == {}, "the cache is as it was"
+
+
+def test_a_disk_that_is_full_is_no_damaged_episode(
+    server: HubServer, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(recorded, REPO, "mit")
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("datasets.hub_pull.os.link", refuse)
+    monkeypatch.setattr("datasets.hub_pull.shutil.copyfile", refuse)
+    with pytest.raises(UserError, match="No space left on device"):
+        pull(REPO, tmp_path / "out", yes)
+
+
+def test_what_is_published_as_held_out_is_such_a_list(
+    server: HubServer, recorded: Path, tmp_path: Path
+) -> None:
+    """A link to a key, in somebody's recordings, put the key on the Hub."""
+    (tmp_path / "key").write_text("-----BEGIN PRIVATE KEY-----\n")
+    (recorded / "held_out.txt").unlink()
+    (recorded / "held_out.txt").symlink_to(tmp_path / "key")
+    with pytest.raises(UserError, match="is no number of an episode"):
+        push(recorded, REPO, "mit")

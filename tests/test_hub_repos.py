@@ -83,6 +83,13 @@ def test_a_new_revision_is_fetched_and_the_last_one_plays_without_network(
     assert not server.requests
 
 
+def test_a_damaged_file_of_the_cache_comes_again(server: HubServer) -> None:
+    """Every start said that it was damaged, and nothing fetched it anew."""
+    folder = fetch_repo(REPO, yes)
+    (folder / "denoiser.safetensors").resolve().write_bytes(b"cut")
+    assert load(fetch_repo(REPO, yes))
+
+
 def test_what_another_program_downloaded_plays_offline(
     server: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -162,3 +162,14 @@ def test_what_is_no_flat_checkpoint_is_refused(tmp_path: Path, data: Any, says: 
 def test_no_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     assert "cannot read" in refused(tmp_path / "absent.pt")
     assert "cannot read" in refused(tmp_path)
+
+
+def test_memory_that_is_only_asked_for_is_refused(file: Path) -> None:
+    """torch gives what a pickle of a few bytes asks for: gigabytes."""
+    with zipfile.ZipFile(io.BytesIO(BYTES)) as before, zipfile.ZipFile(file, "w") as made:
+        for entry in before.infolist():
+            data = before.read(entry)
+            if entry.filename.endswith("data.pkl"):
+                data = b"\x80\x02c__builtin__\nbytearray\nM\xe8\x03\x85R."
+            made.writestr(entry.filename, data)
+    assert "holds more than plain data" in refused(file)

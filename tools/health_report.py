@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from datasets.health import STRETCH_S, Health
 from datasets.stretches import Stretch
 from datasets.verdict import clipped, share_of_looked_at, to_record, warnings
 
+MOST_REWARDS = 20  # told one by one
 MOST_LISTED = 10  # files of one kind
 INDENT = "\n            "
 
@@ -108,7 +110,10 @@ def _rewards(health: Health) -> str:
     if not health.rewards:
         return "none"
     total = sum(value * count for value, count in health.rewards.items())
-    each = ", ".join(f"{value:+g} × {count}" for value, count in sorted(health.rewards.items()))
+    common = sorted(health.rewards.most_common(MOST_REWARDS))
+    each = ", ".join(f"{value:+g} × {count}" for value, count in common)
+    if (others := len(health.rewards) - len(common)) > 0:
+        each += f" and {others} others"
     return f"{each}; {total / len(health.lengths):.1f} an episode"
 
 
@@ -134,4 +139,7 @@ def _places(stretches: Sequence[Stretch]) -> list[list[object]]:
 
 
 def _named(counts: Mapping[Any, int]) -> dict[str, int]:
-    return {f"{value:g}": count for value, count in sorted(counts.items())}
+    named: Counter[str] = Counter()
+    for value, count in sorted(counts.items()):
+        named[f"{value:g}"] += count  # some have a name in common
+    return dict(named)
