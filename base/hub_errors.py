@@ -46,10 +46,10 @@ def explained(repo: str) -> Iterator[None]:
         raise UserError(f"{repo} at {hub} no longer has the revision that is asked for") from error
     except errors.HfHubHTTPError as error:
         raise _refusal(repo, hub, error.response.status_code) from error
-    except httpx2.HTTPError as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, ImportError) as error:  # some proxies need more
         raise UnreachableError(
-            f"cannot reach the Hub at {hub} ({short(error)}); check the network, or set "
-            "HF_ENDPOINT to a mirror"
+            f"cannot reach the Hub at {hub} ({short(error)}); check the network and its proxy, or "
+            "set HF_ENDPOINT to a mirror"
         ) from error
     except OSError as error:
         raise UserError(

@@ -16,7 +16,7 @@ from huggingface_hub import constants
 from base import hub_file
 from base.errors import UserError
 from base.hub import SPARE_BYTES, Ask, CancelledError, HubFile, Offer
-from base.hub_errors import UnreachableError
+from base.hub_errors import UnreachableError, explained
 from base.hub_file import DamagedError
 from models.catalogue import World
 from models.hub import cached, fetch, fetch_all, verify
@@ -427,3 +427,12 @@ def test_a_world_that_is_there_costs_no_import() -> None:
         check=True,
     )
     assert done.stdout == "True\n[]\n"
+
+
+def test_a_proxy_of_a_kind_that_needs_more_is_one_line() -> None:
+    """With ALL_PROXY=socks5://... set, as many have it, every download ended in a traceback."""
+    with (
+        pytest.raises(UnreachableError, match="check the network and its proxy"),
+        explained("me/a"),
+    ):
+        raise ImportError("Using SOCKS proxy, but the 'socksio' package is not installed.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -230,8 +231,12 @@ def test_a_disk_that_is_full_is_no_damaged_episode(
 ) -> None:
     push(recorded, REPO, "mit")
 
-    def refuse(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    copy = shutil.copyfile
+
+    def refuse(source: Path, target: Path) -> None:
+        if target.suffix == ".h5":
+            raise OSError(28, "No space left on device")
+        copy(source, target)
 
     monkeypatch.setattr("datasets.hub_pull.os.link", refuse)
     monkeypatch.setattr("datasets.hub_pull.shutil.copyfile", refuse)
