@@ -43,8 +43,8 @@ class Recording:
     turns the journal into an episode file. Whatever ends the `with` block, the episode in
     progress is kept, as truncated. Journals left by a crash are rescued first.
 
-    like: what is known of an episode, and its shape (H, W, 3), that all those recorded here must be
-          like: the first of the folder, unless another is given.
+    like: what is known of an episode, and the shape (H, W, 3) of its frames, that those recorded
+          here must be like: of the first in the folder, unless others are given.
 
     Raises UserError for a folder that holds something else or another game, one that is being
     recorded to, and, from any method, when the disk refuses; all written before stays readable.
