@@ -40,7 +40,7 @@ SHOOTER_PAD: Keys = {
 }
 
 
-SHORT_NAMES = {"escape": "Esc", "return": "Enter"}
+SHORT_NAMES = {"escape": "Esc", "return": "Enter", "enter": "Keypad Enter"}
 
 
 @dataclass(frozen=True)

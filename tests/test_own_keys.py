@@ -68,6 +68,7 @@ def test_the_list_of_keys_has_them_as_they_are_bound_now() -> None:
     assert [r[0] for r in rows if r[1] == MEANINGS[Command.REWIND]] == ["Pad back"]
     assert not [row for row in rows if row[1] == "walk"]  # nothing is bound to it
     assert {about for _, about in rows} >= set(MEANINGS.values())
+    assert "Enter, Keypad Enter" in [row[0] for row in rows], "two keys, and two names"
 
 
 def test_lines_speak_of_the_keys_as_they_are(tmp_path: Path) -> None:
