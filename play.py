@@ -127,10 +127,10 @@ class Flags:
 
 def main(flags: Flags) -> int:
     """Turn flags into a cartridge, the cartridge into a world, and play it."""
-    for file in flags.written:
-        check_writable(file)
     if not flags.headless and (flags.actions or flags.frames or flags.video):
         raise UserError("--actions, --frames and --video need --headless")
+    for file in flags.written:
+        check_writable(file)
     wishes = Wishes(flags.device, flags.precision, flags.preset, flags.sampler_steps, flags.compile)
     replay, name = None, flags.cartridge
     if flags.replay is not None:

@@ -8,11 +8,12 @@ import pygame
 
 from engine.keyboard import SIGNS
 
-DIGITS = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "0")
 # What a key writes on an American keyboard, by where it is.
 PLACES = {
-    **{getattr(pygame, f"KSCAN_{sign.upper()}"): sign for sign in string.ascii_lowercase},
-    **{getattr(pygame, f"KSCAN_{sign}"): sign for sign in DIGITS},
+    **{
+        getattr(pygame, f"KSCAN_{sign.upper()}"): sign
+        for sign in string.ascii_lowercase + string.digits
+    },
     pygame.KSCAN_MINUS: "-",
     pygame.KSCAN_EQUALS: "=",
     pygame.KSCAN_LEFTBRACKET: "[",

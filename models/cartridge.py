@@ -243,7 +243,13 @@ def _entries(data: Any, manifest: Manifest) -> dict[str, FileEntry]:
     return {name: plain.read(FileEntry, data[name], name) for name in names}
 
 
-def home(folder: Path) -> Path:
+def check_inside(folder: Path, file: Path) -> None:
+    """UserError for a file that is a link to somewhere outside of its cartridge."""
+    if _home(folder) not in file.resolve().parents:
+        raise UserError(f"{file} leads out of the cartridge's folder")
+
+
+def _home(folder: Path) -> Path:
     """What a cartridge's files lie in: its folder, or the Hub's cache that the folder is part of.
 
     There CACHE/models--OWNER--NAME/snapshots/REVISION holds links to other places in CACHE.
@@ -258,8 +264,7 @@ def _check_file(folder: Path, name: str, entry: FileEntry) -> None:
     """UserError unless a file is where the cartridge is and holds what the card says."""
     file = folder / name
     try:
-        if home(folder) not in file.resolve().parents:
-            raise UserError(f"{file} leads out of the cartridge's folder")
+        check_inside(folder, file)
         if file.exists() and not file.is_file():
             raise UserError(f"{file} is not a file")
         size = file.stat().st_size

@@ -127,7 +127,7 @@ def fetch_repo(repo: str, ask: Ask, watch: Watch = lambda done, whole: None) -> 
     if missing:
         remotes = tuple(remote(repo, revision, file, files) for file in missing)
         bring(Offer(manifest.title, repo, revision, manifest.licence, remotes), ask, watch)
-    if not newest.is_file() or newest.read_text("utf-8").strip() != revision:
+    if not newest.is_file() or newest.read_bytes().strip() != revision.encode():
         write_text(newest, revision)
     return folder
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from base.cartridges import CARD, HUB_PREFIX
-from base.errors import UserError
 from base.files import read_text
 from base.hub import check_name
 from base.hub_push import front_matter, upload
-from models.cartridge import README, check, home
+from models.cartridge import README, check, check_inside
 from models.manifest import Manifest
 
 TAGS = ["dreamcart", "world-model", "diffusion", "game"]
@@ -25,8 +24,7 @@ def push(folder: Path, repo: str, private: bool = False) -> str:
     checked = check(folder)
     manifest = checked.load().manifest
     readme = folder / README
-    if readme.is_symlink() and home(folder) not in readme.resolve().parents:
-        raise UserError(f"{readme} leads out of the cartridge's folder")
+    check_inside(folder, readme)
     card = model_card(manifest, read_text(readme) if readme.is_file() else "", repo)
     files: dict[str, Path | bytes] = {name: folder / name for name in (CARD, *checked.entries)}
     message = f"Upload the cartridge {manifest.name}"

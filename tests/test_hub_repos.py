@@ -224,3 +224,15 @@ def test_any_licence_has_a_name_on_the_hub(licence: str, front: dict[str, str]) 
 def test_a_card_with_front_matter_keeps_it() -> None:
     readme = "---\nlicense: mit\n---\n# Mine\n\npython play.py hf:me/one\n"
     assert model_card(manifest(), readme, "me/one") == readme
+
+
+def test_a_card_that_is_a_link_to_elsewhere_is_not_published(
+    server: HubServer, tmp_path: Path
+) -> None:
+    own = write_tiny_cartridge(tmp_path / "own")
+    (tmp_path / "key").write_text("-----BEGIN PRIVATE KEY-----")
+    (own / "README.md").unlink()
+    (own / "README.md").symlink_to(tmp_path / "key")
+    with pytest.raises(UserError, match=r"README\.md leads out of the cartridge's folder"):
+        push(own, "me/own")
+    assert "me/own" not in server.repos
