@@ -195,3 +195,11 @@ def quick_cpu_precision() -> str:
         return "bfloat16"
     # x86 lists FP16 where it is only a storage format; on ARM it is the quick one.
     return "float16" if "FP16" in able and platform.machine() in ("arm64", "aarch64") else "float32"
+
+
+def openvino_precisions() -> tuple[str, ...]:
+    """Return the arithmetic that OpenVINO really works in on this processor, as in PRECISIONS.
+
+    Asked for any other it would quietly work in float32 instead.
+    """
+    return tuple(name for name in PRECISIONS if name in ("float32", quick_cpu_precision(), INT8))

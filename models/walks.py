@@ -17,6 +17,7 @@ from models.manifest import Preset
 from models.reward_end import RewardEnd
 from models.reward_model import RewardModel
 from models.runtime import FLOATS, PRECISIONS, Compile, Inputs, Runner, choose, is_large, prepare
+from models.runtime_choice import openvino_precisions
 
 MOST_STEPS = 10  # denoising steps that a world of presets can be asked for
 CONTEXT_NOISES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # deviations that can be asked for
@@ -102,7 +103,8 @@ class Walks:
             "runtime": runner.choice.describe(),
         }
         # Large weights are in memory once, as one precision needs them.
-        free = PRECISIONS if runner.choice.engine == "openvino" else FLOATS
+        free = openvino_precisions() if runner.choice.engine == "openvino" else FLOATS
+        free = tuple(sorted({*free, runner.choice.precision}, key=PRECISIONS.index))
         self.precisions = (runner.choice.precision,) if is_large(step) else free
         way = Way(self.standard, self.context_noise, runner.choice.precision)
         self._walks = {way: Walk(way, step, runner)}

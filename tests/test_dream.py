@@ -212,8 +212,9 @@ def test_another_precision_runs_from_the_next_frame_on_and_makes_the_same_frames
     moment = world.snapshot()
     plain = world.step(idle).frame.astype(int)
     world.restore(moment)
-    assert world.turn("precision", 1).notice == "computed in bfloat16"
-    assert "bfloat16" in world.runtime
+    precision = next(knob.choices for knob in world.knobs if knob.name == "precision")[1]
+    assert world.turn("precision", 1).notice == f"computed in {precision}"
+    assert precision in world.runtime
     assert (np.abs(world.step(idle).frame - plain) <= 4).mean() > 0.95
     world.restore(moment)
     assert "float32" in world.runtime

@@ -20,6 +20,7 @@ from models.runners_networks import PackedConv2d, fit
 from models.runners_torch import ALIGNED, GraphRunner, pack
 from models.runtime import Choice, Decision, Inputs, Runner, prepare
 from models.walks import Walks
+from tests.processor import openvino_way
 from tests.released_files import pong, shooter, write_cartridge
 from tests.tiny_cartridge import write_tiny_cartridge
 
@@ -29,7 +30,7 @@ CPU_WAYS = [
     PLAIN,
     HALF,
     Choice("openvino", "cpu", "float32"),
-    Choice("openvino", "cpu", "bfloat16"),
+    openvino_way("bfloat16"),
 ]
 GPU_WAYS = [Choice("torch", "cuda", "bfloat16", graph=graph) for graph in (False, True)]
 

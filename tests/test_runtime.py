@@ -31,6 +31,7 @@ from models.runtime import (
     prepare,
     quick_dtype,
 )
+from tests.processor import OPENVINO, openvino, openvino_way
 from tests.tiny_cartridge import manifest, networks, starts
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,21 +66,22 @@ def int8(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "precision"),
+    "choice",
     [
-        ("openvino", "float32"),
-        ("openvino", "bfloat16"),
-        pytest.param("openvino", "int8", marks=INT8),
-        ("torch", "bfloat16"),
+        openvino_way("float32"),
+        openvino_way("bfloat16"),
+        pytest.param(Choice("openvino", "cpu", "int8"), marks=INT8),
+        Choice("torch", "cpu", "bfloat16"),
     ],
+    ids=Choice.describe,
 )
 @pytest.mark.parametrize("target", ["change", "frame", "warp"])
-def test_a_fast_frame_is_a_plain_frame(engine: str, precision: str, target: str) -> None:
+def test_a_fast_frame_is_a_plain_frame(choice: Choice, target: str) -> None:
     """Two grey levels on 99 % of the pixels is what the eye and the network forgive."""
     of = manifest(side_px=32, channels=(32, 64))
     of = replace(of, denoiser=replace(of.denoiser, target=target, sigma_data=0.5))
     plain = prepare(make_step(of), PLAIN, example(of))
-    fast = prepare(make_step(of), Choice(engine, "cpu", precision), example(of))
+    fast = prepare(make_step(of), choice, example(of))
     for seed in range(3):
         expected, expected_events = plain.run(example(of, seed))
         frame, events = fast.run(example(of, seed))
@@ -90,7 +92,7 @@ def test_a_fast_frame_is_a_plain_frame(engine: str, precision: str, target: str)
         np.testing.assert_allclose(events, expected_events, atol=0.05)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", [openvino("float32"), openvino("bfloat16")])
 def test_what_does_not_change_stays_as_it_is(precision: str) -> None:
     """With bfloat16 for the last sum, walls would drift by a level at every step."""
     of = manifest()
@@ -104,7 +106,7 @@ def test_what_does_not_change_stays_as_it_is(precision: str) -> None:
 
 def test_what_a_runner_gave_stays_as_it_was() -> None:
     of = manifest()
-    for choice in (PLAIN, FAST):
+    for choice in (PLAIN, OPENVINO):
         runner = prepare(make_step(of), choice, example(of))
         frame, events = runner.run(example(of, 1))
         kept = frame.copy(), events.copy()
@@ -415,7 +417,7 @@ def test_a_kept_graph_opens_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(runners_openvino, "_compile", lambda *a: compiled.append(a) or real(*a))
     monkeypatch.setattr(runtime, "cache_folder", lambda: tmp_path)
 
-    def start(identity: str = "some", choice: Choice = FAST) -> list[np.ndarray]:
+    def start(identity: str = "some", choice: Choice = OPENVINO) -> list[np.ndarray]:
         return list(prepare(make_step(of), choice, example(of), identity).run(example(of, 1)))
 
     first = start()
@@ -423,7 +425,7 @@ def test_a_kept_graph_opens_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         np.testing.assert_array_equal(made, again)
     assert len(compiled) == 1
     start("others")
-    start(choice=replace(FAST, precision="float32"))
+    start(choice=replace(OPENVINO, precision="int8"))
     assert len(compiled) == 3, "other weights, another precision: other graphs"
     monkeypatch.setattr(runtime, "_versions", lambda: ("torch", "a newer OpenVINO"))
     start()
@@ -438,7 +440,7 @@ def test_a_damaged_graph_costs_a_compilation(damage: str, tmp_path: Path) -> Non
     of, kept = manifest(), tmp_path / "a.graph"
 
     def start() -> np.ndarray:
-        runner = runners_openvino.OpenVinoRunner(make_step(of), FAST, example(of), kept)
+        runner = runners_openvino.OpenVinoRunner(make_step(of), OPENVINO, example(of), kept)
         return runner.run(example(of))[0]
 
     expected, whole = start(), kept.read_bytes()
@@ -458,7 +460,11 @@ def test_a_folder_of_graphs_that_is_closed_does_no_harm(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Path, "exists", refuse)
     of = manifest()
-    assert prepare(make_step(of), FAST, example(of), "w").run(example(of))[0].shape == (16, 16, 3)
+    assert prepare(make_step(of), OPENVINO, example(of), "w").run(example(of))[0].shape == (
+        16,
+        16,
+        3,
+    )
 
 
 def test_graphs_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -469,7 +475,7 @@ def test_graphs_do_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyP
             os.utime(tmp_path / "b.graph", (1, 1))
             size = (tmp_path / "a.graph").stat().st_size
             monkeypatch.setattr(runners_openvino, "KEPT_BYTES", 2.5 * size)
-        runners_openvino.OpenVinoRunner(make_step(of), FAST, example(of), kept)
+        runners_openvino.OpenVinoRunner(make_step(of), OPENVINO, example(of), kept)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.graph", "c.graph"]
 
 
