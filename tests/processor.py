@@ -1,0 +1,25 @@
+"""Fast ways to run a step on the processor under test, and reasons to skip those it lacks."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.runtime_choice import Choice, openvino_precisions, quick_cpu_precision
+
+OPENVINO = Choice("openvino", "cpu", quick_cpu_precision())  # the quickest that needs no int8
+
+
+def openvino(precision: str) -> object:
+    """Return a test parameter: a precision of OpenVINO's, skipped where the processor has none."""
+    return _where_it_is(precision, precision)
+
+
+def openvino_way(precision: str) -> object:
+    """Return a test parameter: a way to run in that precision, skipped likewise."""
+    return _where_it_is(Choice("openvino", "cpu", precision), precision)
+
+
+def _where_it_is(value: object, precision: str) -> object:
+    missing = precision not in openvino_precisions()
+    reason = f"OpenVINO has no {precision} on this processor and would work in float32"
+    return pytest.param(value, marks=pytest.mark.skipif(missing, reason=reason))
