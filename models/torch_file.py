@@ -18,7 +18,10 @@ def read(path: Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     data = load(path, "checkpoint")
-    if type(data) is not dict or not all(isinstance(name, str) for name in data):
+    # What nn.Module.state_dict gives is an OrderedDict, which a file can give attributes of any
+    # name: the dict's own methods are asked, not those that the file may have put in their place.
+    data = dict(dict.items(data)) if isinstance(data, dict) else data
+    if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
         raise UserError(f"{path} is no checkpoint: it does not hold tensors by name")
     for name, tensor in data.items():
         if not is_plain(tensor):

@@ -8,10 +8,12 @@ from torch import Tensor
 
 from models.actor_critic import lambda_returns
 from models.diamond import DEPARTURES
+from models.diamond_weights import AtariNetworks
 from models.sampler import SamplerConfig, walk
 from tests import parity
 from tests.parity import assert_near, assert_same_levels, assert_same_picture, one_hot
 
+Case = tuple[AtariNetworks, dict[str, Tensor]]
 ACTIONS = 6
 SAMPLERS = {
     "euler1": SamplerConfig(1, 0.002, 5.0, **DEPARTURES),
@@ -23,39 +25,44 @@ SAMPLERS = {
 }
 
 
+@pytest.fixture(params=parity.SAVED_AS)
+def case(request: pytest.FixtureRequest) -> Case:
+    return parity.atari(request.param)
+
+
 @torch.no_grad()
-def test_conditioners() -> None:
-    networks, recorded = parity.atari()
+def test_conditioners(case: Case) -> None:
+    networks, recorded = case
     scales = networks.denoiser.scales(recorded["sigma"])
     for name, made in zip(("c_in", "c_skip", "c_out"), scales, strict=True):
         assert_near(made.flatten(), recorded[f"cond.{name}"])
     told: list[Tensor] = []
     embedding = networks.denoiser.noise_embedding
     with embedding.register_forward_pre_hook(lambda _, inputs: told.append(inputs[0])):
-        denoised(recorded)
+        denoised(case)
     assert_near(told[0], recorded["cond.c_noise"])
 
 
-def denoised(recorded: dict[str, Tensor]) -> Tensor:
-    denoiser = parity.atari()[0].denoiser
+def denoised(case: Case) -> Tensor:
+    networks, recorded = case
     actions = one_hot(recorded["act"], ACTIONS)
-    return denoiser(recorded["x"], recorded["sigma"], recorded["obs"], actions)
+    return networks.denoiser(recorded["x"], recorded["sigma"], recorded["obs"], actions)
 
 
 @torch.no_grad()
-def test_denoiser() -> None:
-    networks, recorded = parity.atari()
+def test_denoiser(case: Case) -> None:
+    networks, recorded = case
     x, sigma, actions = recorded["x"], recorded["sigma"], one_hot(recorded["act"], ACTIONS)
     c_in, c_skip, c_out = networks.denoiser.scales(sigma)
     output = networks.denoiser.network(x * c_in, sigma, recorded["obs"], actions)
     assert_near(output, recorded["model_output"])
-    assert_same_levels(denoised(recorded), recorded["denoised"], c_skip * x + c_out * output)
+    assert_same_levels(denoised(case), recorded["denoised"], c_skip * x + c_out * output)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
 @torch.no_grad()
-def test_sampler(name: str) -> None:
-    networks, recorded = parity.atari()
+def test_sampler(name: str, case: Case) -> None:
+    networks, recorded = case
     denoiser, config = networks.denoiser, SAMPLERS[name]
     as_recorded = parity.described("atari")["samplers"][name]
     assert as_recorded.pop("num_steps_denoising") == config.steps
@@ -78,8 +85,8 @@ def test_sampler(name: str) -> None:
 
 
 @torch.no_grad()
-def test_reward_model() -> None:
-    networks, recorded = parity.atari()
+def test_reward_model(case: Case) -> None:
+    networks, recorded = case
     frames, following = recorded["rew.obs"], recorded["rew.next_obs"]
     actions = one_hot(recorded["rew.act"], ACTIONS)
     rewards, ends, (h, c) = networks.reward_model.sequence(frames, actions, following)
@@ -93,8 +100,8 @@ def test_reward_model() -> None:
 
 
 @torch.no_grad()
-def test_actor_critic() -> None:
-    networks, recorded = parity.atari()
+def test_actor_critic(case: Case) -> None:
+    networks, recorded = case
     state = (recorded["ac.hx0"], recorded["ac.cx0"])
     logits, value, (h, c) = networks.actor_critic(recorded["rew.obs"][:, 0], state)
     assert_near(logits, recorded["ac.logits"])

@@ -9,18 +9,25 @@ import torch
 from torch import Tensor
 
 from models import diamond
+from models.diamond_weights import CsgoNetworks
 from models.frame_step import enlarged_context
 from models.schedule import lognormal
 from models.sequence_loss import Noising, sequence_losses
 from tests import parity
 from tests.parity import assert_near, assert_same_levels, assert_same_picture
 
+Case = tuple[CsgoNetworks, dict[str, Tensor]]
 PRESETS = ("fast", "quality")
 
 
+@pytest.fixture(params=parity.SAVED_AS)
+def case(request: pytest.FixtureRequest) -> Case:
+    return parity.csgo(request.param)
+
+
 @torch.no_grad()
-def test_denoiser() -> None:
-    networks, recorded = parity.csgo()
+def test_denoiser(case: Case) -> None:
+    networks, recorded = case
     denoiser, sigma, context = networks.denoiser, recorded["sigma"], recorded["obs"]
     actions, noised = recorded["act"].float(), recorded["sigma_cond"]
     told: list[Tensor] = []
@@ -44,13 +51,13 @@ def test_denoiser() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 @torch.no_grad()
-def test_next_frame(preset: str) -> None:
-    networks, recorded = parity.csgo()
+def test_next_frame(preset: str, case: Case) -> None:
+    networks, recorded = case
     config = diamond.CSGO[preset].frame
     as_recorded = parity.described("csgo")["samplers"][preset]
     assert as_recorded.pop("num_steps_denoising") == config.steps
     assert as_recorded.items() <= vars(config).items()
-    start, *rest = draws(f"sampler.{preset}")
+    start, *rest = draws(recorded, f"sampler.{preset}")
     # Every second draw was made for nothing: offset noise, times 0.
     context_noise = [noise.unflatten(1, (4, 3)) for noise in rest[1::2]]
     noise = torch.cat((start[:, None], *context_noise), dim=1)
@@ -68,23 +75,23 @@ def test_enlarging() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 @torch.no_grad()
-def test_upsampler(preset: str) -> None:
-    networks, recorded = parity.csgo()
+def test_upsampler(preset: str, case: Case) -> None:
+    networks, recorded = case
     config = diamond.CSGO[preset].upsampling
     as_recorded = parity.described("csgo")["upsamplers"][preset]
     assert as_recorded.pop("num_steps_denoising") == config.steps
     assert as_recorded.items() <= vars(config).items()
     assert_near(torch.tensor([*config.sigmas, 0.0]), recorded[f"ups.{preset}.sigmas"])
     context = enlarged_context(recorded["ups.prev_full"][:, 0], recorded["ups.low"])
-    noise = torch.stack(list(draws(f"ups.{preset}")), dim=1)
+    noise = torch.stack(list(draws(recorded, f"ups.{preset}")), dim=1)
     made = networks.upsampler.sample(noise, context, None, config)
     assert_same_picture(made, recorded[f"ups.{preset}.out"])
 
 
 @torch.no_grad()
-def test_training_loss() -> None:
-    networks, recorded = parity.csgo()
-    drawn = draws("train")
+def test_training_loss(case: Case) -> None:
+    networks, recorded = case
+    drawn = draws(recorded, "train")
 
     def level(z: Tensor) -> Tensor:
         return lognormal(z, mean=-1.2, deviation=1.2)
@@ -104,10 +111,9 @@ def test_training_loss() -> None:
     assert_near(torch.stack(losses).mean(), recorded["train.loss"])
 
 
-def draws(case: str) -> Iterator[Tensor]:
-    """Every draw of unit noise that a case recorded, in order."""
-    _, recorded = parity.csgo()
+def draws(recorded: dict[str, Tensor], of: str) -> Iterator[Tensor]:
+    """Every draw of unit noise that was recorded of something, in order."""
     i = 0
-    while (noise := recorded.get(f"{case}.noise.{i}")) is not None:
+    while (noise := recorded.get(f"{of}.noise.{i}")) is not None:
         yield noise
         i += 1

@@ -6,7 +6,8 @@ import io
 import os
 import pickle
 import zipfile
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from base.errors import UserError
 from models import torch_file
 from tests.damage import cut, flipped
+from tests.parity import module
 
 WEIGHTS = {
     "a.weight": torch.arange(12.0).view(3, 4),
@@ -57,6 +59,26 @@ def test_what_was_saved_is_read(tmp_path: Path) -> None:
     read = torch_file.read(path)
     assert list(read) == list(WEIGHTS)
     assert all(torch.equal(read[name], tensor) for name, tensor in WEIGHTS.items())
+
+
+@pytest.mark.parametrize("kind", [OrderedDict, Counter, nn.Module.state_dict])
+def test_every_kind_of_dict_is_read(tmp_path: Path, kind: Callable[..., Any]) -> None:
+    """nn.Module.state_dict gives an OrderedDict with an attribute, and trainers save just that."""
+    network = module(WEIGHTS)
+    saved_as = kind(network) if kind is nn.Module.state_dict else kind(WEIGHTS)
+    if kind is nn.Module.state_dict:
+        assert isinstance(saved_as, OrderedDict) and hasattr(saved_as, "_metadata")
+    torch.save(saved_as, tmp_path / "weights.pt")
+    read = torch_file.read(tmp_path / "weights.pt")
+    assert type(read) is dict and read.keys() == WEIGHTS.keys()
+    assert all(torch.equal(read[name], tensor) for name, tensor in WEIGHTS.items())
+
+
+def test_what_a_file_calls_a_method_is_not_called(tmp_path: Path) -> None:
+    weights = OrderedDict(WEIGHTS)
+    vars(weights).update(keys=1, values=2)
+    torch.save(weights, tmp_path / "weights.pt")
+    assert torch_file.read(tmp_path / "weights.pt").keys() == WEIGHTS.keys()
 
 
 class Executes:
