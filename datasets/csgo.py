@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.csgo_layout import FILE_NAME, RATE_FPS, CsgoFile, CsgoFileError, Gameplay
-from datasets.episode import EpisodeInfo, write_raw_episode
+from datasets.episode import UNMARKED, EpisodeInfo, write_raw_episode
 from datasets.folder import episode_path
 from datasets.packed import Steps
 from datasets.resize import shrink
@@ -90,13 +90,14 @@ class Converted:
 
     frames: how many it has. written: the type of its actions.
     warmth: mean red minus mean blue, in levels of 0 to 255. judged: whether the order of its
-            channels was judged by that.
+            channels was judged by that. marked: whether it tells kills and deaths.
     """
 
     frames: int
     written: str
     warmth: float
     judged: bool
+    marked: bool = True
 
 
 def convert(
@@ -125,20 +126,24 @@ def convert(
         seed=name.number,
         player="human",
         mixture={"human": len(played.actions) - 1},
-        emulator={"file": f"hdf5_{name.set}_{name.number}.hdf5"},
+        emulator={
+            "file": f"hdf5_{name.set}_{name.number}.hdf5",
+            **({} if played.marked else UNMARKED),
+        },
     )
     steps = steps_of(played)
     write_raw_episode(episode_path(folder / LOW, name.episode), info, low, steps)
     if not low_only:
         write_raw_episode(episode_path(folder / FULL, name.episode), info, played.frames, steps)
-    return Converted(len(low), played.written, round(warmth, 2), judged)
+    return Converted(len(low), played.written, round(warmth, 2), judged, played.marked)
 
 
 def steps_of(played: Gameplay) -> Steps:
     """N - 1 steps between N frames: a kill earns 1, a death is a life lost.
 
     A file marks both at the frame they are first seen in, so they belong to the step before it;
-    the last frame's action led to a frame that was not kept. The original trains on no rewards.
+    the last frame's action led to a frame that was not kept. What is not marked is unknown, and
+    earns nothing. The original trains on no rewards.
     """
     count = len(played.frames) - 1
     never: NDArray[np.bool_] = np.zeros(count, np.bool_)

@@ -153,6 +153,11 @@ def report(outcome: Outcome) -> str:
     types = Counter(c.written for c in done)
     written = ", ".join(f"{kind} in {count}" for kind, count in types.most_common())
     lines.append(f"actions are written as {written or 'nothing'}")
+    if unmarked := len(outcome.done) - sum(c.marked for c in done):
+        lines.append(
+            f"kills and deaths: {unmarked} files do not tell them; their rewards are zero, and "
+            "where a life was lost is not known"
+        )
     lines += _of_channels(outcome)
     lines += ["", "set aside, and why:"] if outcome.aside else []
     lines += [f"  {name}: {aside.reason}" for name, aside in sorted(outcome.aside.items())]
@@ -219,7 +224,7 @@ def _as_written(rules: Rules, item: Item) -> Converted | SetAside:
     if other != item.name:
         reason = f"{other} is imported under its number; import this one into another folder"
         return SetAside("number taken", reason)
-    return Converted(len(file) + 1, "a type not noted", 0.0, False)
+    return Converted(len(file) + 1, "a type not noted", 0.0, False, file.info.marked)
 
 
 def _take_noted(log: Path, outcome: Outcome) -> None:

@@ -6,8 +6,11 @@ HDF5 with four data sets for each of 1,000 frames in a row, 16 a second, at the 
 |---|---|---|---|
 | `frame_i_x` | uint8 | (150, 280, 3) | the picture, BGR |
 | `frame_i_xaux` | float64 | (54,) | three past steps, the newest first; not read here |
-| `frame_i_y` | float64, some float32 | (51,) | 0/1, the action taken at it (`CsgoActions`) |
+| `frame_i_y` | float64 | (51,) | 0/1, the action taken at it (`CsgoActions`) |
 | `frame_i_helperarr` | float64 | (2,) | 0/1: a kill, a death since the frame before |
+
+Files of others have any real or whole numbers, or booleans, for 0 and 1, and many have `x` and `y`
+alone, which is all that DIAMOND reads.
 
 A past step in `xaux` is 11 keys, 2 buttons, mouse x / 1000 and y / 200, health / 100, ammunition /
 30 and 1 for the team CT; steps before the first are zero.
@@ -41,10 +44,11 @@ PAST_STEPS, PAST_WIDTH = 3, 18
 RATE_FPS = 16.0
 FILE_NAME = re.compile(r"hdf5_([a-z0-9_]+?)_([0-9]{1,6})\.hdf5")  # the set, and the file's number
 
-_KINDS = ("x", "xaux", "y", "helperarr")  # in the order in which they are written
+_NEEDED = ("x", "y")  # of every frame
 _X_AT = len(BUTTONS)
 _Y_AT = _X_AT + len(MOUSE_X)
-_REALS = ("float64", "float32")
+_NUMBERS = "fiub"  # numpy's kinds of types that may say 0 and 1
+_SMALL_BYTES = 1 << 20  # a chunk of this size is no matter, however small what it holds
 _HDF5_ERRORS = (
     OSError,
     LookupError,
@@ -76,7 +80,9 @@ class Gameplay:
     frames:  uint8 (N, 150, 280, 3), RGB.
     actions: float32 (N, 51), 0/1, the action taken at each frame.
     kills, deaths: bool (N,), what happened between the frame before and this one.
-    written: the type that the actions are written in, "float64" or "float32".
+    written: the type that the actions are written in, such as "float64".
+    marked:  whether the file tells kills and deaths at every frame; where it does not, there are
+             none in `kills` and `deaths`.
     """
 
     frames: NDArray[np.uint8]
@@ -84,6 +90,7 @@ class Gameplay:
     kills: NDArray[np.bool_]
     deaths: NDArray[np.bool_]
     written: str = "float64"
+    marked: bool = True
 
 
 def write(
@@ -135,7 +142,8 @@ class CsgoFile:
             names = {name for name in self._file if isinstance(name, str)}  # bytes if damaged
         except _HDF5_ERRORS as error:
             raise _unopened(error) from error
-        numbers = {kind: _numbers(names, kind) for kind in _KINDS}
+        numbers = {kind: _numbers(names, kind) for kind in _NEEDED}
+        self._marked = _numbers(names, "helperarr")
         self._count = max((max(found) + 1 for found in numbers.values() if found), default=0)
         if not self._count:
             self._file.close()
@@ -162,8 +170,10 @@ class CsgoFile:
 
     def frame(self, i: int) -> Frame:
         """Frame i, uint8 (150, 280, 3), RGB. Raises CsgoFileError."""
-        frame: Frame = self._array(f"frame_{i}_x", FRAME_SHAPE, ("uint8",))[..., ::-1]
-        return frame
+        frame = self._array(f"frame_{i}_x", FRAME_SHAPE)
+        if frame.dtype != np.uint8:
+            raise CsgoFileError("wrong type", f"frame_{i}_x is {frame.dtype}, not uint8")
+        return frame[..., ::-1]
 
     def read(self, least: int = FRAMES) -> Gameplay:
         """All frames. Raises CsgoFileError, also if there are fewer than `least` of them."""
@@ -173,29 +183,36 @@ class CsgoFile:
             raise CsgoFileError("wrong shape", f"it holds {self._count} frames")
         frames = np.empty((self._count, *FRAME_SHAPE), np.uint8)
         actions = np.empty((self._count, ACTIONS))
-        events = np.empty((self._count, 2))
+        events = np.zeros((self._count, 2))
         types = set()
         for i in range(self._count):
             frames[i] = self.frame(i)
-            actions[i] = y = self._array(f"frame_{i}_y", (ACTIONS,), _REALS)
-            events[i] = self._array(f"frame_{i}_helperarr", (2,), _REALS)
+            actions[i] = y = self._zeros_and_ones(f"frame_{i}_y", ACTIONS)
+            if i in self._marked:
+                events[i] = self._zeros_and_ones(f"frame_{i}_helperarr", 2)
             types.add(str(y.dtype))
         if len(types) > 1:
-            raise CsgoFileError("wrong type", "some of its actions are float32, others float64")
+            some, others = sorted(types)[:2]
+            raise CsgoFileError("wrong type", f"some of its actions are {some}, others {others}")
         _check_values(actions, events)
         kills, deaths = events.astype(np.bool_).T
-        return Gameplay(frames, actions.astype(np.float32), kills, deaths, types.pop())
+        marked = self._marked.issuperset(range(self._count))
+        return Gameplay(frames, actions.astype(np.float32), kills, deaths, types.pop(), marked)
 
-    def _array(self, name: str, shape: tuple[int, ...], types: tuple[str, ...]) -> NDArray[Any]:
+    def _zeros_and_ones(self, name: str, width: int) -> NDArray[Any]:
+        """(width,) of a type that can say 0 and 1; that it does is checked of all together."""
+        array = self._array(name, (width,))
+        if array.dtype.kind not in _NUMBERS:
+            raise CsgoFileError("wrong type", f"{name} is {array.dtype}, not numbers")
+        return array
+
+    def _array(self, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
         try:
             data = data_set(self._file, name)
             if data.shape != shape:
                 raise CsgoFileError("wrong shape", f"{name} is {data.shape}, not {shape}")
-            if str(data.dtype) not in types:
-                raise CsgoFileError(
-                    "wrong type", f"{name} is {data.dtype}, not {' or '.join(types)}"
-                )
-            if math.prod(data.chunks or ()) > math.prod(shape):
+            chunk = math.prod(data.chunks or ())
+            if chunk > math.prod(shape) and chunk * data.dtype.itemsize > _SMALL_BYTES:
                 raise CsgoFileError("damaged", f"{name} is stored in chunks of {data.chunks}")
             array: NDArray[Any] = data[()]
         except CsgoFileError:

@@ -34,6 +34,7 @@ from engine.contracts import ActionSpace, actions_from_json
 MAX_SIDE_PX = 4096
 MAX_ACTIONS = 4096
 MAX_RATE_FPS = 1000
+UNMARKED = {"kills_and_deaths": "unknown"}  # of an episode whose source tells of neither
 MOST_TIMES = 1032  # as many bytes come of one, at the most, where deflate packed them
 _DAMAGE = (
     OSError,
@@ -68,6 +69,11 @@ class EpisodeInfo:
     player: str
     mixture: Mapping[str, int] = field(default_factory=dict)
     emulator: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def marked(self) -> bool:
+        """Whether kills and deaths are known; where not, no step has a reward or loses a life."""
+        return not UNMARKED.items() <= self.emulator.items()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; `info_from_json` reads it."""

@@ -40,6 +40,7 @@ class Health:
     mouse:      for "right" and "down", steps by the mouse's motion; empty without a mouse.
     rewards:    steps by reward, the zeros left out.
     idle:       steps in which the player did nothing.
+    unmarked:   episodes of which rewards and lives lost are unknown.
     duplicates: files whose actions, rewards and first frame equal another's: the copy and the
                 first one.
     frames:     all there are. looked_at: those in which stretches were looked for, of episodes
@@ -59,6 +60,7 @@ class Health:
     idle: int = 0
     ended: int = 0
     lives_lost: int = 0
+    unmarked: int = 0
     duplicates: list[tuple[Path, Path]] = field(default_factory=list)
     frames: int = 0
     looked_at: int = 0
@@ -132,6 +134,7 @@ def _count(health: Health, store: Store, episode: int, steps: Steps) -> None:
     health.idle += int((steps.actions == info.actions.idle()).all(axis=1).sum())
     health.ended += int(steps.ended.sum())
     health.lives_lost += int(steps.life_lost.sum())
+    health.unmarked += not info.marked
 
 
 def _digest(store: Store, episode: int, steps: Steps, unreadable: dict[Path, str]) -> bytes:

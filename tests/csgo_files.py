@@ -73,9 +73,9 @@ def _in_a_large_chunk(file: h5py.File) -> None:
     )
 
 
-def _as_float32(file: h5py.File, count: int = COUNT) -> None:
+def _all_as(file: h5py.File, kind: type, count: int = COUNT, times: int = 1) -> None:
     for i in range(count):
-        _replace(file, f"frame_{i}_y", file[f"frame_{i}_y"][()].astype(np.float32))
+        _replace(file, f"frame_{i}_y", (times * file[f"frame_{i}_y"][()]).astype(kind))
 
 
 def _swap(file: h5py.File) -> None:
@@ -88,9 +88,24 @@ def _shorten(file: h5py.File) -> None:
         del file[f"frame_{COUNT - 1}_{kind}"]
 
 
+def written_as(kind: type) -> bytes:
+    """A whole file whose actions are of another type, as some writers have them. No fault."""
+    return _changed(lambda file: _all_as(file, kind))
+
+
 def float32() -> bytes:
-    """A whole file whose actions are float32, as some writers have them. No fault."""
-    return _changed(_as_float32)
+    """A whole file with actions of the commonest other type. No fault."""
+    return written_as(np.float32)
+
+
+def without(kind: str, *frames: int) -> bytes:
+    """A file that lacks `frame_i_kind` of some frames, or of all if none are named."""
+
+    def change(file: h5py.File) -> None:
+        for i in frames or range(COUNT):
+            del file[f"frame_{i}_{kind}"]
+
+    return _changed(change)
 
 
 def faulty() -> Mapping[str, tuple[str, bytes]]:
@@ -119,11 +134,15 @@ def faulty() -> Mapping[str, tuple[str, bytes]]:
         ),
         "a frame from another file": ("wrong type", _changed(_from_elsewhere)),
         "a frame in an endless chunk": ("damaged", _changed(_in_a_large_chunk)),
-        "whole numbers for actions": (
+        "complex actions": (
             "wrong type",
-            _changed(lambda f: _replace(f, "frame_2_y", np.zeros(51, np.int64))),
+            _changed(lambda f: _replace(f, "frame_2_y", np.zeros(51, np.complex64))),
         ),
-        "both types of actions": ("wrong type", _changed(lambda f: _as_float32(f, 3))),
+        "whole numbers beyond 0 and 1": (
+            "wrong values",
+            _changed(lambda f: _all_as(f, np.int64, times=2)),
+        ),
+        "both types of actions": ("wrong type", _changed(lambda f: _all_as(f, np.float32, 3))),
         "no motion": ("wrong values", _changed(lambda f: _replace(f, "frame_2_y", np.zeros(51)))),
         "not a number": (
             "wrong values",

@@ -28,13 +28,24 @@ from datasets.resize import shrink
 from datasets.store import Store
 from engine.csgo_actions import MOUSE_X, MOUSE_Y
 from tests.crew_tasks import halve_or_die, refuse
-from tests.csgo_files import COUNT, faulty, file_bytes, float32, gameplay, tar_bytes
+from tests.csgo_files import (
+    COUNT,
+    faulty,
+    file_bytes,
+    float32,
+    gameplay,
+    tar_bytes,
+    without,
+    written_as,
+)
 from tests.hub_server import HubServer, Repo, serving, use
 from tools import bench
 from tools.import_csgo import ImportConfig, import_csgo
+from tools.inspect import InspectConfig, inspect
 
 NAME = "hdf5_dm_july2021_{}.hdf5"
 FAULTS = faulty()
+FOREIGN = Path(__file__).parent / "data" / "foreign" / "hdf5_dm_july2021_1.hdf5"
 
 
 def _in_this_process(work, items, processes, limit_s):  # type: ignore[no-untyped-def]
@@ -94,6 +105,45 @@ def test_what_was_played_is_read_back_from_both_types(data: bytes) -> None:
         np.testing.assert_array_equal(getattr(read, name), getattr(played, name))
     assert read.actions.dtype == np.float32
     assert read.written == ("float64" if data == file_bytes() else "float32")
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.bool_, np.float16, np.float32, ">f8"])
+def test_any_type_that_says_0_and_1_is_read_as_actions(kind: type) -> None:
+    with CsgoFile(written_as(kind)) as file:
+        np.testing.assert_array_equal(file.read(COUNT).actions, gameplay().actions)
+
+
+def test_pictures_and_actions_alone_are_enough(
+    tmp_path: Path, quick: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As DIAMOND reads them; this file has its pictures in packed chunks, too."""
+    source = _fill(tmp_path / "source", {FOREIGN.name: FOREIGN.read_bytes()})
+    import_csgo(ImportConfig(str(source), tmp_path / "out", least=6))
+    store = Store(tmp_path / "out" / "full")
+    window = store.read(0, 0, 6)
+    with h5py.File(FOREIGN) as file:
+        for i in range(5):
+            np.testing.assert_array_equal(window.frames[i], file[f"frame_{i}_x"][()][..., ::-1])
+            np.testing.assert_array_equal(window.actions[i], file[f"frame_{i}_y"][()])
+    assert not window.rewards.any() and not window.life_lost.any()
+    assert not store.info.marked
+    assert "kills and deaths: 1 files do not tell them" in (
+        tmp_path / "out" / "report.txt"
+    ).read_text("utf-8")
+    capsys.readouterr()
+    inspect(InspectConfig(tmp_path / "out" / "low"))
+    assert "rewards and lives lost of 1 episodes are not known" in capsys.readouterr().out
+
+
+def test_what_is_not_read_may_be_missing_and_what_is_known_counts(tmp_path: Path) -> None:
+    def told(data: bytes) -> tuple[list[int], list[int], bool]:
+        with CsgoFile(data) as file:
+            read = file.read(COUNT)
+        return [*np.flatnonzero(read.kills)], [*np.flatnonzero(read.deaths)], read.marked
+
+    assert told(without("xaux")) == told(without("xaux", 3)) == ([2], [5], True)
+    assert told(without("helperarr")) == ([], [], False)
+    assert told(without("helperarr", 2)) == ([], [5], False)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -37,7 +37,7 @@ def described(health: Health) -> list[str]:
         f"motion:     {INDENT.join(map(str, health.explained)) or 'few steps go a way'}",
         f"rewards:    {_rewards(health)}",
         f"ends:       {health.ended} games over, {len(lengths) - health.ended} cut off, "
-        f"{health.lives_lost} lives lost",
+        f"{health.lives_lost} lives lost{_unmarked(health)}",
         f"looked at:  {health.looked_at / health.frames:.0%} of the frames, for stretches of "
         f"{STRETCH_S:g} s or more",
         f"frozen:     {_stretches(health, health.frozen)}",
@@ -46,6 +46,13 @@ def described(health: Health) -> list[str]:
         f"duplicates: {_files([f'{a.name} = {b.name}' for a, b in health.duplicates])}",
         f"left out:   {_files(list(health.skipped.values()))}",
     ]
+
+
+def _unmarked(health: Health) -> str:
+    """What to add where rewards and lives lost are zero because nobody knows them."""
+    if not health.unmarked:
+        return ""
+    return f" (rewards and lives lost of {health.unmarked} episodes are not known)"
 
 
 def to_json(folder: Path, health: Health) -> dict[str, Any]:
@@ -77,6 +84,7 @@ def to_json(folder: Path, health: Health) -> dict[str, Any]:
         "rewards": _named(health.rewards),
         "ended": health.ended,
         "lives_lost": health.lives_lost,
+        "episodes_of_unknown_rewards": health.unmarked,
         "looked_at_share": health.looked_at / health.frames,
         "frozen_share": share_of_looked_at(health.frozen, health),
         "frozen": _places(health.frozen),
