@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
 import re
-import tarfile
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from base.errors import UserError
 from base.hub import check_name, listing
 from base.hub_range import RemoteBytes
+from datasets.compressed import HEAD_BYTES, SUFFIXES, explain_compression
 from datasets.csgo import SPLIT_SET, parse_name
 from datasets.csgo_layout import CsgoFileError
+from datasets.tar_members import Archive, walk_tar
 
 HUB = "hub:"
 REPO = "TeaPearce/CounterStrike_Deathmatch"
@@ -25,22 +27,7 @@ LICENCES = (
     "licence for commercial use in any form",
 )
 WALKERS = 8  # tars on the Hub looked through at a time: waiting, mostly
-_BLOCK = tarfile.BLOCKSIZE
 _TAR = re.compile(r"hdf5_([a-z0-9_]+?)_(\d+)_to_(\d+)\.tar")
-
-
-class Archive(Protocol):
-    """Something to read bytes from, by any process."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def size(self) -> int: ...
-
-    def read(self, start: int, count: int) -> bytes:
-        """`count` bytes from byte `start`, fewer only where it ends."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -74,21 +61,28 @@ class LocalFile:
 
 @dataclass(frozen=True)
 class Item:
-    """One file of the dataset: what it is called, and which bytes of an archive it is."""
+    """One file of the dataset: what it is called, and which bytes of an archive it is.
+
+    fault: why it cannot be read, where the archive tells.
+    """
 
     name: str
     archive: Archive
     start: int
     size: int
+    fault: str = ""
 
     def read(self) -> bytes:
         """All of its bytes. Raises CsgoFileError if its archive ends before it does."""
+        if self.fault:
+            raise CsgoFileError("not packed", self.fault)
         data = self.archive.read(self.start, self.size)
         if len(data) < self.size:
             raise CsgoFileError(
                 "truncated",
                 f"{self.archive.name} is cut short: {len(data)} of its {self.size} bytes are there",
             )
+        _check_plain(self.name, data)
         return data
 
 
@@ -139,21 +133,10 @@ def members(tar: Archive) -> Iterator[Item]:
 
     Raises CsgoFileError where it cannot be looked through any further.
     """
-    at, size = 0, tar.size
-    while at < size:
-        try:
-            member = tarfile.TarInfo.frombuf(tar.read(at, _BLOCK), "utf-8", "replace")
-        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
-            return
-        except (tarfile.HeaderError, ValueError, OverflowError) as error:
-            raise CsgoFileError("damaged tar", f"it cannot be read from byte {at} on") from error
-        if member.size < 0:
-            raise CsgoFileError("damaged tar", f"it cannot be read from byte {at} on")
-        name = member.name.rsplit("/", 1)[-1]
-        if member.isfile() and name.endswith(".hdf5") and not name.startswith("."):
-            yield Item(name, tar, at + _BLOCK, member.size)
-        at += _BLOCK + -(-member.size // _BLOCK) * _BLOCK
-    raise CsgoFileError("truncated", "it ends without a tar's end: it is cut short")
+    for member in walk_tar(tar):
+        name = posixpath.basename(member.path)
+        if name.endswith(".hdf5") and not name.startswith("."):
+            yield Item(name, tar, member.start, member.size, member.fault)
 
 
 def _look(archive: Archive) -> Found:
@@ -162,6 +145,7 @@ def _look(archive: Archive) -> Found:
     try:
         if archive.name.endswith(".hdf5"):
             return Found((Item(archive.name, archive, 0, archive.size),), ())
+        _check_plain(str(archive.path), archive.read(0, HEAD_BYTES))
         for item in members(archive):
             items.append(item)  # noqa: PERF402 - those before a fault count
     except CsgoFileError as error:
@@ -169,14 +153,41 @@ def _look(archive: Archive) -> Found:
     return Found(tuple(items), ())
 
 
+def _check_plain(path: str, head: bytes) -> None:
+    """CsgoFileError, with the command that helps, for what begins as compressed files do."""
+    if explained := explain_compression(path, head):
+        raise CsgoFileError("compressed", explained)
+
+
 def _in_folder(folder: Path) -> list[Archive]:
+    if folder.is_file():
+        return [LocalFile(folder)]
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder; give one of tars or HDF5 files, or {HUB}{REPO}")
-    return [
-        LocalFile(path)
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in (".tar", ".hdf5") and not path.name.startswith(".") and path.is_file()
-    ]
+    return [LocalFile(path) for path in _files(folder)]
+
+
+def _files(folder: Path) -> list[Path]:
+    """What may hold files of the dataset in a folder and those that it links to, each once."""
+    folders: set[tuple[int, int]] = set()
+    found: dict[object, Path] = {}
+    for place, inner, names in os.walk(folder, followlinks=True):
+        status = Path(place).stat()
+        if (status.st_dev, status.st_ino) in folders:  # links may lead in a circle
+            inner.clear()
+            continue
+        folders.add((status.st_dev, status.st_ino))
+        inner.sort()
+        for path in (Path(place) / name for name in names if _may_be_ours(name)):
+            if path.is_file():
+                found.setdefault((path.name, path.resolve()), path)
+            elif path.is_symlink() and not path.exists():  # to be told of
+                found[path] = path
+    return sorted(found.values())
+
+
+def _may_be_ours(name: str) -> bool:
+    return name.endswith((".tar", ".hdf5", *SUFFIXES)) and not name.startswith(".")
 
 
 def _on_the_hub(repo: str) -> list[Archive]:
@@ -185,7 +196,7 @@ def _on_the_hub(repo: str) -> list[Archive]:
     return [
         RemoteBytes(repo, revision, path, int(file.size))
         for path, file in sorted(files.items())
-        if path.endswith((".tar", ".hdf5")) and file.size
+        if _may_be_ours(posixpath.basename(path)) and file.size
     ]
 
 

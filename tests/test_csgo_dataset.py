@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
 import functools
+import gzip
 import io
 import json
+import lzma
+import shutil
+import subprocess
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import h5py
@@ -268,6 +273,116 @@ def test_files_in_tars_are_found_without_unpacking(tmp_path: Path) -> None:
     assert [item.name for item in find(str(tar), {4}).items] == [NAME.format(4)]
     with pytest.raises(UserError, match="has no episode 5, 6"):
         find(str(tar), {4, 5, 6})
+
+
+LONG = "a" * 70 + "/" + "b" * 70
+
+
+def _packed(folder: Path, *options: str) -> Path:
+    """A file under a name of 150 signs, and links to it, as the system's own tar packs them."""
+    (folder / "in" / LONG).mkdir(parents=True)
+    there = folder / "in" / LONG / NAME.format(1)
+    there.write_bytes(FOREIGN.read_bytes())
+    (folder / "in" / NAME.format(2)).hardlink_to(there)
+    (folder / "in" / NAME.format(3)).symlink_to(f"{LONG}/{there.name}")
+    (folder / "in" / NAME.format(4)).symlink_to("/nowhere/else")
+    (folder / "out").mkdir()
+    tar = folder / "out" / "hdf5_dm_july2021_1_to_200.tar"
+    subprocess.run(["tar", *options, "-cf", tar, "-C", folder / "in", "."], check=True)
+    return tar
+
+
+@pytest.mark.parametrize("form", ["gnu", "pax"])
+def test_long_names_and_links_in_tars_are_read(tmp_path: Path, form: str) -> None:
+    """Names of over 100 signs go before the file that they are of; they were taken for damage."""
+    found = find(str(_packed(tmp_path, f"--format={form}").parent))
+    items = {item.name: item for item in found.items}
+    assert list(items) == [NAME.format(n) for n in (1, 2, 3, 4)] and not found.refused
+    for n in (1, 2, 3):
+        assert items[NAME.format(n)].read() == FOREIGN.read_bytes()
+    with pytest.raises(CsgoFileError, match=r"link to /nowhere/else, which is not in the tar"):
+        items[NAME.format(4)].read()
+
+
+def test_a_file_packed_with_its_holes_left_out_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with open(tmp_path / "in" / NAME.format(1), "wb") as file:
+        file.truncate(1 << 20)
+        file.seek(1 << 19)
+        file.write(b"something")
+    tar = tmp_path / "some.tar"
+    subprocess.run(["tar", "-Scf", tar, "-C", tmp_path / "in", "."], check=True)
+    (item,) = find(str(tar)).items
+    with pytest.raises(CsgoFileError, match="packed with holes"):
+        item.read()
+
+
+def test_a_tar_damaged_between_its_files_gives_those_before(tmp_path: Path) -> None:
+    """The library takes what is no header for the end, and the rest would be lost in silence."""
+    data = bytearray(_tar())
+    second = data.rindex(b"set/")
+    data[second + 148 : second + 156] = b"!" * 8  # its checksum
+    (tmp_path / "some.tar").write_bytes(data)
+    found = find(str(tmp_path))
+    assert [item.name for item in found.items] == [NAME.format(3)]
+    ((name, fault),) = found.refused
+    assert name == "some.tar" and fault.kind == "damaged tar"
+    assert str(fault) == f"it cannot be read from byte {second} on"
+
+
+@pytest.mark.parametrize(
+    ("name", "pack", "says"),
+    [
+        (
+            "some.tar.gz",
+            gzip.compress,
+            r"with gzip; .*: mkdir FOLDER && tar -xzf \S+some.tar.gz ",
+        ),
+        ("some.tar", gzip.compress, r"with gzip; .*tar -xzf \S+some.tar -C FOLDER"),
+        ("some.tgz", gzip.compress, r"with gzip; .*tar -xzf"),
+        ("some.tar.bz2", bz2.compress, r"with bzip2; .*tar --use-compress-program=bzip2 -xf"),
+        ("some.tar.xz", lzma.compress, r"with xz; "),
+        (NAME.format(1) + ".gz", gzip.compress, rf"gzip -dc \S+ > FOLDER/{NAME.format(1)}"),
+        (NAME.format(1), gzip.compress, r"with gzip; .*gzip -dc"),
+    ],
+)
+def test_what_is_compressed_is_named_with_the_command_that_helps(
+    tmp_path: Path, quick: None, name: str, pack: Callable[[bytes], bytes], says: str
+) -> None:
+    source = _fill(tmp_path / "source", {name: pack(_tar())})
+    with pytest.raises(UserError, match=says) as raised:
+        _import(source, tmp_path / "out")
+    assert "\n" not in str(raised.value)
+    assert not list(tmp_path.rglob("*.h5"))
+
+
+def test_a_zip_is_named_and_the_rest_beside_it_imported(
+    tmp_path: Path, quick: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = _fill(tmp_path / "source", {NAME.format(1): file_bytes()})
+    shutil.make_archive(str(tmp_path / "source" / "more"), "zip", tmp_path, "source")
+    _import(source, tmp_path / "out", low_only=True)
+    says = f"more.zip: it is compressed with zip; unpack it, and import that folder: unzip {source}"
+    assert f"left out: {says}" in capsys.readouterr().out
+    assert says in (tmp_path / "out" / "report.txt").read_text("utf-8")
+    assert Store(tmp_path / "out" / "low").numbers == [1]
+
+
+def test_linked_folders_and_files_are_read_once(tmp_path: Path) -> None:
+    """A disk beside the source is linked into it, as people do; links in a circle have an end."""
+    disk = _fill(tmp_path / "disk", {NAME.format(1): b"1", NAME.format(2): b"2"})
+    source = _fill(tmp_path / "source", {NAME.format(3): b"3"})
+    (source / "disk").symlink_to(disk)
+    (source / "again").symlink_to(disk)
+    (disk / "back").symlink_to(source)
+    (source / NAME.format(4)).symlink_to(disk / "elsewhere")
+    (source / NAME.format(5)).symlink_to(disk / NAME.format(2))
+    found = find(str(source))
+    names = {item.name: item.read() for item in found.items}
+    assert names == {
+        NAME.format(n): data for n, data in ((1, b"1"), (2, b"2"), (3, b"3"), (5, b"2"))
+    }
+    assert [name for name, _ in found.refused] == [NAME.format(4)]
 
 
 @functools.cache

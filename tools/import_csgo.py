@@ -16,6 +16,7 @@ from base.sizes import in_words
 from datasets.csgo_import import REPORT, Rules, left, run
 from datasets.csgo_layout import FRAMES
 from datasets.csgo_sources import HUB, LICENCES, Item, find
+from tools.imports import left_out
 from tools.terminal import confirm
 
 
@@ -78,6 +79,11 @@ def import_csgo(config: ImportConfig) -> None:
     rules = Rules(config.out, config.low_only, config.least, config.trust_channels)
     print(f"looking through {config.source}", flush=True)
     found = find(config.source, config.wanted())
+    refused = [f"{name}: {fault}" for name, fault in found.refused]
+    if not found.items:
+        left_out(refused[1:])
+        raise UserError(f"nothing in {config.source} can be imported: {refused[0]}")
+    left_out(refused)
     todo = left(found.items, rules)
     kept = _within(todo, config.limit_gb)
     size = sum(item.size for item in kept)
@@ -103,6 +109,9 @@ def import_csgo(config: ImportConfig) -> None:
         f"{len(outcome.done)} files are imported into {config.out}, {len(outcome.aside)} set "
         f"aside; {config.out / REPORT} has the reasons"
     )
+    if not outcome.done:
+        name, aside = next(iter(outcome.aside.items()))
+        raise UserError(f"none of the files could be imported, as {name}: {aside.reason}")
     if len(kept) < len(todo):
         print(f"{len(todo) - len(kept)} files are left by --limit-gb; run it again to go on")
 
