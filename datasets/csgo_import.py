@@ -29,10 +29,10 @@ from datasets.folder import (
     episode_path,
     held_out_numbers,
     numbered,
-    rescue_all,
     sole_writer,
     write_held_out,
 )
+from datasets.rescue import rescue_all
 
 LOG = "import.jsonl"  # a line for each file, as it is done
 REPORT = "report.txt"

@@ -1,16 +1,15 @@
-"""A folder of episodes: file names, who may write, and what a crash left behind."""
+"""A folder of episodes: file names, who may write, and what is held out."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from base.errors import UserError
 from base.files import read_text, write_text
-from datasets.journal import finish_journal
 
 try:
     import fcntl
@@ -19,7 +18,8 @@ except ImportError:  # Windows: two recorders in one folder go unnoticed there
 
 LOCK = ".recording"
 HELD_OUT = "held_out.txt"
-_NAME = re.compile(r"episode_([0-9]{6,9})\.(h5|journal)")
+DAMAGED = "journal.damaged"  # the suffix of a journal that is kept, since not all of it was read
+_NAME = re.compile(r"episode_([0-9]{6,9})\.(h5|journal|journal\.damaged)")
 
 
 def episode_path(folder: Path, number: int) -> Path:
@@ -34,7 +34,8 @@ def is_episode(name: str) -> bool:
 
 
 def numbered(folder: Path, suffix: str) -> dict[int, Path]:
-    """The files of a folder named as episodes ("h5") or journals ("journal"), by number."""
+    """The files of a folder named as episodes ("h5"), journals ("journal") or `DAMAGED` ones, by
+    number."""
     try:
         names = sorted(path.name for path in folder.iterdir())
     except OSError as error:
@@ -75,32 +76,6 @@ def sole_writer(folder: Path) -> Iterator[bool]:
         yield _try_lock(descriptor)
     finally:
         os.close(descriptor)
-
-
-def rescue(folder: Path) -> bool:
-    """Turn journals that a crash left into episodes; False if the folder is being recorded to.
-
-    Journals of a recording in progress are left alone, as is one that cannot be read or turned
-    into an episode (full disk, no permission).
-    """
-    if not numbered(folder, "journal"):
-        return True
-    try:
-        with sole_writer(folder) as free:
-            if free:
-                rescue_all(folder)
-            return free
-    except UserError:  # nobody can write here
-        return True
-
-
-def rescue_all(folder: Path) -> None:
-    """`rescue` for the one who holds the lock."""
-    for number, journal in numbered(folder, "journal").items():
-        with suppress(UserError):
-            finish_journal(journal, episode_path(folder, number))
-    for unfinished in folder.glob(".episode_*.h5"):  # killed while turning a journal into it
-        unfinished.unlink(missing_ok=True)
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from base.errors import UserError
 from base.hub import check_name
 from base.hub_push import README, front_matter, upload
-from datasets.folder import HELD_OUT, held_out_numbers
+from datasets.folder import DAMAGED, HELD_OUT, held_out_numbers, numbered
 from datasets.store import Store
 
 TAGS = ["dreamcart", "world-model", "gameplay"]
@@ -26,7 +26,10 @@ def push(folder: Path, repo: str, licence: str, private: bool = False) -> str:
     check_name(repo)
     store = Store(folder)
     unfinished = [f"{path} is not finished" for path in store.paths if path.suffix != ".h5"]
-    if reasons := [*store.skipped.values(), *unfinished]:
+    # All that is whole of a damaged recording is in episodes of their own.
+    damaged = numbered(folder, DAMAGED).values()
+    skipped = [reason for path, reason in store.skipped.items() if path not in damaged]
+    if reasons := [*skipped, *unfinished]:
         raise UserError(f"not all of {folder} can be published: {reasons[0]}")
     files: dict[str, Path | bytes] = {path.name: path for path in store.paths}
     if held_out_numbers(folder) is not None:  # and whatever it leads to is such a list

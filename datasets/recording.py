@@ -16,7 +16,7 @@ import numpy as np
 from base.errors import UserError
 from datasets.chunks import CHUNK
 from datasets.episode import EpisodeFile, EpisodeInfo, differences
-from datasets.folder import episode_path, numbered, rescue_all, sole_writer
+from datasets.folder import DAMAGED, episode_path, numbered, sole_writer
 from datasets.journal import (
     ENDED,
     LIFE_LOST,
@@ -27,6 +27,7 @@ from datasets.journal import (
     finish_journal,
     header_block,
 )
+from datasets.rescue import rescue_all
 from engine.contracts import ActionVector, Frame, Step
 
 SYNC_EVERY_S = 1.0
@@ -149,7 +150,7 @@ class Recording:
             ]
         except OSError as error:
             raise UserError(f"cannot write to {self.folder}: {error.strerror or error}") from error
-        ours = numbered(self.folder, "h5") | numbered(self.folder, "journal")
+        ours = self._taken()
         if others and not ours:
             raise UserError(
                 f"{self.folder} is not empty and holds no recording; choose another folder"
@@ -163,8 +164,11 @@ class Recording:
                 f"{self.folder} holds recordings of {self.like[0].game}, not {game}; "
                 "choose another folder"
             )
-        taken = numbered(self.folder, "h5") | numbered(self.folder, "journal")
-        self._number = max(taken, default=-1) + 1
+        self._number = max(self._taken(), default=-1) + 1
+
+    def _taken(self) -> set[int]:
+        """The numbers of all episodes of the folder, whole or not."""
+        return {n for suffix in ("h5", "journal", DAMAGED) for n in numbered(self.folder, suffix)}
 
     def _path(self, suffix: str) -> Path:
         return episode_path(self.folder, self._number).with_suffix(f".{suffix}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 
 from base.errors import UserError
 from datasets.episode import EpisodeFile, EpisodeInfo, differences
-from datasets.folder import held_out_numbers, numbered, rescue
-from datasets.journal import JournalFile
+from datasets.folder import held_out_numbers, numbered
+from datasets.journal import EmptyJournalError, JournalEpisode, read_journal
 from datasets.packed import Steps
+from datasets.rescue import damaged, rescue
 
-Episode = EpisodeFile | JournalFile
+Episode = EpisodeFile | JournalEpisode
 
 HELD_OUT_EVERY = 10
 
@@ -45,7 +47,8 @@ class Store:
     folder:    where they are. Journals that a crash left there are turned into episodes first, or
                read as they are where nothing can be written.
     memory_gb: decoded frames of whole episodes are kept up to this size; reading is then a copy.
-    skipped:   files left out, with the reason: damaged, of another game, still being recorded.
+    skipped:   files left out, whole or in part, with the reason: damaged, of another game, still
+               being recorded.
     info:      metadata of the first episode; game, action space and rate are common to all.
 
     Raises UserError when the folder holds no readable episode.
@@ -54,13 +57,13 @@ class Store:
     def __init__(self, folder: Path, memory_gb: float = 0.0) -> None:
         self.folder = Path(folder)
         at_rest = rescue(self.folder)
-        self.skipped: dict[Path, str] = {}
+        self.skipped: dict[Path, str] = dict(damaged(self.folder))
         self.paths: list[Path] = []
         self.numbers: list[int] = []
         self._files: list[Episode] = []
         journals = numbered(self.folder, "journal")
         if not at_rest:
-            self.skipped = {path: f"{path} is being recorded" for path in journals.values()}
+            self.skipped |= {path: f"{path} is being recorded" for path in journals.values()}
             journals = {}
         for number, path in sorted((journals | numbered(self.folder, "h5")).items()):
             self._add(number, path)
@@ -119,18 +122,30 @@ class Store:
         return [i for i in range(len(self)) if i not in kept], held_out
 
     def _add(self, number: int, path: Path) -> None:
-        file: Episode
+        """Take in the episode of a file, or what can be read of a journal."""
         try:
-            file = EpisodeFile(path) if path.suffix == ".h5" else JournalFile(path)
+            files: Sequence[Episode]
+            files = [EpisodeFile(path)] if path.suffix == ".h5" else self._of_journal(path)
         except UserError as error:
             self.skipped[path] = str(error)
             return
-        if self._files and (difference := _difference(self._files[0], file)):
-            self.skipped[path] = f"{path} differs from the first episode in its {difference}"
-            return
-        self._files.append(file)
-        self.paths.append(path)
-        self.numbers.append(number)
+        for file in files:
+            if self._files and (difference := _difference(self._files[0], file)):
+                self.skipped[path] = f"{path} differs from the first episode in its {difference}"
+                return
+            self._files.append(file)
+            self.paths.append(path)
+            self.numbers.append(number)
+
+    def _of_journal(self, path: Path) -> Sequence[Episode]:
+        """The stretches of a journal that has to stay; none of one that holds nothing."""
+        try:
+            journal = read_journal(path)
+        except EmptyJournalError:
+            return []
+        if journal.damage:
+            self.skipped[path] = f"{path} is damaged, and not all of it was read: {journal.damage}"
+        return [JournalEpisode(path, journal, stretch) for stretch in journal.stretches]
 
     def _read_frames(self, episode: int, start: int, stop: int) -> NDArray[np.uint8]:
         kept = self._keep(episode)

@@ -17,11 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from base.errors import UserError
+from datasets import rescue
 from datasets.chunks import CHUNK
 from datasets.episode import EpisodeFile, write_raw_episode
-from datasets.folder import numbered
+from datasets.folder import numbered, sole_writer
 from datasets.journal import (
     LIFE_LOST,
+    EmptyJournalError,
     Row,
     _block,
     _blocks,
@@ -103,19 +105,32 @@ def _open_bytes(data: bytes, name: str) -> Store | UserError:
         return store
 
 
-def _steps_kept(data: bytes) -> int:
-    """How many steps of a damaged journal come back; they must be the first ones, unchanged."""
-    result = _open_bytes(data, "episode_000000.journal")
-    if isinstance(result, UserError):
-        return 0
-    first, steps = toy_episode(LENGTH, shape=(4, 4))
-    kept = result.length(0)
-    window = result.read(0, 0, kept + 1)
-    expected = [first, *(step.frame for _, step in steps)]
-    np.testing.assert_array_equal(window.frames, expected[: kept + 1])
-    np.testing.assert_array_equal(window.actions[:-1], [action for action, _ in steps[:kept]])
-    assert result.steps(0).truncated[-1]
-    return kept
+def _stretches_kept(data: bytes, length: int = LENGTH) -> list[tuple[int, int]]:
+    """The steps of a damaged journal that come back, as (first, one after the last) of each
+    stretch; they must be those of the episode, and the journal be kept unless it was read."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "episode_000000.journal").write_bytes(data)
+        try:
+            store = Store(folder)
+        except UserError as error:
+            assert "\n" not in str(error)
+            return []
+        first, steps = toy_episode(length, shape=(4, 4))
+        frames = np.stack([first, *(step.frame for _, step in steps)])
+        found = []
+        for i in range(len(store)):
+            window = store.read(i, 0, store.length(i) + 1)
+            start = next(n for n, frame in enumerate(frames) if (frame == window.frames[0]).all())
+            stop = start + store.length(i)
+            np.testing.assert_array_equal(window.frames, frames[start : stop + 1])
+            actions = [action for action, _ in steps[start:stop]]
+            np.testing.assert_array_equal(window.actions[:-1], actions)
+            assert store.steps(i).truncated[-1] or stop == length
+            found.append((start, stop))
+        kept = [path.read_bytes() for path in folder.glob("*.journal*")]
+        assert kept == ([data] if store.skipped else [])
+        return found
 
 
 def test_a_journal_torn_at_any_byte_gives_all_whole_blocks(tmp_path: Path) -> None:
@@ -124,18 +139,156 @@ def test_a_journal_torn_at_any_byte_gives_all_whole_blocks(tmp_path: Path) -> No
     for length in range(len(whole) + 1):
         path.write_bytes(whole[:length])
         try:
-            kept.append(len(read_journal(path)[3]))
-        except UserError:
-            kept.append(-1)
+            journal = read_journal(path)
+            assert not journal.damage
+            kept.append(len(journal.stretches[0].steps))
+        except EmptyJournalError:
+            kept.append(0)
     assert kept == sorted(kept)
-    assert sorted(set(kept)) == [-1, 0, CHUNK - 1, 2 * CHUNK - 1, LENGTH]
+    assert sorted(set(kept)) == [0, CHUNK - 1, 2 * CHUNK - 1, LENGTH]
     assert kept.count(LENGTH) == 1
 
 
-@given(cut(_journal()) | flipped(_journal()))
+WHOLE_BLOCKS = [(0, CHUNK - 1), (CHUNK, 2 * CHUNK - 1), (2 * CHUNK, LENGTH)]
+
+
+@given(flipped(_journal(), start=len(header_block(toy_info(), (4, 4, 3)))))
 @settings(max_examples=150)
-def test_damage_costs_a_journal_no_more_than_what_follows_it(damaged: bytes) -> None:
-    assert _steps_kept(damaged) in (0, CHUNK - 1, 2 * CHUNK - 1)
+def test_damage_costs_a_journal_no_more_than_the_blocks_it_is_in(damaged: bytes) -> None:
+    kept = _stretches_kept(damaged)
+    steps = {n for start, stop in kept for n in range(start, stop)}
+    at = len(header_block(toy_info(), (4, 4, 3)))
+    for (start, stop), block in zip(WHOLE_BLOCKS, list(_blocks(_journal()))[1:], strict=True):
+        end = at + 8 + len(block)
+        if damaged[at:end] == _journal()[at:end]:
+            assert set(range(start, stop)) <= steps
+        at = end
+
+
+@given(st.integers(0, 8 * len(_journal()) - 1))
+@settings(max_examples=150)
+def test_a_flipped_bit_is_never_taken_for_the_end(bit: int) -> None:
+    """A bit in an early block once cost all that followed, and the journal was deleted."""
+    damaged = bytearray(_journal())
+    damaged[bit // 8] ^= 1 << bit % 8
+    kept = _stretches_kept(bytes(damaged))
+    if bit // 8 >= len(header_block(toy_info(), (4, 4, 3))):
+        assert sum(stop - start for start, stop in kept) >= LENGTH - CHUNK - 1
+    elif bit < 32:  # how long the first block is: where it ends is seen at the next
+        assert kept == [(0, LENGTH)]
+
+
+@functools.cache
+def _long_journal(blocks: int = 30) -> bytes:
+    first, steps = toy_episode(blocks * CHUNK - 1, shape=(4, 4))
+    rows = [Row(first, np.zeros(4, np.float32))]
+    rows += [Row(step.frame, action, step.reward) for action, step in steps]
+    parts = [chunk_block(rows[i : i + CHUNK], {"random": i}) for i in range(0, len(rows), CHUNK)]
+    return header_block(toy_info(), (4, 4, 3)) + b"".join(parts)
+
+
+def _with_a_bit_flipped_in(journal: bytes, *blocks: int) -> bytes:
+    """Damage amid the payloads of some blocks of frames, counted from 1."""
+    damaged, at = bytearray(journal), 0
+    for number, payload in enumerate(_blocks(journal)):
+        if number in blocks:
+            damaged[at + 8 + len(payload) // 2] ^= 4
+        at += 8 + len(payload)
+    return bytes(damaged)
+
+
+def test_a_bit_in_the_fourth_of_thirty_blocks_costs_that_block(tmp_path: Path) -> None:
+    journal = _with_a_bit_flipped_in(_long_journal(), 4)
+    assert _stretches_kept(journal, 30 * CHUNK - 1) == [(0, 23), (32, 239)]
+    (tmp_path / "episode_000011.journal").write_bytes(journal)
+    record_toys(tmp_path, 5, shape=(4, 4))  # which rescues it first
+    store = Store(tmp_path)
+    assert store.numbers == [11, 12, 13] and [store.length(i) for i in range(3)] == [23, 207, 5]
+    assert store.episode_info(1).emulator["part"] == "2 of 2 of episode 000011"
+    assert [store.episode_info(i).mixture for i in range(2)] == [{"random": 16}, {"random": 216}]
+    kept = tmp_path / "episode_000011.journal.damaged"
+    assert kept.read_bytes() == journal
+    assert (
+        "what is whole of it is in episode 11 and 12, and the file is kept" in store.skipped[kept]
+    )
+    kept.unlink()
+    assert not Store(tmp_path).skipped
+
+
+def test_damage_in_several_places_and_at_both_ends(tmp_path: Path) -> None:
+    kept = _stretches_kept(_with_a_bit_flipped_in(_long_journal(6), 1, 3, 4), 6 * CHUNK - 1)
+    assert kept == [(8, 15), (32, 47)]
+    assert _stretches_kept(_with_a_bit_flipped_in(_long_journal(6), 6), 47) == [(0, 39)]
+    assert not _stretches_kept(_with_a_bit_flipped_in(_long_journal(2), 1, 2), 15)
+
+
+def test_a_kill_while_a_damaged_journal_is_taken_apart_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = _with_a_bit_flipped_in(_long_journal(6), 2, 4)
+    (tmp_path / "episode_000003.journal").write_bytes(damaged)
+
+    def killed(journal: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(rescue, "keep_damaged", killed)
+        Store(tmp_path)
+    assert list(numbered(tmp_path, "h5")) == [3, 4, 5]
+    store = Store(tmp_path)
+    assert store.numbers == [3, 4, 5] and [store.length(i) for i in range(3)] == [7, 7, 15]
+    assert [path.name for path in tmp_path.glob("*.journal*")] == ["episode_000003.journal.damaged"]
+
+
+def test_a_damaged_journal_where_nothing_can_be_written_is_read_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "episode_000000.journal").write_bytes(_with_a_bit_flipped_in(_long_journal(4), 2))
+    (tmp_path / "episode_000001.journal").write_bytes(b"")
+
+    def refused(path: Path, *_: object) -> None:
+        raise UserError(f"cannot write {path}")
+
+    monkeypatch.setattr("datasets.rescue.sole_writer", refused)
+    store = Store(tmp_path)
+    assert [store.length(i) for i in range(len(store))] == [7, 15]
+    (reason,) = store.skipped.values()
+    assert "is damaged, and not all of it was read" in reason
+
+
+def test_a_power_cut_that_leaves_zeros_at_the_end_is_a_torn_end(tmp_path: Path) -> None:
+    assert _stretches_kept(_journal() + bytes(5000)) == [(0, LENGTH)]
+
+
+def test_a_journal_made_to_be_searched_for_ever_is_given_up(tmp_path: Path) -> None:
+    start = b"\xff\xff\x7f\0" + b"\0" * 4 + b"\x01\0\0\0\x02\0\0\0{}"
+    data = header_block(toy_info(), (4, 4, 3)) + b"\x01\0\0\0????!" + start * 200_000
+    (tmp_path / "episode_000000.journal").write_bytes(data + bytes(9_000_000))
+    with pytest.raises(UserError, match="cannot be rescued: a block does not match its checksum"):
+        Store(tmp_path)
+
+
+@pytest.mark.parametrize("length", [0, 3, 8, 20, 60, 200])
+def test_a_journal_whose_recorder_was_killed_as_it_began_is_removed(
+    tmp_path: Path, length: int
+) -> None:
+    record_toys(tmp_path, 5)
+    path = tmp_path / "episode_000001.journal"
+    for data in (_journal()[:length], bytes(length)):
+        path.write_bytes(data)
+        with sole_writer(tmp_path):  # a recorder that lives has only just made it
+            assert list(Store(tmp_path).skipped) == [path]
+        store = Store(tmp_path)
+        assert len(store) == 1 and not store.skipped
+        assert not path.exists()
+
+
+def test_what_only_bears_the_name_of_a_journal_is_not_removed(tmp_path: Path) -> None:
+    record_toys(tmp_path, 5)
+    path = tmp_path / "episode_000001.journal"
+    path.write_bytes(b"My diary, from the day on when I began to play")
+    assert "does not begin with a whole block" in Store(tmp_path).skipped[path]
+    assert path.exists()
 
 
 @given(st.data())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +30,7 @@ from tests.recordings import Here, record_toys, toy_episode, toy_info
 from tools.pull_data import PullDataConfig, download
 from tools.push_data import PushDataConfig, upload
 
+ROOT = Path(__file__).resolve().parent.parent
 REPO = "me/toys"
 FIRST, SECOND = "episode_000000.h5", "episode_000001.h5"
 
@@ -110,6 +114,37 @@ def test_only_whole_recordings_are_pushed(
     with pytest.raises(UserError, match="needs an account"):
         push(recorded, REPO, "mit")
     assert not server.repos
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from datasets import recording
+from tests.recordings import record_toys
+recording.append = lambda descriptor, data: os.kill(os.getpid(), signal.SIGKILL)
+record_toys(Path(sys.argv[1]), 5)
+"""
+
+
+def test_a_recorder_killed_as_it_began_does_not_stop_the_rest_from_being_pushed(
+    server: HubServer, recorded: Path
+) -> None:
+    before = {path.name for path in recorded.glob("episode_*")}
+    program = [sys.executable, "-c", KILLED, str(recorded)]
+    assert subprocess.run(program, cwd=ROOT).returncode == -signal.SIGKILL
+    (left,) = recorded.glob("*.journal")
+    assert left.stat().st_size == 0
+    push(recorded, REPO, "mit")
+    assert before <= set(server.repos[REPO].files) and not left.exists()
+
+
+def test_what_is_whole_of_a_damaged_recording_can_be_pushed(
+    server: HubServer, recorded: Path
+) -> None:
+    kept = recorded / "episode_000000.journal.damaged"
+    kept.write_bytes(b"whatever it was")
+    push(recorded, REPO, "mit")
+    assert kept.name not in server.repos[REPO].files and kept.exists()
 
 
 def test_a_cut_download_goes_on_and_new_episodes_come_along(
