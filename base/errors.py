@@ -15,9 +15,14 @@ class UserError(Exception):
     """
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
-    """The error for a name that is not one of `known`, with the nearest one suggested."""
+def unknown(kind: str, name: str, known: Iterable[str], meant: str | None = None) -> UserError:
+    """The error for a name that is not one of `known`, with the nearest one suggested.
+
+    meant: the one that others call so, which goes before one that is merely spelled alike.
+    """
     choices = sorted(known)
+    if meant in choices:
+        return UserError(f"unknown {kind} '{name}'; did you mean '{meant}'?")
     near = difflib.get_close_matches(name.lower(), [c.lower() for c in choices], n=1, cutoff=0.4)
     if near:
         hint = next(c for c in choices if c.lower() == near[0])

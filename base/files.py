@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import hashlib
 import os
@@ -13,6 +14,13 @@ from pathlib import Path
 from base.errors import UserError
 
 LARGEST_TEXT_BYTES = 1 << 28
+_MARKS = (  # in this order, since UTF-32's begins as UTF-16's does
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 @contextmanager
@@ -79,18 +87,31 @@ def write_text(path: Path, text: str) -> None:
 
 
 def read_text(path: Path) -> str:
-    """A text file that a person may have written: UTF-8, with or without a mark that it is.
+    """A text file that a person may have written: UTF-8, or UTF-16 as some editors save it.
 
     Raises UserError for one that cannot be read, is no text, or is too large to be meant.
     """
     try:
         if path.stat().st_size > LARGEST_TEXT_BYTES:
             raise UserError(f"{path} is too large for a text file")
-        return path.read_text("utf-8-sig")
+        return decode_text(path.read_bytes())
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not a text file") from error
+        raise UserError(f"{path} is not a text file, or none in UTF-8: save it as that") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def decode_text(data: bytes) -> str:
+    """The text in a file's bytes: UTF-8, or UTF-16 or -32 where a mark at its beginning says so,
+    or zeros beside its first two letters; with lines that end as Python's do.
+
+    Raises UnicodeDecodeError for anything else.
+    """
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
+    if encoding == "utf-8" and 0 in data[:4]:
+        encoding = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
+    text = data.decode(encoding)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def sync_folder(folder: Path) -> None:

@@ -34,8 +34,10 @@ from pathlib import Path
 from typing import Any
 
 from base.errors import UserError, unknown
+from base.files import decode_text
 from engine.command_table import COMMANDS
 from engine.contracts import HeldActions
+from engine.key_meanings import meant_key
 from engine.keyboard import KEYS
 from engine.pads import STICK, TRIGGERS
 from engine.screen import MOUSE_BUTTONS
@@ -99,7 +101,7 @@ def parse_profile(data: bytes, source: str) -> Profile:
     try:
         if len(data) > MOST_BYTES:
             raise UserError(f"it is larger than {MOST_BYTES} bytes")
-        return _profile(tomllib.loads(data.decode("utf-8-sig")))
+        return _profile(tomllib.loads(decode_text(data)))
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{source} is not a TOML file: {reason}") from error
@@ -145,7 +147,7 @@ def _bound(
             raise UserError(f"'{where}.{button}' must be a key's name, or a list of them")
         for key in keys:
             if key not in known:
-                raise UserError(f"'{where}.{button}': {unknown('key', key, known)}")
+                raise UserError(f"'{where}.{button}': {unknown('key', key, known, meant_key(key))}")
             if key in taken:
                 raise UserError(f"'{where}.{button}': '{key}' is bound to '{taken[key]}' already")
             taken[key] = button

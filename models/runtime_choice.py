@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
@@ -26,6 +26,10 @@ MOST_THREADS = 8  # a network of a few million weights gains nothing from more
 SUMMING = ("avx512_vnni", "avx_vnni", "amx_int8", "dot")  # instructions, as PyTorch calls them
 COMPILERS = ("c++", "g++", "clang++", "cl")
 Compile = Literal["auto", "on", "off"]
+
+
+_GPU_NAMES = ("gpu", "nvidia", "hip", "rocm", "amd")
+_MEANT_DEVICES = {**dict.fromkeys(_GPU_NAMES, "cuda"), "metal": "mps", "apple": "mps"}
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,15 @@ class Runner(Protocol):
         ...
 
 
+def unknown_device(name: str, known: Sequence[str]) -> UserError:
+    """The error for a device that is not one of `known`; "cuda:1" is PyTorch's for a second GPU."""
+    kind, _, number = name.strip().lower().partition(":")
+    error = unknown("device", name, known, _MEANT_DEVICES.get(kind, kind))
+    if not number.isdecimal() or "cuda" not in known:
+        return error
+    return UserError(f"{error} For GPU {number} alone: CUDA_VISIBLE_DEVICES={number} before it")
+
+
 def candidates(
     device: str | None = None,
     precision: str | None = None,
@@ -88,7 +101,7 @@ def candidates(
     where there is none, and for "on" without a compiler.
     """
     if device is not None and device not in DEVICES:
-        raise unknown("device", device, DEVICES)
+        raise unknown_device(device, DEVICES)
     if precision is not None and precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
     if compiled not in get_args(Compile):

@@ -72,8 +72,8 @@ class DecideConfig:
     """Frames in an update."""
     width: int = 32
     """Channels of the decider's layers."""
-    device: speed.Device = "auto"
-    """Where to teach; "auto" takes a CUDA GPU if there is one."""
+    device: str = "auto"
+    """Where to teach: "cpu", "cuda", or "auto", which takes a CUDA GPU if there is one."""
     precision: Precision | Literal["auto"] = "auto"
     """Arithmetic of the teaching; "auto" measures which is quickest here."""
     learning_rate: float = 2e-3

@@ -79,8 +79,8 @@ class TrainCommand(Generic[R]):
     """Time between checkpoints: a run that is killed loses at most so much."""
     memory_gb: float = 4.0
     """Decoded recordings kept in memory, at most."""
-    device: speed.Device = "auto"
-    """Where to train; auto takes a CUDA GPU if there is one."""
+    device: str = "auto"
+    """Where to train: cpu, cuda, or auto, which takes a CUDA GPU if there is one."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic; auto measures."""
     compile: Literal["auto", "on", "off"] = "auto"

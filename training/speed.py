@@ -14,8 +14,9 @@ import torch
 
 from base.errors import UserError
 from models.denoiser import Denoiser
+from models.runtime_choice import unknown_device
 
-Device = Literal["auto", "cpu", "cuda"]
+DEVICES = ("auto", "cpu", "cuda")
 Precision = Literal["fp32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
 TRIALS = 3
@@ -32,8 +33,13 @@ class Choice:
     why: str
 
 
-def device(name: Device) -> torch.device:
-    """Where to train; "auto" is a CUDA GPU if there is one. Raises UserError if there is none."""
+def device(name: str) -> torch.device:
+    """Where to train: one of DEVICES, of which "auto" is a CUDA GPU if there is one.
+
+    Raises UserError for any other name, and for "cuda" where there is none.
+    """
+    if name not in DEVICES:
+        raise unknown_device(name, DEVICES)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     elif name == "cuda" and not torch.cuda.is_available():
