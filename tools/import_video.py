@@ -1,33 +1,37 @@
 """Films made elsewhere, and what was pressed in them, as recordings:
 python -m tools.import_video FILM.mp4 --actions FILM.csv --profile GAME.toml --out DIR.
 
-tools/presses_file.py says what the CSV holds. Each film becomes episodes of its own, which are
-there when all of it is: an import that was stopped goes on with the next film when run again.
+tools/presses_file.py says what the lists may hold, and tools/film.py how a film is taken. Each film
+becomes episodes of its own, which are there when all of it is: an import that was stopped goes on
+with the next film when run again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import count
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import av
-import numpy as np
 import tyro
 from tqdm import tqdm
 
+from base.apart import Apart
 from base.errors import UserError, run_main
 from base.files import sha256
 from engine.contracts import ActionVector, Frame
 from engine.controls import Controls
 from engine.profile import Profile, read_profile
+from tools.film import EARLY_S, facts_of, films_apart, steps_shown, times_of
 from tools.footage import Footage
 from tools.imports import importing
-from tools.presses_file import Presses, events_of, read_presses
+from tools.press_times import FilmClock, on_film
+from tools.presses import PressList, events_of
+from tools.presses_file import read_presses
 
-Picture = TypeVar("Picture")
+SQUEEZED = 0.03  # by which shapes differ, as a logarithm, before it is worth a line
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,14 @@ class ImportConfig:
     films: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILM...")]
     """Films of the game, in any format that FFmpeg reads."""
     actions: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="CSV...")]
-    """What was pressed in each of them: as many CSV files as films, in the same order."""
+    """What was pressed in each of them: as many CSV files, or VPT's jsonl, as films, in the same
+    order."""
     profile: Annotated[Path, tyro.conf.arg(metavar="TOML")]
     """The game's profile: its keys, mouse, step rate and frame size. docs/pong.toml is one."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """The folder: a new or empty one, or one with recordings of the same game."""
+    began: Annotated[tuple[float, ...], tyro.conf.arg(metavar="TIME...")] = ()
+    """What the lists' own clocks showed at the first frame of each film, where that isn't 0."""
 
     def __post_init__(self) -> None:
         if not self.films or len(self.films) != len(self.actions):
@@ -53,6 +60,8 @@ class ImportConfig:
                 f"each film needs its CSV: there are {len(self.films)} films and "
                 f"{len(self.actions)} CSV files"
             )
+        if self.began and len(self.began) != len(self.films):
+            raise UserError(f"--began needs a time for each of the {len(self.films)} films")
 
 
 def main() -> None:
@@ -64,38 +73,59 @@ def import_films(config: ImportConfig) -> None:
     """Import as asked for; says what was imported.
 
     Raises UserError for what cannot be; before anything is written, for faults of the profile,
-    of a CSV or of a film's beginning.
+    of a list or of a film's beginning.
     """
     profile = read_profile(config.profile)
-    films = [
-        (film, listed, read_presses(listed, profile))
-        for film, listed in zip(config.films, config.actions, strict=True)
-    ]
-    for film, _, _ in films:
-        next(frames_of(film))
+    lists = [read_presses(listed, profile) for listed in config.actions]
+    with films_apart() as apart:
+        films = [_prepare(config, i, profile, lists[i], apart) for i in range(len(lists))]
+        _import(config, profile, films, apart)
+
+
+@dataclass(frozen=True)
+class _Film:
+    """A film to be imported, its length, its presses in seconds, and its part's key."""
+
+    path: Path
+    length_s: float
+    presses: PressList
+    key: str
+
+
+def _prepare(
+    config: ImportConfig, number: int, profile: Profile, presses: PressList, apart: Apart
+) -> _Film:
+    """A film and its list, checked; says what of them is taken otherwise than it is written."""
+    film, listed = config.films[number], config.actions[number]
+    began = config.began[number] if config.began else None
+    facts = apart.call(str(film), facts_of, film, profile)
+    clock = FilmClock(facts.length_s, lambda: list(apart.each(str(film), times_of, film)))
+    try:
+        placed = on_film(presses, clock, began)
+    except UserError as error:
+        raise UserError(f"{listed} does not fit {film}: {error}") from error
+    size, wanted = (facts.width_px, facts.height_px), (profile.width_px, profile.height_px)
+    if facts.changes:
+        print(f"{film}: taken as players show it, {size[0]}×{size[1]} pixels: {facts.changes}")
+    if abs(math.log(size[0] / size[1] / (wanted[0] / wanted[1]))) > SQUEEZED:
+        print(f"{film}: {size[0]}×{size[1]} pixels are squeezed into {wanted[0]}×{wanted[1]}")
+    for note in placed.notes:
+        print(f"{listed}: {note}")
+    return _Film(film, facts.length_s, placed, _key(film, listed, config.profile, began))
+
+
+def _import(config: ImportConfig, profile: Profile, films: Sequence[_Film], apart: Apart) -> None:
     steps = episodes = repeated = 0
     with importing(config.out, profile.name) as coming, tqdm(unit="step") as bar:
-        for film, listed, presses in films:
-            key = _key(film, listed, config.profile)
-            if key in coming.parts:
-                bar.write(f"{film} is imported already")
+        for film in films:
+            if film.key in coming.parts:
+                bar.write(f"{film.path} is imported already")
                 continue
-            bar.set_description(film.name, False)
-            with coming.part(key) as recording:
-                footage = Footage(recording, profile, "human", {"film": film.name})
-                for action, frame, again in steps_of(frames_of(film), presses, profile):
-                    if action is None:
-                        footage.begin(frame.rgb)
-                    else:
-                        footage.add(action, frame.rgb)
-                        repeated += again
-                        bar.update()
-                if not footage.steps:
-                    raise UserError(f"{film} is too short for a step")
+            bar.set_description(film.path.name, False)
+            with coming.part(film.key) as recording:
+                footage = Footage(recording, profile, "human", {"film": film.path.name})
+                repeated += _take(film, footage, profile, apart, bar)
             steps, episodes = steps + footage.steps, episodes + footage.episodes
-            unheard = sum(row.time_s * profile.rate_fps >= footage.steps + 1 for row in presses)
-            if unheard:
-                bar.write(f"{film}: {unheard} of the {len(presses)} rows come after its end")
     print(f"imported {steps} steps in {episodes} episodes into {config.out}")
     if repeated:
         print(
@@ -104,85 +134,69 @@ def import_films(config: ImportConfig) -> None:
         )
 
 
-def _key(film: Path, listed: Path, profile: Path) -> str:
+def _take(film: _Film, footage: Footage, profile: Profile, apart: Apart, bar: tqdm[Any]) -> int:
+    """Record the steps of a film; in how many of them the frame repeats the one before."""
+    repeated, numbers = 0, count()
+    shown = apart.each(str(film.path), steps_shown, film.path, profile)
+    pictures = (picture for picture, _ in zip(shown, numbers, strict=False))
+    for action, frame, again in steps_of(pictures, film.presses, profile):
+        if action is None:
+            footage.begin(frame)
+        else:
+            footage.add(action, frame)
+            repeated += again
+            bar.update()
+    if not footage.steps:
+        raise UserError(f"{film.path} is too short for a step that its list tells of")
+    end_s = (next(numbers) - 1) / profile.rate_fps
+    if end_s < film.length_s * 0.98 - 1:
+        bar.write(
+            f"{film.path}: its frames end at {end_s:.1f} s, and it says {film.length_s:.1f} s: "
+            "it may have been cut off"
+        )
+    rows = film.presses.rows
+    if unheard := sum(row.at > film.length_s for row in rows):
+        bar.write(f"{film.path}: {unheard} of the {len(rows)} rows come after its end")
+    return repeated
+
+
+def _key(film: Path, listed: Path, profile: Path, began: float | None) -> str:
     """What tells an import of a film from others: its name and size, and what was made of it."""
-    return f"{film.name} {film.stat().st_size} {sha256(listed)} {sha256(profile)}"
-
-
-@dataclass(frozen=True)
-class FilmFrame:
-    """A frame of a film and when it is shown, in seconds; RGB is made of those that are asked."""
-
-    time_s: float
-    decoded: Any
-
-    @cached_property
-    def rgb(self) -> Frame:
-        """The frame, uint8 (H, W, 3)."""
-        return np.asarray(self.decoded.to_ndarray(format="rgb24"), np.uint8)
-
-
-def frames_of(path: Path) -> Iterator[FilmFrame]:
-    """The frames of a film, in order, the first one at 0 s.
-
-    UserError for a file that is no film or is damaged.
-    """
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise UserError(f"{path} holds no pictures")
-            first: float | None = None
-            for decoded in container.decode(container.streams.video[0]):
-                if decoded.time is None:
-                    raise UserError(f"{path} does not say when its frames are shown")
-                first = decoded.time if first is None else first
-                yield FilmFrame(decoded.time - first, decoded)
-            if first is None:
-                raise UserError(f"{path} holds no frame")
-    except (av.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"cannot read {path}: {reason}") from error
+    since = "" if began is None else f" {began!r}"
+    return f"{film.name} {film.stat().st_size} {sha256(listed)} {sha256(profile)}{since}"
 
 
 def steps_of(
-    frames: Iterable[FilmFrame], presses: list[Presses], profile: Profile
-) -> Iterator[tuple[ActionVector | None, FilmFrame, bool]]:
-    """The steps of a film: the action (none for the first frame), the frame that it led to, and
-    whether that is the very frame of the step before.
+    pictures: Iterable[Frame | None], presses: PressList, profile: Profile
+) -> Iterator[tuple[ActionVector | None, Frame, bool]]:
+    """The steps of a film: the action (none for an episode's first frame), the frame that it led
+    to, and whether that is the very frame of the step before.
 
-    A step's action is what was pressed and moved since the frame before.
+    pictures: at each step from 0 s; None for the one of the step before.
+    presses: in seconds. A step's action is what was pressed and moved since the frame before;
+    where they are to be left out, an episode ends, and another begins after.
     """
     controls = Controls(profile.actions.keys)
-    waiting = events_of(presses)
+    waiting = events_of(presses.rows)
     upcoming = next(waiting, None)
-    before: FilmFrame | None = None
-    timed = ((frame.time_s, frame) for frame in frames)
-    for number, frame in enumerate(resampled(timed, profile.rate_fps)):
-        if before is None:
-            yield None, frame, False
-        else:
-            while upcoming is not None and upcoming[0] < number / profile.rate_fps:
-                controls.handle(upcoming[1])
-                upcoming = next(waiting, None)
+    before: Frame | None = None
+    begun = False
+    for number, picture in enumerate(pictures):
+        frame = before if picture is None else picture
+        assert frame is not None
+        start_s, end_s = (number - 1) / profile.rate_fps, number / profile.rate_fps - EARLY_S
+        while upcoming is not None and upcoming[0] < end_s:
+            controls.handle(upcoming[1])
+            upcoming = next(waiting, None)
+        if before is not None:
             action = profile.actions.encode(controls.sample()[0])
-            yield action, frame, frame is before
+            left_out = any(a < end_s and b > start_s + EARLY_S for a, b in presses.left_out)
+            if not left_out:
+                if not begun:
+                    yield None, before, False
+                yield action, frame, picture is None
+            begun = not left_out
         before = frame
-
-
-def resampled(frames: Iterable[tuple[float, Picture]], rate_fps: float) -> Iterator[Picture]:
-    """Of frames with the times they are shown from, those on screen 0, 1, 2, ... steps after 0 s.
-
-    The last one is taken to be shown at its own time only.
-    """
-    shown: Picture | None = None
-    number, early_s = 0, 1e-3  # by which films' rounded times may be late
-    for time_s, frame in frames:
-        while shown is not None and number / rate_fps < time_s - early_s:
-            yield shown
-            number += 1
-        shown = frame
-    if shown is not None and number / rate_fps <= time_s + early_s:
-        yield shown
 
 
 if __name__ == "__main__":
