@@ -102,7 +102,8 @@ class Flags:
     folder: Path | None = None
     """Where saved moments (F5) and screenshots (F12) go; your data folder unless given."""
     out: Path = Path("out")
-    """On a machine without a display: folder for the film and the contact sheet."""
+    """On a machine without a display: folder for the film and the contact sheet. --steps, --seed,
+    --start and --report hold there as well."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= LARGEST_SEED:
@@ -123,6 +124,23 @@ class Flags:
         """The files that are to be written."""
         files = (self.frames, self.video, self.report, self.save_replay)
         return [file.absolute() for file in files if file is not None]
+
+    @property
+    def of_sessions(self) -> bool:
+        """Whether a session is to be kept or shown, which a film does not do."""
+        return not (self.record is self.replay is self.save_replay is None)
+
+    @property
+    def of_windows(self) -> list[str]:
+        """Those flags that were given and have an effect in a window alone."""
+        given = {
+            "--overlay": self.overlay,
+            "--target": self.target != "fixed",
+            "--interpolate": self.interpolate,
+            "--sensitivity": self.sensitivity != 1.0,
+            "--folder": self.folder is not None,
+        }
+        return [flag for flag, is_given in given.items() if is_given]
 
 
 def main(flags: Flags) -> int:
@@ -150,8 +168,6 @@ def main(flags: Flags) -> int:
     try:
         window = open_window(f"{found.title} - Dreamcart")
     except NoDisplayError as error:
-        if replay is not None or flags.save_replay is not None or flags.record is not None:
-            raise UserError(f"there is no display ({error}); add --headless") from error
         return make_film(flags, opener(wishes, found), error)
     play_in_window(flags, wishes, SettingsFile(), name, found, window, replay)
     return 0
@@ -294,9 +310,25 @@ def recording(flags: Flags, player: str = "human", game: str = "") -> Iterator[R
 
 
 def make_film(flags: Flags, open_found: Callable[[], World], why: NoDisplayError) -> int:
-    """Let a scripted player dream, and say what was made and how to play instead."""
-    print(f"no display ({why}): dreaming {headless.DEMO_S:.0f} seconds to a film", flush=True)
-    made = headless.run_demo(open_found, flags.out, flags.seed)
+    """Let a scripted player dream, and say what was made and how to play instead.
+
+    UserError for flags that mean nothing to a film.
+    """
+    if flags.of_sessions:
+        raise UserError(f"there is no display ({why}); add --headless") from why
+    if flags.of_windows:
+        named = ", ".join(flags.of_windows)
+        raise UserError(f"there is no display ({why}); leave out what needs one: {named}") from why
+    long = f"{headless.DEMO_S:.0f} seconds" if flags.steps is None else f"{flags.steps} steps"
+    print(f"no display ({why}): dreaming {long} to a film", flush=True)
+    made = headless.run_demo(
+        open_found,
+        flags.out,
+        steps=flags.steps,
+        seed=flags.seed,
+        start=flags.start,
+        report=flags.report,
+    )
     print(f"film:          {made.video}")
     print(f"contact sheet: {made.sheet}")
     print(f"to play, run this on a machine with a screen, or over ssh -X. {KEYS}")

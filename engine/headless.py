@@ -23,7 +23,7 @@ from engine.pacing import Timings
 from engine.players import Player, ScriptPlayer, choose_player
 from engine.replay_file import Log, Replay
 from engine.session import Advance, Session
-from engine.video import contact_sheet, write_png, writing_video
+from engine.video import contact_sheet, sheet_places, write_png, writing_video
 
 DEMO_S = 20.0
 
@@ -195,11 +195,21 @@ def _written(report: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
     return report
 
 
-def run_demo(open_world: Callable[[], World], folder: Path, seed: int = 0) -> Wanted:
-    """Play for 20 seconds of the game's time; the film and contact sheet made in `folder`."""
-    wanted = Wanted(video=folder / "dream.mp4", sheet=folder / "dream.png")
+def run_demo(
+    open_world: Callable[[], World],
+    folder: Path,
+    *,
+    steps: int | None = None,
+    seed: int = 0,
+    start: int = 0,
+    report: Path | None = None,
+) -> Wanted:
+    """Play `steps` steps, or 20 seconds of the game's time; what was made: a film and a contact
+    sheet in `folder`, and a report if it is to be written."""
+    wanted = Wanted(video=folder / "dream.mp4", sheet=folder / "dream.png", report=report)
     world = open_world()
-    run(lambda: world, wanted, steps=max(1, round(DEMO_S * world.rate_fps)), seed=seed)
+    steps = steps or max(1, round(DEMO_S * world.rate_fps))
+    run(lambda: world, wanted, steps=steps, seed=seed, start=start)
     return wanted
 
 
@@ -207,8 +217,9 @@ def _record(
     played: Iterator[Step], world: World, wanted: Wanted, steps: int, timings: Timings
 ) -> NDArray[np.float32]:
     """Go through a rollout once and write its pictures; the rewards (N,)."""
-    keep = wanted.frames is not None or wanted.sheet is not None
+    keep = wanted.frames is not None
     frames = np.empty((steps if keep else 0, *world.frame_shape), np.uint8)
+    places, shown = set(sheet_places(steps) if wanted.sheet else ()), list[Frame]()
     rewards, ended = np.zeros(steps, np.float32), np.zeros(steps, np.bool_)
     with ExitStack() as stack:
         video = None
@@ -216,10 +227,12 @@ def _record(
             video = stack.enter_context(writing_video(wanted.video, world.rate_fps))
         for i, step in enumerate(played):
             rewards[i], ended[i] = step.reward, step.ended
+            if (keep or places) and step.frame.shape != world.frame_shape:
+                raise UserError("frames of two sizes do not go into one file or picture")
             if keep:
-                if step.frame.shape != frames.shape[1:]:
-                    raise UserError("frames of two sizes do not go into one file or picture")
                 frames[i] = step.frame
+            if i in places:
+                shown.append(step.frame)
             if video is not None:
                 encoding = time.perf_counter()
                 video.add(step.frame)
@@ -227,7 +240,7 @@ def _record(
     if wanted.frames is not None:
         _write_arrays(wanted.frames, frames, rewards, ended)
     if wanted.sheet is not None:
-        write_png(wanted.sheet, contact_sheet(list(frames)))
+        write_png(wanted.sheet, contact_sheet(shown))
     return rewards
 
 

@@ -32,10 +32,15 @@ def encode_png(picture: Frame) -> bytes:
     return bytes(data.tobytes())
 
 
+def sheet_places(length: int, columns: int = 6, rows: int = 5) -> list[int]:
+    """Which frames of a sequence a contact sheet shows."""
+    return list(map(int, np.linspace(0, length - 1, min(length, columns * rows))))
+
+
 def contact_sheet(frames: Sequence[Frame], columns: int = 6, rows: int = 5) -> Frame:
     """Frames (H, W, 3) spread evenly over a sequence, in reading order on a dark ground."""
-    count = min(len(frames), columns * rows)
-    picked = [frames[i] for i in np.linspace(0, len(frames) - 1, count).astype(int)]
+    picked = [frames[i] for i in sheet_places(len(frames), columns, rows)]
+    count = len(picked)
     scale, gap = _enlargement(picked[0], SIDE_PX // 3), 8
     height, width = (side * scale for side in picked[0].shape[:2])
     used_rows = -(-count // columns)

@@ -47,6 +47,7 @@ BAR_ROWS = 4  # rows of text under the playfield, kept free even when empty: not
 ROW_SHARE = 1 / 7  # of the playfield's height, at most, for a row of small pictures
 PAGE_SHAPE = (120, 176)  # (H, W): with the room for text under a frame, three by four
 BUTTON_NAMES = dict(zip((pygame.BUTTON_LEFT, pygame.BUTTON_RIGHT), MOUSE_BUTTONS, strict=True))
+UNSEEN = ("dummy", "offscreen", "evdev")  # SDL's drivers that show nothing; evdev is a dummy too
 
 
 class NoDisplayError(Exception):
@@ -55,7 +56,7 @@ class NoDisplayError(Exception):
 
 def why_no_display(environment: Mapping[str, str] = os.environ) -> str:
     """Why no window can be seen on this machine, or empty if one should open."""
-    if environment.get("SDL_VIDEODRIVER") in ("dummy", "offscreen"):
+    if environment.get("SDL_VIDEODRIVER") in UNSEEN:
         return f"SDL_VIDEODRIVER is {environment['SDL_VIDEODRIVER']}"
     if sys.platform.startswith("linux") and not (
         environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")
@@ -70,10 +71,19 @@ def open_window(title: str, clock: Clock = time.perf_counter) -> DesktopWindow:
     if why:
         raise NoDisplayError(why)
     try:
+        pygame.display.init()
+        if pygame.display.get_driver() in UNSEEN:  # where nothing else opens SDL takes one of them
+            raise NoDisplayError(_unanswered())
         return DesktopWindow(title, clock)
-    except pygame.error as error:
+    except (pygame.error, NoDisplayError) as error:
         pygame.quit()
         raise NoDisplayError(str(error)) from error
+
+
+def _unanswered(environment: Mapping[str, str] = os.environ) -> str:
+    """The displays that are named and where there is nobody."""
+    named = filter(None, map(environment.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    return ", ".join(f"{name} does not answer" for name in named) or "SDL finds no display"
 
 
 class DesktopWindow:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import types
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import tyro
@@ -307,3 +310,78 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_played(
     assert not sys.modules["models.dream"].opened
     run(cartridge, "--headless", "--steps", 1, "--report", tmp_path / "new" / "report.json")
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["report.json"]
+
+
+def test_a_film_is_as_long_as_was_asked_for_and_of_the_seed_and_start(
+    cartridge: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a display `--steps 5` dreamt 300 frames, of another start."""
+    out, report = tmp_path / "out", tmp_path / "a.json"
+    run(cartridge, "--out", out, "--steps", 5, "--seed", 3, "--start", 2, "--report", report)
+    told = json.loads(report.read_text())
+    assert (told["steps"], told["seed"], told["start"]) == (5, 3, 2)
+    assert "dreaming 5 steps to a film" in capsys.readouterr().out
+    with av.open(str(out / "dream.mp4")) as film:
+        assert sum(1 for _ in film.decode(video=0)) == 5
+
+
+@pytest.mark.parametrize("world", [True, False])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--record", "kept"),
+        ("--save-replay", "a.replay"),
+        ("--overlay",),
+        ("--target", "auto"),
+        ("--interpolate",),
+        ("--sensitivity", 2),
+        ("--folder", "kept"),
+    ],
+)
+def test_flags_that_mean_nothing_to_a_film_are_refused(
+    cartridge: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[object, ...],
+    world: bool,
+) -> None:
+    """They were passed over, also where a menu would have opened."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as caught:
+        run(*([cartridge] if world else []), *arguments)
+    assert "\n" not in str(caught.value) and "--" in str(caught.value)
+    assert not (tmp_path / "kept").exists() and not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a display is named")
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ({"DISPLAY": ":55"}, ":55 does not answer"),
+        ({"DISPLAY": "localhost:10.0"}, "localhost:10.0 does not answer"),  # a stale ssh -X
+        ({"WAYLAND_DISPLAY": "wayland-9"}, "wayland-9 does not answer"),
+    ],
+)
+def test_where_nobody_answers_a_film_is_made_and_doctor_calls_it_a_fault(
+    tmp_path: Path, named: dict[str, str], said: str
+) -> None:
+    """SDL took its offscreen driver, and a window that nobody saw was played in for ever."""
+    lost = ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR")
+    environment = {name: value for name, value in os.environ.items() if name not in lost} | named
+    code = (
+        "from engine.window import NoDisplayError, open_window\n"
+        "from tools.checkup import display\n"
+        "try:\n open_window('nowhere')\nexcept NoDisplayError as error:\n print(error)\n"
+        "(shown,) = display('')\nprint(shown.state, shown.text)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=Path(play.__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    opened, shown = done.stdout.splitlines()[-2:]
+    assert opened == said
+    assert shown.startswith("fault") and said in shown

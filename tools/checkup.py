@@ -87,7 +87,7 @@ def display(why: str) -> Iterator[Finding]:
         yield Finding("display", "fault", f"{why}: films instead of play", _mend_display(why))
     elif failure:
         place = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or "the desktop"
-        text = f"no window opens on {place}: {failure}"
+        text = f"no window opens{'' if place in failure else f' on {place}'}: {failure}"
         yield Finding("display", "fault", text, _mend_display(failure))
     else:
         yield Finding("display", "ok", f"a window opens ({driver})")
