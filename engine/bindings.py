@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.actions import ARCADE_KEYS
 from engine.contracts import SWITCHES, ActionSpace, CsgoActions, HeldActions, Switch
+from engine.keyboard import KEYPAD, sign_of
 from engine.screen import MOUSE_BUTTONS
 from engine.settings import Settings
 
@@ -40,7 +41,11 @@ SHOOTER_PAD: Keys = {
 }
 
 
-SHORT_NAMES = {"escape": "Esc", "return": "Enter", "enter": "Keypad Enter"}
+SHORT_NAMES = {
+    "escape": "Esc",
+    "return": "Enter",
+    **{key.name: f"Keypad {key.name.strip('[]').capitalize()}" for key in KEYPAD},
+}
 
 
 @dataclass(frozen=True)
@@ -94,13 +99,16 @@ def device_of(key: str) -> str:
 
 
 def written(key: str) -> str:
-    """A key's name for people."""
+    """A key's name for people: of one that writes something, what it writes on their keyboard."""
     if key in SHORT_NAMES:
         return SHORT_NAMES[key]
     device, _, rest = key.partition(" ")
     if device == "pad" and len(rest) == 1:
         return f"Pad {rest.upper()}"
-    return key.upper() if len(key) == 1 else key.capitalize()
+    sign = sign_of(key)
+    if len(sign) > 1:
+        return sign.capitalize()
+    return sign.upper() if len(sign.upper()) == 1 else sign  # ß has no large letter
 
 
 def _joined(keys: Keys, more: Keys) -> dict[str, tuple[str, ...]]:

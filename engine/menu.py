@@ -12,6 +12,7 @@ from engine.bindings import all_layouts
 from engine.command_table import Command
 from engine.cursor import LEAVE, Asked, Cursor, command_on_page
 from engine.errands import Errand, Errands
+from engine.keyboard import letter_of
 from engine.lent_window import LentWindow
 from engine.library import Entry, Library
 from engine.own_keys import OwnKeys
@@ -270,7 +271,7 @@ class Menu:
             case Asked.LEAVE:
                 self.leaving = True
             case None if isinstance(event, KeyDown):
-                if (search := typed(self._search, event.key)) != self._search:
+                if (search := typed(self._search, letter_of(event.key))) != self._search:
                     self._look_for(search)
 
     def _look_for(self, search: str) -> None:

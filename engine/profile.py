@@ -19,7 +19,8 @@ its frames are.
     right = 300                 # told apart up to so many pixels a step, finely where it is slow
     down = [-40, -10, 0, 10, 40]    # or the motions that are told apart
 
-Keys are named as pygame names them; "left button" and "right button" are the mouse's. What a game
+Keys are named as pygame names them on an American keyboard: "w" is the key in its place on any
+other, and "ü" the one that writes it. "left button" and "right button" are the mouse's. What a game
 has on a key that steers the player, such as P, needs a second key, for playing the dream.
 Recordings and cartridges carry all this along: the file is needed to record, and for nothing after.
 """

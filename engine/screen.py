@@ -18,7 +18,7 @@ MOUSE_BUTTONS = ("left button", "right button")
 class KeyDown:
     """A key went down. at: when, in seconds.
 
-    key: pygame.key.name spelling, lower case, or one of `MOUSE_BUTTONS`, or a pad's as in
+    key: as engine.keyboard names it, or one of `MOUSE_BUTTONS`, or a pad's as in
          engine.pads: they are keys like others.
     """
 

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from base.errors import UserError
 from base.files import write_text
 from base.folders import config_folder
 from base.plain import read
 from engine.command_table import PLAYER, check_keys
+from engine.keyboard import key_writing
 
 FILE = "settings.json"
 LARGEST_BYTES = 1 << 20  # a file that is longer is not one of ours
@@ -32,11 +33,14 @@ class Settings:
                  buttons whose keys are not the layout's own. Those of the player's own commands
                  (see engine.command_table) are a layout too.
     last_played: world -> when it was played last, in seconds since 1970.
+    keys_by:     how keys are named: as engine.keyboard says, by their place. Files that do not say
+                 are from when it was by what they write.
     """
 
     sensitivity: float = 1.0
     keys: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     last_played: Mapping[str, float] = field(default_factory=dict)
+    keys_by: Literal["place"] = "place"
 
     def __post_init__(self) -> None:
         if not 0 < self.sensitivity < 1000:
@@ -144,6 +148,8 @@ def _understood(data: Any) -> tuple[Settings, list[str]]:
     """
     if not isinstance(data, dict):
         raise ValueError("no settings")
+    if "keys_by" not in data and "keys" in data:
+        data = {**data, "keys": _by_place(data["keys"])}
     kept: dict[str, Any] = {}
     broken: list[str] = []
     for path, value in _entries(data):
@@ -160,6 +166,15 @@ def _understood(data: Any) -> tuple[Settings, list[str]]:
             place = place.setdefault(name, {})
         place[path[-1]] = value
     return read(Settings, kept, FILE), broken
+
+
+def _by_place(keys: Any) -> Any:
+    """The names of keys in data from when they were called by what they write."""
+    if isinstance(keys, dict):
+        return {name: _by_place(bound) for name, bound in keys.items()}
+    if isinstance(keys, list):
+        return [_by_place(key) for key in keys]
+    return key_writing(keys) if isinstance(keys, str) else keys
 
 
 def _entries(data: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:

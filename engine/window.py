@@ -34,7 +34,7 @@ from engine.screen import (
     Thumbnail,
     Uncovered,
 )
-from engine.window_keys import Keys
+from engine.window_keys import Keys, look_at_keyboard
 from engine.window_pads import PadReader
 from engine.window_page import draw_page
 from engine.window_rows import draw_help, draw_panel
@@ -103,6 +103,7 @@ class DesktopWindow:
         self._field = pygame.Rect(0, 0, 0, 0)  # where the playfield was drawn
         self._layout: Layout | None = None  # of the page that is shown, if one is
         self._keys, self._pads = Keys(), PadReader()
+        look_at_keyboard()
         self._font = Fonts()
 
     @property
@@ -155,6 +156,9 @@ class DesktopWindow:
                 return FocusLost(now)
             case pygame.WINDOWEXPOSED | pygame.WINDOWSIZECHANGED:
                 return Uncovered(now)
+            case pygame.KEYMAPCHANGED:
+                look_at_keyboard()
+                return Uncovered(now)  # keys are called by other signs
             case pygame.QUIT:
                 return CloseAsked(now)
         return None

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import string
-
 import pygame
 
-from engine.keyboard import SIGNS
+from engine.keyboard import KEY_OF_USB, use_keyboard
 
-# What a key writes on an American keyboard, by where it is.
-PLACES = {
-    **{
-        getattr(pygame, f"KSCAN_{sign.upper()}"): sign
-        for sign in string.ascii_lowercase + string.digits
-    },
-    pygame.KSCAN_MINUS: "-",
-    pygame.KSCAN_EQUALS: "=",
-    pygame.KSCAN_LEFTBRACKET: "[",
-    pygame.KSCAN_RIGHTBRACKET: "]",
-    pygame.KSCAN_BACKSLASH: "\\",
-    pygame.KSCAN_SEMICOLON: ";",
-    pygame.KSCAN_APOSTROPHE: "'",
-    pygame.KSCAN_GRAVE: "`",
-    pygame.KSCAN_COMMA: ",",
-    pygame.KSCAN_PERIOD: ".",
-    pygame.KSCAN_SLASH: "/",
-}
+SCANCODES = 512
+SIGN_CODES = range(0x21, 0x2000)  # of all alphabets
 
 
 class Keys:
-    """Names keys by what they write, as engine.keyboard does, or else by where they are.
+    """Names keys as engine.keyboard does: those that write something by where they are.
 
-    So a Russian or a Greek keyboard has W, A, S and D where others have them. A key that was
-    pressed is let go under the same name, although the layout may have changed meanwhile.
+    Other keys go by what they do, which people change: a Caps Lock that is Esc is Esc. A key that
+    was pressed is let go under the same name, although the layout may have changed meanwhile.
     """
 
     def __init__(self) -> None:
@@ -48,9 +30,16 @@ class Keys:
         return self._down.pop(raw.scancode, "") or _name(raw)
 
 
+def look_at_keyboard() -> None:
+    """Tell engine.keyboard what the keys write by now, for people to be shown."""
+    # pygame can only be asked where the key of a sign is: it looks that up to index what is held.
+    scancode = pygame.key.ScancodeWrapper(range(SCANCODES))  # type: ignore[arg-type]
+    places = {chr(code): KEY_OF_USB.get(int(scancode[code])) for code in SIGN_CODES}
+    use_keyboard({key: sign for sign, key in places.items() if key is not None})
+
+
 def _name(raw: pygame.event.Event) -> str:
+    if raw.scancode in KEY_OF_USB:
+        return KEY_OF_USB[raw.scancode]
     # The names that bindings use are those of old, which few keys beyond ASCII have.
-    name = (pygame.key.name(raw.key) or pygame.key.name(raw.key, use_compat=False)).lower()
-    if len(name) > 1 or name in SIGNS:
-        return name
-    return PLACES.get(raw.scancode, name)
+    return (pygame.key.name(raw.key) or pygame.key.name(raw.key, use_compat=False)).lower()

@@ -10,6 +10,7 @@ from base.errors import UserError
 from engine.command_table import Command
 from engine.cursor import LEAVE, Asked, Cursor, command_on_page
 from engine.errands import Errand, Errands, Watch
+from engine.keyboard import letter_of
 from engine.lent_window import LentWindow
 from engine.own_keys import OwnKeys
 from engine.pacing import Clock
@@ -226,7 +227,7 @@ class WorkshopScreen:
                 case Asked.REMOVE if isinstance(self._marked, Recorded):
                     self._trainings.stop(self._marked.name)
                 case None if isinstance(event, KeyDown):
-                    if (search := typed(self._search, event.key)) != self._search:
+                    if (search := typed(self._search, letter_of(event.key))) != self._search:
                         self._look_for(search)
 
     def _look_for(self, search: str) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +20,10 @@ from base.errors import UserError
 from datasets.episode import EpisodeFile
 from datasets.recording import Recording
 from datasets.store import Store
+from engine.bindings import written
 from engine.contracts import Frame
+from engine.controls import Controls
+from engine.keyboard import use_keyboard
 from engine.profile import Profile, parse_profile
 from engine.screen import Event, KeyDown, KeyUp, MouseMoved
 from tools.desktop import Region
@@ -158,13 +162,64 @@ def test_what_cannot_be_recorded_is_refused(
 
 
 def test_pynputs_keys_have_our_names() -> None:
-    def told(**about: str) -> str | None:
+    def told(**about: Any) -> str | None:
         return key_name(SimpleNamespace(**about))
 
     assert told(name="ctrl_l") == told(name="ctrl") == "left ctrl"
     assert told(name="enter") == "return" and told(name="f5") == "f5"
     assert told(char="W") == "w" and told(char="ß") == "ß"
+    assert told(name="alt_gr") == told(name="alt_r") == "right alt"
     assert told(name="media_next") is told(char="字") is key_name(None) is None
+
+
+@pytest.mark.parametrize(
+    ("about", "name"),
+    [
+        ({"char": "w", "vk": 87}, "w"),
+        ({"char": "\x17", "vk": 87}, "w"),  # with Ctrl, which makes control characters
+        ({"char": "\x17", "vk": None}, "w"),
+        ({"char": "!", "vk": 49}, "1"),  # with Shift
+        ({"char": "1", "vk": 49}, "1"),
+        ({"char": None, "vk": 100}, "[4]"),
+        ({"char": "/", "vk": 0x6F, "_scan": 0x35}, "[/]"),  # its scan code is the other slash's
+        ({"char": None, "vk": 222}, "'"),  # a dead key
+        ({"char": "@", "vk": 81}, "q"),  # with AltGr, in Germany
+        ({"char": "z", "vk": 90, "_scan": 0x11}, "w"),  # on a French keyboard
+        ({"char": "ü", "vk": 0xBA, "_scan": 0x1A}, "["),  # on a German one
+        ({"char": "<", "vk": 0xE2, "_scan": 0x56}, "<"),
+    ],
+)
+def test_windows_keys_are_named_by_their_place(about: dict[str, Any], name: str) -> None:
+    """W let go while Ctrl was held stayed down in the recording; numpad and dead keys were lost."""
+    assert key_name(SimpleNamespace(**about)) == name
+
+
+@pytest.mark.parametrize(
+    ("char", "virtual", "name"),
+    [("w", 13, "w"), ("∑", 13, "w"), ("z", 13, "w"), ("\x17", 13, "w"), ("a", 0, "a"),
+     ("!", 18, "1"), ("4", 86, "[4]"), ("m", 41, ";"), ("\x03", 76, "enter")],
+)  # fmt: skip
+def test_macs_keys_are_named_by_their_place(
+    char: str, virtual: int, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with Option held, on a French keyboard and on the keypad."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert key_name(SimpleNamespace(char=char, vk=virtual)) == name
+
+
+def test_a_binding_may_name_a_key_by_what_it_writes_here(keyboard_in_use: None) -> None:
+    """As profiles did that were written in Germany, and "alt gr" is a name of old."""
+    controls = Controls(
+        {"jump": ("ü",), "duck": ("alt gr",), "go": ("keypad enter",), "left": ("q",)}
+    )
+    use_keyboard({"[": "ü", "a": "q"})
+    for key in ("[", "right alt", "enter"):
+        controls.handle(KeyDown(key))
+    controls.handle(KeyDown("a"))  # that another key is called so, it is not
+    assert controls.sample()[0].buttons == ("jump", "duck", "go")
+    use_keyboard({})
+    controls.handle(KeyUp("["))
+    assert controls.sample()[0].buttons == ("duck", "go")
 
 
 def test_what_pynput_hears_becomes_events(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,6 +231,7 @@ def test_what_pynput_hears_becomes_events(monkeypatch: pytest.MonkeyPatch) -> No
 
     half = SimpleNamespace(Listener=listener)
     monkeypatch.setitem(sys.modules, "pynput", SimpleNamespace(keyboard=half, mouse=half))
+    monkeypatch.setattr("tools.desktop_pynput.note_sign", lambda key, sign: None)
     listening = PynputListener()
     heard["on_press"](SimpleNamespace(char="w"))
     heard["on_move"](400, 300)
@@ -190,8 +246,22 @@ def test_what_pynput_hears_becomes_events(monkeypatch: pytest.MonkeyPatch) -> No
         KeyUp("w"),
     ]
     assert listening.events() == []
+    for what, about in (
+        ("press", {"char": "w", "vk": 87}),
+        ("press", {"name": "ctrl_l"}),
+        ("release", {"char": "\x17", "vk": 87}),
+    ):
+        heard[f"on_{what}"](SimpleNamespace(**about))
+    assert listening.events() == [KeyDown("w"), KeyDown("left ctrl"), KeyUp("w")]
     listening.close()
     assert not heard
+
+
+@pytest.fixture
+def keyboard_in_use() -> Iterator[None]:
+    """The keyboard in use may be another until the end of the test."""
+    yield
+    use_keyboard({})
 
 
 # What follows needs an X server; these tests are the person, and the window manager.
@@ -311,6 +381,38 @@ def test_a_window_is_recorded_with_its_keys_while_it_has_the_focus(
     first = store.read(0, 0, 5).frames
     assert (first[0] == [255, 0, 0]).all() and (first[1:] == [0, 255, 0]).all()
     assert (store.read(1, 0, 3).frames[2] == [0, 0, 255]).all(), "the window is followed"
+
+
+@needs_display
+@pytest.mark.skipif(not shutil.which("setxkbmap"), reason="needs setxkbmap for other keyboards")
+@pytest.mark.parametrize("layout", ["us", "fr", "de", "ru", "us -variant dvorak"])
+def test_keys_are_heard_by_their_place_on_any_keyboard(
+    server: Any, layout: str, keyboard_in_use: None
+) -> None:
+    """Also those of the keypad and AltGr, which were lost."""
+    from Xlib import X
+    from Xlib.ext import xtest
+
+    from tools.desktop_x11 import X11Desktop
+
+    subprocess.run(["setxkbmap", *layout.split()], check=True)
+    desktop = X11Desktop()
+    places = {25: "w", 38: "a", 39: "s", 40: "d", 10: "1", 34: "[", 83: "[4]", 104: "enter",
+              108: "right alt", 50: "left shift", 113: "left", 36: "return", 94: "<"}  # fmt: skip
+    for code in places:
+        for kind in (X.KeyPress, X.KeyRelease):
+            xtest.fake_input(server, kind, code)
+    server.sync()
+    events: list[Event] = []
+    for _ in range(100):
+        events += desktop.events()
+        if len(events) == 2 * len(places):
+            break
+        time.sleep(0.05)
+    desktop.close()
+    assert [e.key for e in events if isinstance(e, KeyDown)] == list(places.values())
+    assert [e.key for e in events if isinstance(e, KeyUp)] == list(places.values())
+    assert written("q") == {"fr": "A", "us -variant dvorak": "'"}.get(layout, "Q")
 
 
 @needs_display

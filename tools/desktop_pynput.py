@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from typing import Any
 
 from base.errors import UserError
-from engine.keyboard import KEY_OF_PYNPUT, SIGNS
+from engine.keyboard import (
+    KEY_OF_CODE,
+    KEY_OF_MACOS,
+    KEY_OF_PYNPUT,
+    KEY_OF_WINDOWS,
+    KEYPAD,
+    SIGNS,
+    note_sign,
+)
 from engine.screen import MOUSE_BUTTONS, Event, KeyDown, KeyUp, MouseMoved
 from tools.desktop import missing
+
+LETTERS = 26
+_KEYPAD = {place.name for place in KEYPAD}
 
 
 class PynputListener:
@@ -46,6 +58,8 @@ class PynputListener:
 
     def _press(self, key: Any) -> None:
         if name := key_name(key):
+            if (sign := _sign(key)) in SIGNS:
+                note_sign(name, sign)  # for bindings that call it by that
             self._events.append(KeyDown(name))
 
     def _release(self, key: Any) -> None:
@@ -64,9 +78,34 @@ class PynputListener:
 
 
 def key_name(key: Any) -> str | None:
-    """Our name for a key as pynput tells of it."""
+    """Our name for a key as pynput tells of it: by its place, whatever Shift, Ctrl and AltGr make
+    of its sign."""
     name = getattr(key, "name", None)
     if name is not None:
         return KEY_OF_PYNPUT.get(name.removesuffix("_l"))
+    return _by_place(getattr(key, "vk", None), getattr(key, "_scan", None)) or _by_sign(_sign(key))
+
+
+def _by_place(virtual: int | None, scan: int | None) -> str | None:
+    """virtual: the key's number to programs. On macOS that is its place; on Windows it goes with
+    the layout, but for the keypad's, and the scan code, where pynput tells it, is the place."""
+    if virtual is None:
+        return None
+    if sys.platform == "darwin":
+        return KEY_OF_MACOS.get(virtual)
+    usual = KEY_OF_WINDOWS.get(virtual)
+    if usual in _KEYPAD:
+        return usual
+    return KEY_OF_CODE.get(scan or 0, usual)
+
+
+def _sign(key: Any) -> str:
+    """What a key writes; of what Ctrl makes of a letter, the letter."""
     sign = (getattr(key, "char", None) or "").lower()
+    if len(sign) == 1 and 1 <= ord(sign) <= LETTERS:
+        return chr(ord(sign) + ord("a") - 1)
+    return sign
+
+
+def _by_sign(sign: str) -> str | None:
     return sign if sign in SIGNS else None

@@ -1,8 +1,7 @@
 """Windows, focus, keys and mouse under X11, whatever window they go to.
 
-Keys are heard as the keyboard sends them (XInput 2's raw events): by their place on it and not by
-the sign that Shift makes of them. The mouse is heard as it moves, also where a game holds the
-pointer still.
+Keys are heard as the keyboard sends them (XInput 2's raw events), by their place on it. The mouse
+is heard as it moves, also where a game holds the pointer still.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from base.errors import UserError
-from engine.keyboard import KEY_OF_X11
+from engine.keyboard import KEY_OF_CODE, KEY_OF_X11, use_keyboard
 from engine.screen import MOUSE_BUTTONS, Event, KeyDown, KeyUp, MouseMoved
 from tools.desktop import Region, missing
 
@@ -20,6 +19,8 @@ _BUTTONS = {1: MOUSE_BUTTONS[0], 3: MOUSE_BUTTONS[1]}
 _AXES = (0, 1)  # of a mouse: right and down; others are wheels
 _ABSOLUTE = 1  # a device whose axes tell places: tablets, the mice of virtual machines
 _RAW = struct.Struct("=HIIHHI4x")  # device, time, detail, source, words of the mask, flags
+_FIRST_CODE = 8  # X11's keycode of what Linux calls 0
+_LEFT, _RIGHT = (113, 0xFF51), (114, 0xFF53)  # keycodes of arrows that are numbered so, and signs
 _NUMBER = struct.Struct("=iI")  # whole and 2⁻³² parts
 
 
@@ -45,6 +46,7 @@ class X11Desktop:
         self._scales: dict[int, tuple[float, ...]] = {}
         self._places: dict[tuple[int, int], float] = {}
         self._listen()
+        self._look_at_keyboard()
 
     def windows(self) -> dict[int, str]:
         """All windows that are open, by number, with their titles."""
@@ -111,6 +113,7 @@ class X11Desktop:
             if kind is None:  # the keys were given other meanings
                 if hasattr(event, "first_keycode"):
                     self._display.refresh_keyboard_mapping(event)
+                    self._look_at_keyboard()
                 continue
             _, _, detail, source, words, _ = _RAW.unpack_from(event.data)
             if kind == xinput.RawMotion:
@@ -125,9 +128,18 @@ class X11Desktop:
                 yield KeyDown(key) if pressed else KeyUp(key)
 
     def _key(self, code: int) -> str | None:
-        """Our name of a key by its place on the keyboard."""
-        number = self._display.keycode_to_keysym(code, 0)
-        return KEY_OF_X11.get(number)
+        """Our name of a key: by its place, or of one that writes nothing by what it does."""
+        place = KEY_OF_CODE.get(code - _FIRST_CODE) if self._as_linux else None
+        return place or KEY_OF_X11.get(self._display.keycode_to_keysym(code, 0))
+
+    def _look_at_keyboard(self) -> None:
+        """See how its keys are numbered, and what they write."""
+        sign = self._display.keycode_to_keysym
+        # Servers on other systems have numbers of their own; there the sign must do.
+        self._as_linux = all(sign(code, 0) == number for code, number in (_LEFT, _RIGHT))
+        if self._as_linux:
+            numbers = {key: sign(code + _FIRST_CODE, 0) for code, key in KEY_OF_CODE.items()}
+            use_keyboard({key: chr(n) for key, n in numbers.items() if n in KEY_OF_X11 and n < 256})
 
     def _moved(self, source: int, words: int, data: bytes) -> tuple[float, float]:
         """How far a mouse moved, in counts, before any acceleration."""

@@ -26,6 +26,7 @@ from datasets.recording import Recording
 from engine.bindings import device_of
 from engine.contracts import Frame
 from engine.controls import Controls
+from engine.keyboard import sign_of
 from engine.pacing import Clock, Pacer
 from engine.profile import Profile, read_profile
 from engine.screen import FocusLost
@@ -181,11 +182,17 @@ def _preview(scene: ScreenScene, profile: Profile) -> Frame:
     return np.concatenate(both, axis=1)
 
 
+def _key_here(key: str) -> str:
+    """A key's name, and what it writes on the keyboard in use if that is something else."""
+    sign = sign_of(key)
+    return key if sign == key else f"{key} (here '{sign}')"
+
+
 def _announcement(config: ScreenConfig, profile: Profile, scene: Scene, preview: Path) -> str:
     """What will be recorded, and when."""
     actions = profile.actions
     keys = (key for bound in actions.keys.values() for key in bound if device_of(key) != "pad")
-    heard = ", ".join(keys) + (", the mouse's motion" if actions.mouse else "")
+    heard = ", ".join(map(_key_here, keys)) + (", the mouse's motion" if actions.mouse else "")
     when = "whatever has the focus" if config.unfocused else "only while it has the focus"
     return (
         f"records {scene.title}, {profile.rate_fps:g} times a second, {when}, into {config.out}\n"
