@@ -171,6 +171,18 @@ def test_a_film_that_would_fill_the_memory_is_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(refused.value) and MOST_BYTES <= 4 << 30
 
 
+@pytest.mark.parametrize("kind", [MemoryError, av.error.MemoryError])
+def test_a_film_that_meets_the_memory_limit_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    def full(path: str) -> None:
+        raise kind(12, "Cannot allocate memory", path)
+
+    monkeypatch.setattr("av.open", full)
+    with pytest.raises(UserError, match=r"a\.mp4 needs more memory than a game's film does$"):
+        first(tmp_path / "a.mp4")
+
+
 def test_frames_come_from_a_process_apart_and_repeats_are_not_sent(tmp_path: Path) -> None:
     path, profile = film(tmp_path / "a.mkv"), parse_profile(PROFILE, "a.toml")
     with films_apart() as apart:

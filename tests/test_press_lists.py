@@ -300,6 +300,8 @@ def test_a_button_that_vpts_recorder_left_stuck_counts_once_it_is_pressed(
 ) -> None:
     stuck = [row(buttons=[0], newButtons=[0]), row(buttons=[0]), row(buttons=[0])]
     pressed = [row(buttons=[0], newButtons=[0]), row(buttons=[0]), row()]
+    listed = parse_presses("\n".join(map(json.dumps, stuck)), minecraft, "a.jsonl")
+    assert "as VPT's recorder leaves it by mistake" in listed.notes[0]
     assert actions_of([*stuck, *pressed], minecraft) == [
         ["idle", "idle", "idle", "attack", "attack"]
     ]

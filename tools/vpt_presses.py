@@ -34,17 +34,23 @@ def vpt_presses(records: Records, profile: Profile, source: str) -> PressList:
     """The rows of a list. UserError, naming the line, for an object that is no such row."""
     rows: list[Presses] = []
     menus: list[int] = []
-    stuck = wheel = False
+    stuck = wheel = was_stuck = False
     for number, (line, record) in enumerate(records):
         with naming_line(source, line):
             _check(record)
             pressed, fresh = (_numbers(record, name) for name in ("buttons", "newButtons"))
             stuck = fresh == [0] if number == 0 else stuck and 0 not in fresh
+            was_stuck = was_stuck or stuck
             rows.append(Presses(number, _keys(record, pressed, stuck), _motion(record)))
             wheel = wheel or _counts(record, "dwheel") != 0
         if record.get("isGuiOpen") is True:
             menus.append(number)
     notes = ["turns of the mouse's wheel are left out: no profile can have them"] * wheel
+    if was_stuck:
+        notes.append(
+            "the left button is down in the first row, as VPT's recorder leaves it by mistake: it "
+            "counts from where it is pressed anew"
+        )
     if not profile.actions.mouse and any(any(row.mouse) for row in rows):
         notes.append(f"the mouse's motion is left out: the profile of {profile.name} has no mouse")
     if menus:
