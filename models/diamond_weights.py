@@ -28,6 +28,7 @@ DENOISER = "denoiser.inner_model."
 UPSAMPLER = "upsampler.inner_model."
 REWARD_MODEL = "rew_end_model."
 ACTOR_CRITIC = "actor_critic."
+PREFIXES = (DENOISER, UPSAMPLER, REWARD_MODEL, ACTOR_CRITIC)
 
 Weights = Mapping[str, Tensor]
 Some = TypeVar("Some", Denoiser, RewardModel, ActorCritic)
@@ -168,10 +169,22 @@ def _while_there(weights: Weights, name: str, first: int = 0, step: int = 1) -> 
 
 def _read(path: Path, prefixes: tuple[str, ...]) -> Weights:
     """The tensors of a file; UserError unless all belong to these networks."""
-    weights = torch_file.read(path)
+    path = Path(path)
+    data = torch_file.content(path)
+    if isinstance(data, dict) and "agent" in data and "opt" in data:
+        agents = path.parent / "agent_versions"
+        newest = max(agents.glob("agent_epoch_*.pt"), default=agents / "agent_epoch_*.pt")
+        raise UserError(
+            f"{path} is the state of a training that goes on; take an agent of it: {newest}"
+        )
+    weights = torch_file.weights_in(path, data, mark=f"{DENOISER}conv_in.weight")
     for name in weights:
-        if not name.startswith(prefixes):
+        if name.startswith(PREFIXES) and not name.startswith(prefixes):
             raise _unknown(path, name)
+    if others := sorted({name.split(".")[0] for name in weights if not name.startswith(PREFIXES)}):
+        listed = ", ".join(map(torch_file.literal, others))
+        without = torch_file.saving(path, f"k.split('.')[0] not in [{listed}]")
+        raise UserError(f"{_unknown(path, others[0])}; if the world needs none of it: {without}")
     return weights
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -152,6 +156,7 @@ def test_networks_with_every_kind_of_part_survive_it_too(tmp_path: Path) -> None
 
 Damage = Callable[[dict[str, Tensor]], object]
 CONV = f"{DENOISER}unet.d_blocks.1.resblocks.0.conv2.weight"
+CLOCK = torch.ones(1)
 NORM = f"{DENOISER}unet.mid_blocks.resblocks.1.norm2.linear.weight"
 
 
@@ -216,6 +221,58 @@ def test_what_does_not_fit_is_named(tmp_path: Path, damage: Damage, says: str) -
         load_atari(tmp_path / "damaged.pt")
     line = str(caught.value)
     assert says in line and str(tmp_path / "damaged.pt") in line and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda w: {name.replace(".", "._orig_mod.", 1): tensor for name, tensor in w.items()},
+        lambda w: {f"module.{name}": tensor.half() for name, tensor in w.items()},
+        lambda w: {"state_dict": {f"agent.{n}": t for n, t in w.items()}, "opt": {"x": CLOCK}},
+        lambda w: {"agent": parity.module(w).state_dict(), "epoch": 3},
+        lambda w: {part: {n.removeprefix(f"{part}."): t for n, t in w.items() if n.startswith(part)}
+                   for part in ("denoiser", "rew_end_model", "actor_critic")},
+        lambda w: {**w, "epoch": np.float64(3), "clock": torch.tensor(7), "args": {"s": [CLOCK]}},
+    ],
+)  # fmt: skip
+def test_a_world_is_found_in_what_a_trainer_wrapped_it_in(
+    tmp_path: Path, wrapped: Callable[[dict[str, Tensor]], object]
+) -> None:
+    networks = tiny()
+    for all_ in vars(networks).values():
+        all_.half().float()  # so that half precision keeps every number
+    torch.save(wrapped(to_checkpoint(networks)), tmp_path / "agent.pt")
+    again = to_checkpoint(load_atari(tmp_path / "agent.pt"))
+    for name, tensor in to_checkpoint(networks).items():
+        assert torch.equal(again[name], tensor), name
+
+
+def test_of_a_trainers_state_the_newest_agent_is_named(tmp_path: Path) -> None:
+    agent = parity.module(to_checkpoint(tiny())).state_dict()
+    state = {"_epoch": 3, "agent": agent, "opt": {}, "lr_sched": {}}
+    torch.save(state, tmp_path / "state.pt")
+    with pytest.raises(UserError, match=r"agent_versions/agent_epoch_\*\.pt"):
+        load_atari(tmp_path / "state.pt")
+    versions = tmp_path / "agent_versions"
+    versions.mkdir()
+    for epoch in (5, 100):
+        torch.save(agent, versions / f"agent_epoch_{epoch:05d}.pt")
+    with pytest.raises(UserError, match=r"agent_versions/agent_epoch_00100\.pt"):
+        load_atari(tmp_path / "state.pt")
+    load_atari(versions / "agent_epoch_00100.pt")
+
+
+def test_parts_of_another_program_are_left_out_by_the_command_that_is_named(
+    tmp_path: Path,
+) -> None:
+    weights = to_checkpoint(tiny())
+    torch.save({**weights, "text.a": CLOCK, "vision.b.c": CLOCK}, tmp_path / "agent.pt")
+    with pytest.raises(UserError, match="holds 'text', which is not known here") as caught:
+        load_atari(tmp_path / "agent.pt")
+    line = str(caught.value)
+    command = shlex.split(line[line.index("python -c") :])
+    subprocess.run([sys.executable, *command[1:]], check=True)
+    load_atari(tmp_path / "agent-plain.pt")
 
 
 def test_one_worlds_checkpoint_is_not_anothers() -> None:

@@ -144,6 +144,19 @@ def test_what_the_tool_is_not_told_right(tmp_path: Path) -> None:
     assert "Not a directory" in refused(CSGO_PT, out, spawns=ATARI_PT)
 
 
+@pytest.mark.parametrize(("pt", "kind"), [(ATARI_PT, "game"), (CSGO_PT, "spawns")])
+def test_a_checkpoint_with_a_flipped_bit_is_not_converted(
+    folder: Path, made: object, tmp_path: Path, pt: Path, kind: str
+) -> None:
+    whole = bytearray(pt.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    (tmp_path / "agent.pt").write_bytes(whole)
+    torch.load(tmp_path / "agent.pt")  # torch itself sees nothing
+    told = {"game": "pong"} if kind == "game" else {"spawns": folder / "spawns"}
+    line = refused(tmp_path / "agent.pt", tmp_path / "out", **told)
+    assert "agent.pt is damaged (Bad CRC-32" in line and "download it again" in line
+
+
 def test_a_checkpoint_of_the_other_kind(folder: Path, made: object, tmp_path: Path) -> None:
     assert "not known here" in refused(CSGO_PT, tmp_path / "out", game="pong")
     assert "not known here" in refused(ATARI_PT, tmp_path / "out", spawns=folder / "spawns")

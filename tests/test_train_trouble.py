@@ -122,6 +122,25 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
+def flip_a_bit(path: Path) -> None:
+    """In the middle of some weights, where torch itself would not see it."""
+    weights = next(iter(torch.load(path)["learner"]["denoiser"].values())).numpy().tobytes()
+    whole = bytearray(path.read_bytes())
+    whole[whole.index(weights) + len(weights) // 2] ^= 1
+    path.write_bytes(whole)
+    torch.load(path)
+
+
+def claim_much(path: Path) -> None:
+    state = torch.load(path)
+    state["learner"]["more"] = torch.ones(1).expand(10**12)
+    torch.save(state, path)
+
+
+def ask_for_memory(path: Path) -> None:
+    torch.save({**torch.load(path), "more": bytearray(9)}, path)
+
+
 def replace_by_something(path: Path) -> None:
     torch.save({"something": 1}, path)
 
@@ -143,6 +162,9 @@ def dream_elsewhere(path: Path) -> None:
     ("spoil", "says"),
     [
         (truncate, "cannot be read as a checkpoint; remove it to start the run over"),
+        (flip_a_bit, r"cannot be read as a checkpoint; .* \(.* is damaged \(Bad CRC-32"),
+        (claim_much, "cannot be read as a checkpoint; .*claim more than its"),
+        (ask_for_memory, "cannot be read as a checkpoint; .*more than plain data"),
         (replace_by_something, "is not a checkpoint of this program; remove it to start over"),
         (
             forget_the_head,

@@ -7,6 +7,7 @@ from typing import IO, Any
 
 import torch
 
+from base import torch_file
 from base.errors import UserError
 from base.files import replacing
 
@@ -49,16 +50,19 @@ class _Stream:
 def load(run: Path) -> dict[str, Any] | None:
     """The run's checkpoint on the CPU, or None if it has not come to its first one.
 
-    Nothing in the file is executed. Raises UserError for a file that is not a checkpoint.
+    Nothing in the file is executed. Raises UserError for one that is damaged or no checkpoint.
     """
     path = run / NAME
     if not path.exists():
         return None
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a file that is not its own
+        # Not mapped: the file is replaced while its content is in use.
+        state = torch_file.load(path, "checkpoint", mapped=False)
+        for tensor in torch_file.tensors_in(state):
+            torch_file.check_claims(path, [tensor])  # each alone, since some may share memory
+    except UserError as error:
         raise UserError(
-            f"{path} cannot be read as a checkpoint; remove it to start the run over"
+            f"{path} cannot be read as a checkpoint; remove it to start the run over ({error})"
         ) from error
     if not isinstance(state, dict) or set(state) != {"update", "learner"}:
         raise UserError(f"{path} is not a checkpoint of this program; remove it to start over")
