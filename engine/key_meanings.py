@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from engine.keyboard import KEYS
+from engine.screen import MOUSE_BUTTONS
+
 _MODIFIERS = {
     "ctrl": ("ctrl", "control", "ctl"),
     "shift": ("shift",),
@@ -30,6 +33,19 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
     "page up": ("pageup", "pgup", "prior"),
     "page down": ("pagedown", "pgdn", "pgdown", "next"),
     "caps lock": ("capslock", "caps"),
+    "print screen": ("prtsc", "prtscn", "snapshot", "sysrq"),
+    "break": ("pause",),
+    "application": ("apps", "contextmenu", "menu"),
+    "keypad enter": ("numpadenter", "kpenter"),
+    "keypad equals": ("keypadequal", "numpadequal", "kpequal"),
+    **{
+        f"[{sign}]": tuple(pad + name for pad in ("keypad", "numpad", "kp") for name in names)
+        for sign, names in (
+            *((digit, (digit,)) for digit in "0123456789"),
+            *(("+", ("add", "plus")), ("-", ("subtract", "minus")), (".", ("decimal", "period"))),
+            *(("*", ("multiply",)), ("/", ("divide",))),
+        )
+    },
     "alt gr": ("altgr", "altgraph"),
     **{way: (f"arrow{way}", f"{way}arrow", f"key{way}") for way in ("up", "down", "left", "right")},
     ",": ("comma",),
@@ -55,7 +71,10 @@ def meant_key(name: str) -> str | None:
     Such names are "Key.ctrl_l" (pynput), "ShiftLeft" and "KeyW" (browsers), "mouse_left",
     "key.keyboard.left.shift" (Minecraft), "VK_SPACE" (Windows).
     """
-    written = name.strip().strip("'\"").lower()
+    written = name.strip().lower()
+    if written in KEYS:
+        return written
+    written = written.strip("'\"")
     if len(written) == 1:
         return written
     return _OURS.get(_squeeze(_PREFIX.sub("", written)))
@@ -67,7 +86,8 @@ def _squeeze(name: str) -> str:
 
 def _ours() -> dict[str, str]:
     """Theirs -> ours."""
-    ours = {_squeeze(theirs): own for own, names in _ALSO.items() for theirs in (own, *names)}
+    ours = {_squeeze(name): name for name in (*KEYS, *MOUSE_BUTTONS) if name[0] != "["}
+    ours |= {_squeeze(theirs): own for own, names in _ALSO.items() for theirs in names}
     for own, words in _MODIFIERS.items():
         for word in words:
             ours[word] = f"left {own}"

@@ -129,11 +129,24 @@ def test_a_name_of_another_program_is_not_taken_for_one_that_is_spelled_alike(
         ("ArrowUp", "up"), ("KeyW", "w"), ("Digit1", "1"), ("VK_SPACE", "space"),
         ("key.keyboard.left.shift", "left shift"), ("key.keyboard.comma", ","), ("'w'", "w"),
         ("key.keyboard.w", "w"), ("key.mouse.left", "left button"), ("K_LEFT", "left"),
-        ("pgup", "page up"),
+        ("pgup", "page up"), ("key.keyboard.tab", "tab"), ("End", "end"), ("num_lock", "numlock"),
+        ("key.keyboard.keypad.1", "[1]"), ("NumpadAdd", "[+]"), ("KP_Enter", "keypad enter"),
     ],
 )  # fmt: skip
 def test_what_others_call_keys(theirs: str, ours: str) -> None:
     assert meant_key(theirs) == ours and ours in {*KEYS, *MOUSE_BUTTONS}
+
+
+def test_every_key_of_ours_is_called_by_its_own_name() -> None:
+    """Tab, Home and the keypad were unknown in Minecraft's lists, and so never pressed."""
+    assert [key for key in KEYS if meant_key(key) != key] == []
+
+
+def test_the_keypads_plus_is_no_pair_of_brackets(profile: Profile) -> None:
+    listed = placed("time_s,keys\n0,d+[+]\n1,]+[\n", profile)
+    assert [row.keys for row in listed.rows] == [("d", "[+]"), ("]", "[")]
+    listed = placed(json.dumps({"t": 0, "keys": ["[", "]", "+", "[+]"]}), profile)
+    assert sorted(listed.rows[0].keys) == ["+", "[", "[+]", "]"]
 
 
 def test_devices_are_told_by_what_they_are() -> None:

@@ -6,7 +6,8 @@
     0.61,w,4,0
 
 A row tells what is held from its time on, until the next row's: `keys` by the names of the
-profile's keys, joined by '+' ("left button" is the mouse's, "plus" the key '+'), or else `action`
+profile's keys, joined by '+' ("left button" is the mouse's, "plus" the key '+', "[+]" the keypad's
+and "]+[" both brackets), or else `action`
 by the names of its buttons. Keys that the profile does not name are ignored. `mouse_right` and
 `mouse_down`, where the profile has a mouse, are how far it moved at that time, in counts; a step's
 add up. Times are seconds since the film's first frame, and never fall; several rows may have one
@@ -55,6 +56,7 @@ TIME_WORDS = ("time", "times", "timestamp", "timestamps", "t", "ts", "epoch", "u
 OTHER_WORDS = ("number", "no", "nr", "num", "index", "idx", "id", "in")
 EVENT_COLUMNS = ("event", "type", "state", "event_type", "action")
 KEY_COLUMNS = ("key", "button")
+_JOINT = re.compile(r"(?<!\[)\+|\+(?!\])")  # not the one in the keypad's "[+]"
 DOWN = ("down", "press", "pressed", "keydown", "keypress", "mousedown", "buttondown", "1", "true")
 UP = ("up", "release", "released", "keyup", "keyrelease", "mouseup", "buttonup", "0", "false")
 
@@ -189,7 +191,7 @@ def _columns(header: Sequence[str], profile: Profile) -> list[str]:
 
 def _keys(text: str) -> tuple[str, ...]:
     """The keys of "w+left button"."""
-    names = (name.strip() for name in text.lower().split("+")) if text else ()
+    names = (name.strip() for name in _JOINT.split(text.lower())) if text else ()
     return tuple(dict.fromkeys(_key(name) for name in names))
 
 

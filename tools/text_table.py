@@ -79,7 +79,8 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, list):
-        return "+".join("plus" if part == "+" else _cell(part) for part in value)
+        brackets_apart = sorted(value, key=lambda part: part != "]")  # "[+]" is the keypad's key
+        return "+".join("plus" if part == "+" else _cell(part) for part in brackets_apart)
     if isinstance(value, str | int | float):
         return str(value).strip()
     raise UserError("it holds a table within the table")
