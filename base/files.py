@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import glob
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from base.errors import UserError
+from base.sizes import MB, in_words
 
-LARGEST_TEXT_BYTES = 1 << 28
+LARGEST_TEXT_BYTES = 256 * MB
 _MARKS = (  # in this order, since UTF-32's begins as UTF-16's does
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -86,15 +90,32 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def read_text(path: Path) -> str:
-    """A text file that a person may have written: UTF-8, or UTF-16 as some editors save it.
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file to read its bytes, through links too.
 
-    Raises UserError for one that cannot be read, is no text, or is too large to be meant.
+    Files that came from elsewhere are opened by this: a pipe in their place would never answer,
+    and a device never end. Raises OSError for either, as for a file that is not there.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is not a file", str(path))
+    return open(path, "rb")
+
+
+def read_bytes(path: Path, most_bytes: int) -> bytes:
+    """The content of a regular file. Raises OSError, also for one of more than `most_bytes`."""
+    with open_regular(path) as file:
+        return _bounded(file, path, most_bytes)
+
+
+def read_text(path: Path) -> str:
+    """A text that a person may have written and names: UTF-8, or UTF-16 as some editors save it.
+
+    It may come through a pipe. Raises UserError for one that cannot be read, is no text, or is too
+    large to be meant.
     """
     try:
-        if path.stat().st_size > LARGEST_TEXT_BYTES:
-            raise UserError(f"{path} is too large for a text file")
-        return decode_text(path.read_bytes())
+        with open(path, "rb") as file:
+            return decode_text(_bounded(file, path, LARGEST_TEXT_BYTES))
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not a text file, or none in UTF-8: save it as that") from error
     except OSError as error:
@@ -114,6 +135,25 @@ def decode_text(data: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def check_inside(folder: Path, file: Path) -> None:
+    """UserError for a file that is a link to somewhere outside of the folder it belongs to."""
+    try:
+        inside = folder.resolve() in file.resolve().parents
+    except (OSError, RuntimeError) as error:  # before Python 3.13 links in a circle are the latter
+        raise UserError(f"cannot read {file}: {error}") from error
+    if not inside:
+        raise UserError(f"{file} leads out of {folder}")
+
+
+def _bounded(file: BinaryIO, path: Path, most_bytes: int) -> bytes:
+    """All of a file's bytes; OSError if there are more than `most_bytes`."""
+    data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        large = f"it is too large: more than {in_words(most_bytes)}"
+        raise OSError(errno.EFBIG, large, str(path))
+    return data
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames in `folder` durable where the platform lets a folder be synced."""
     if os.name != "posix":
@@ -126,8 +166,8 @@ def sync_folder(folder: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Hex SHA-256 of a file's content."""
-    with open(path, "rb") as file:
+    """Hex SHA-256 of a regular file's content."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -12,8 +12,8 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -70,7 +70,7 @@ class Remote:
     @property
     def held(self) -> int:
         """How many bytes of it have arrived."""
-        return next((f.stat().st_size for f in (self.blob, self.partial) if f.is_file()), 0)
+        return next(filter(None, map(_size, (self.blob, self.partial))), 0)
 
 
 def cache_folder() -> Path:
@@ -96,26 +96,42 @@ def receive(remote: Remote, watch: Callable[[int], None]) -> None:
     watch: told how many bytes of it are there, many times a second; what it raises ends the
     download, and a later one goes on from there.
     Raises UserError, and UnreachableError when the connection stays cut; neither leaves behind
-    anything that would be taken for the file.
+    anything that would be taken for the file. What is there and sound stays untouched, since
+    other programs may be reading it.
     """
+    blob, pointer = remote.blob, remote.pointer
+    with explained(remote.repo):
+        for folder in (blob.parent, pointer.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        with _held_alone(remote):
+            if not _is_sound(remote, pointer):
+                if not _is_sound(remote, blob):  # nor there from another revision
+                    _complete(remote, watch)
+                    _keep(remote, remote.partial)
+                    os.replace(remote.partial, blob)
+                _link(blob, pointer)
+    watch(remote.bytes)
+
+
+def recheck(remote: Remote) -> None:
+    """Check a file of the cache as the Hub lists it. One that is another is removed.
+
+    Raises DamagedError for that, and UserError if it cannot be read.
+    """
+    with explained(remote.repo), _held_alone(remote):
+        _keep(remote, remote.pointer, remote.blob)
+
+
+@contextmanager
+def _held_alone(remote: Remote) -> Iterator[None]:
+    """Hold the lock of a file's content, as huggingface_hub does while it downloads."""
     from huggingface_hub.utils import WeakFileLock
 
-    blob, pointer = remote.blob, remote.pointer
     name = repo_folder(remote.repo, remote.kind).name
     lock = cache_folder() / ".locks" / name / f"{remote.digest}.lock"
-    with explained(remote.repo):
-        for folder in (lock.parent, blob.parent, pointer.parent):
-            folder.mkdir(parents=True, exist_ok=True)
-        with WeakFileLock(lock):
-            if blob.is_file():  # from another revision, or another program
-                with suppress(DamagedError):
-                    _keep(remote, blob)
-            if not blob.is_file():
-                _complete(remote, watch)
-                _keep(remote, remote.partial)
-                os.replace(remote.partial, blob)
-            _link(blob, pointer)
-    watch(remote.bytes)
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with WeakFileLock(lock):
+        yield
 
 
 def check(path: Path, name: str, size: int, digests: Iterable[str]) -> str:
@@ -144,12 +160,30 @@ def git_sha1(path: Path) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
-def _keep(remote: Remote, path: Path) -> None:
-    """Check a file as the Hub lists it; DamagedError, and the file is gone, if it is another."""
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 if there is none, any more."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _is_sound(remote: Remote, path: Path) -> bool:
+    """Whether a file is there as the Hub lists it."""
+    with suppress(DamagedError):
+        return path.is_file() and bool(
+            check(path, remote.path, remote.bytes, (remote.digest, remote.sha256))
+        )
+    return False
+
+
+def _keep(remote: Remote, path: Path, *others: Path) -> None:
+    """Check a file as the Hub lists it. If it is another: DamagedError, and `others` go with it."""
     try:
         check(path, remote.path, remote.bytes, (remote.digest, remote.sha256))
     except DamagedError as error:
-        path.unlink()
+        for wrong in (path, *others):
+            wrong.unlink(missing_ok=True)
         raise DamagedError(
             f"{error}; it was thrown away, so run the same again to fetch it"
         ) from error
@@ -160,6 +194,7 @@ def _complete(remote: Remote, watch: Callable[[int], None]) -> None:
     import httpx2
     from huggingface_hub.errors import HfHubHTTPError
 
+    remote.blob.unlink(missing_ok=True)  # of another content, or we would not be here
     remote.partial.touch()
     if remote.held > remote.bytes:
         os.truncate(remote.partial, 0)
@@ -235,9 +270,11 @@ def _receive_some(remote: Remote, watch: Callable[[int], None]) -> None:
 
 
 def _link(blob: Path, pointer: Path) -> None:
-    """Show a blob under its own name; where links cannot be made, move it there."""
-    pointer.unlink(missing_ok=True)
+    """Show a blob under its own name, in one step; where links cannot be made, move it there."""
+    link = pointer.with_name(f".{pointer.name}.link")
+    link.unlink(missing_ok=True)  # left by a kill
     try:
-        pointer.symlink_to(os.path.relpath(blob, pointer.parent))
+        link.symlink_to(os.path.relpath(blob, pointer.parent))
     except OSError:
-        os.replace(blob, pointer)
+        link = blob
+    os.replace(link, pointer)

@@ -12,7 +12,7 @@ import yaml
 
 from base.apart import Apart
 from base.errors import UserError
-from base.files import clear_unfinished, replacing
+from base.files import clear_unfinished, read_bytes, replacing
 from base.hub import (
     LARGEST_FILE_BYTES,
     NEWEST,
@@ -25,15 +25,17 @@ from base.hub import (
     listing,
     remote,
 )
-from base.hub_file import DamagedError, Remote, check, git_sha1, receive
+from base.hub_file import DamagedError, Remote, check, git_sha1, receive, recheck
 from base.hub_push import README
+from base.sizes import MB
 from datasets.episode import EpisodeFile
 from datasets.folder import HELD_OUT, is_episode, numbered, sole_writer
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
 
-LARGEST_TEXT_BYTES = 1 << 20
+LARGEST_TEXT_BYTES = MB
+LARGEST_CARD_BYTES = 2 * LARGEST_TEXT_BYTES  # as base.hub.remote takes what is about so large
 FRAMES_AT_ONCE = 256
 UNSTATED = "not stated"
 
@@ -127,7 +129,8 @@ def _licence(remotes: list[Remote]) -> str:
     if not card.pointer.is_file():
         receive(card, lambda done: None)
     try:
-        data = yaml.safe_load(card.pointer.read_text("utf-8").split("---\n")[1])
+        text = read_bytes(card.pointer, LARGEST_CARD_BYTES).decode()
+        data = yaml.safe_load(text.split("---\n")[1])
         name = data.get("license_name") or data["license"]
     except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError):
         return UNSTATED
@@ -139,14 +142,7 @@ def _verify(one: Remote) -> None:
     if not one.pointer.is_file():  # its content came with another revision
         receive(one, lambda done: None)
         return
-    try:
-        check(one.pointer, one.path, one.bytes, (one.digest,))
-    except DamagedError as error:
-        one.blob.unlink(missing_ok=True)
-        one.pointer.unlink(missing_ok=True)
-        raise DamagedError(
-            f"{error}; it was thrown away, so run the same again to fetch it"
-        ) from error
+    recheck(one)
 
 
 def _from_the_hub(one: Remote, path: Path) -> bool:

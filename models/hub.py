@@ -8,7 +8,9 @@ downloaded count here too; a world that is there needs no network and asks nothi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from base.cartridges import CARD, LARGEST_CARD_BYTES
 from base.errors import UserError
@@ -26,17 +28,39 @@ from base.hub import (
     remote,
 )
 from base.hub_errors import UnreachableError
-from base.hub_file import DamagedError, cache_folder, check, receive, repo_folder, snapshot_folder
+from base.hub_file import DamagedError, check, receive, repo_folder, snapshot_folder
 from models.catalogue import World
+
+NEARLY = 0.1  # a size that is about another differs by so much of it at most
+State = Literal["yes", "no", "partial", "damaged"]
 
 
 def cached(world: World) -> Path | None:
-    """The folder with all files of a world, at their own paths; None if any is not in the cache.
+    """The folder with all files of a world, at their own paths; None if any is not in the cache,
+    or has a size that is not its own.
 
     Quick: asks no network and reads no file; `verify` does that.
     """
     folder = snapshot_folder(world.repo, world.revision)
-    return folder if all((folder / file.path).is_file() for file in world.files) else None
+    return folder if all(_is_whole(folder, file) for file in world.files) else None
+
+
+def state(world: World) -> State:
+    """How much of a world is in the cache, as quickly as `cached` tells.
+
+    Damaged is one with a file of a wrong size. Partial is one of which some files are there, or
+    begun, and not only those that it shares with other worlds.
+    """
+    folder = snapshot_folder(world.repo, world.revision)
+    found = [file for file in world.files if (folder / file.path).exists()]
+    if not all(_is_whole(folder, file) for file in found):
+        return "damaged"
+    if len(found) == len(world.files):
+        return "yes"
+    blobs = repo_folder(world.repo) / "blobs"
+    own = (world.checkpoint, *world.spawns)
+    begun = (blobs / f"{file.sha256}.incomplete" for file in own if file.sha256)
+    return "partial" if set(own) & set(found) or any(map(Path.exists, begun)) else "no"
 
 
 def fetch(world: World, ask: Ask, watch: Watch = lambda done, whole: None) -> Path:
@@ -60,7 +84,7 @@ def fetch_all(
     first = worlds[0]
     folder = snapshot_folder(first.repo, first.revision)
     wanted = {file.path: file for world in worlds for file in world.files}
-    missing = [file for path, file in wanted.items() if not (folder / path).is_file()]
+    missing = [file for file in wanted.values() if not _is_whole(folder, file)]
     if missing:
         revision, files = listing(first.repo, first.revision)
         remotes = tuple(remote(first.repo, revision, file, files) for file in missing)
@@ -82,10 +106,10 @@ def verify(world: World, folder: Path) -> dict[str, str]:
         try:
             found[file.path] = check(path, file.path, file.bytes, (file.sha256, _listed(path)))
         except DamagedError as error:
-            aside = path.replace(path.with_name(f"{path.name}.rejected"))
-            raise DamagedError(
-                f"{error}; it was moved to {aside}, so run the same to fetch it"
-            ) from error
+            aside = path.with_name(f"{path.name}.rejected")
+            with suppress(FileNotFoundError):  # another program may have been quicker
+                path.replace(aside)
+            raise DamagedError(f"{error}; it was moved to {aside}, so {_fetch_anew()}") from error
         except OSError as error:
             raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     return found
@@ -123,7 +147,7 @@ def fetch_repo(repo: str, ask: Ask, watch: Watch = lambda done, whole: None) -> 
         ]
     except ValueError as error:
         raise UserError(f"{repo} holds no cartridge that could be: {error}") from error
-    missing = [file for file in wanted if not _is_whole(folder / file.path, file.bytes)]
+    missing = [file for file in wanted if not _is_whole(folder, file)]
     if missing:
         remotes = tuple(remote(repo, revision, file, files) for file in missing)
         bring(Offer(manifest.title, repo, revision, manifest.licence, remotes), ask, watch)
@@ -132,14 +156,26 @@ def fetch_repo(repo: str, ask: Ask, watch: Watch = lambda done, whole: None) -> 
     return folder
 
 
-def _is_whole(path: Path, size: int) -> bool:
-    """Whether a file of the cache has its size; one that has another is dropped, to come again."""
-    if path.is_file() and path.stat().st_size != size:
-        blob = path.resolve()
-        if blob.parent.name == "blobs" and cache_folder() in blob.parents:  # and not elsewhere
-            blob.unlink()
-        path.unlink(missing_ok=True)
-    return path.is_file()
+def _is_whole(folder: Path, file: HubFile) -> bool:
+    """Whether a file is there with its size, or about that if no more is known."""
+    size = file.bytes or file.about_bytes
+    return _has_size(folder / file.path, size, within=NEARLY * file.about_bytes)
+
+
+def _has_size(path: Path, size: int, within: float = 0.0) -> bool:
+    """Whether a file is there and has so many bytes, or so many more or less."""
+    try:
+        return abs(path.stat().st_size - size) <= within
+    except OSError:
+        return False
+
+
+def _fetch_anew() -> str:
+    """What to do about a file that is damaged here."""
+    from huggingface_hub import constants
+
+    offline = "unset HF_HUB_OFFLINE and " if constants.HF_HUB_OFFLINE else ""
+    return f"{offline}run the same to fetch it"
 
 
 def _last_fetched(repo: str, newest: Path) -> Path | None:
@@ -151,7 +187,7 @@ def _last_fetched(repo: str, newest: Path) -> Path | None:
         _, entries = read_card(folder)
     except (OSError, ValueError, UserError):
         return None
-    return folder if all((folder / name).is_file() for name in entries) else None
+    return folder if all(_has_size(folder / n, one.bytes) for n, one in entries.items()) else None
 
 
 def _listed(path: Path) -> str:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from base.cartridges import shipped_names
 from base.errors import UserError
 from base.hub import HubFile
+from base.sizes import in_words
 from engine.worlds.atari_games import GAMES
+from models.actor_critic import ActorCritic
 from models.catalogue import CATALOGUE, atari, find_world, read_catalogue
+from models.denoiser import Denoiser
+from models.diamond import atari_actor_critic, atari_denoiser, atari_reward_model
+from models.reward_model import RewardModel
 
 WORLDS = read_catalogue()
 LEAST = """
@@ -37,8 +43,22 @@ def test_it_holds_all_released_worlds() -> None:
     assert (csgo.checkpoint.bytes, len(csgo.spawns), csgo.exact) == (1_526_844_223, 35, True)
     assert all(file.sha256 for file in csgo.files)
     pong = find_world("pong", WORLDS)
-    assert pong.checkpoint == HubFile("atari_100k/models/Pong.pt", about_bytes=51_700_000)
-    assert not pong.exact and pong.bytes == 51_700_000 + 819 + 215
+    assert pong.checkpoint == HubFile("atari_100k/models/Pong.pt", about_bytes=54_200_000)
+    assert not pong.exact and pong.bytes == 54_200_000 + 819 + 215
+
+
+def test_sizes_are_counted_in_millions_of_bytes() -> None:
+    """They were said in MB and counted in MiB, as the Hub's pages do not."""
+    with torch.device("meta"):
+        networks = (
+            Denoiser(atari_denoiser(6)),
+            RewardModel(atari_reward_model(6)),
+            ActorCritic(atari_actor_critic(6)),
+        )
+    weights = sum(4 * part.numel() for one in networks for part in one.parameters())
+    assert find_world("pong", WORLDS).bytes == pytest.approx(weights, rel=0.005)
+    words = [in_words(size) for size in (999, 999_500, 54_200_000, 54_200_000 << 5)]
+    assert words == ["999 B", "1 MB", "54.2 MB", "1.73 GB"]
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,15 @@ def test_all_atari_is_one_question_and_leaves_the_others(
     assert [line.split("  no  ")[0] == line for line in table(worlds).splitlines()] == [True] * 4
 
 
+def test_the_list_tells_what_is_whole(terminal: list[str], catalogue: Path, tmp_path: Path) -> None:
+    worlds = read_catalogue(catalogue)
+    download(DownloadConfig("pong", yes=True), worlds)
+    assert "kB  yes  " in table(worlds).splitlines()[1]
+    (weights,) = tmp_path.rglob("snapshots/*/pong.pt")
+    weights.resolve().write_bytes(WEIGHTS[:1000])
+    assert "kB  damaged  " in table(worlds).splitlines()[1]
+
+
 def test_the_list_has_all_released_worlds(
     terminal: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

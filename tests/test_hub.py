@@ -19,7 +19,7 @@ from base.hub import SPARE_BYTES, Ask, CancelledError, HubFile, Offer
 from base.hub_errors import UnreachableError, explained
 from base.hub_file import DamagedError
 from models.catalogue import World
-from models.hub import cached, fetch, fetch_all, verify
+from models.hub import cached, fetch, fetch_all, state, verify
 from tests.hub_server import Faults, HubServer, Repo, git_sha1, serving, sha256, use
 
 REPO, REVISION = "some/diamond", "ab" * 20
@@ -353,7 +353,8 @@ def test_content_that_is_there_under_another_revision_is_used_if_it_is_sound(
     fetch(later, yes)
     assert not server.ranges
     (library / "models--some--diamond" / "blobs" / sha256(WEIGHTS)).write_bytes(b"damage")
-    (cached(later) or library).joinpath(PT).unlink()
+    assert cached(later) is None
+    hub_file.snapshot_folder(REPO, "cd" * 20).joinpath(PT).unlink()
     assert_whole(fetch(later, yes))
     assert server.ranges == [""]
 
@@ -366,6 +367,53 @@ def test_two_downloads_at_once_do_not_mix(server: HubServer) -> None:
         thread.join()
     assert_whole(fetch(PONG, never))
     assert len(server.ranges) == len(PONG.files)
+
+
+@pytest.mark.parametrize("path", [PT, "agent.yaml", "env.yaml"])
+def test_a_file_of_a_wrong_size_counts_as_missing(
+    server: HubServer, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was told of only when it was to be played, and then as something to be fetched, which
+    HF_HUB_OFFLINE forbids."""
+    folder = fetch(PONG, yes)
+    (folder / path).resolve().write_bytes(FILES[path][: len(FILES[path]) // 2])
+    assert cached(PONG) is None and state(PONG) == "damaged"
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UnreachableError, match=r"not, or not whole, in the cache.*unset HF_HUB_OF"):
+        fetch(PONG, never)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    server.requests.clear()
+    assert_whole(fetch(PONG, yes))
+    assert server.ranges in ([""], ["", ""]) and state(PONG) == "yes"
+
+
+def test_damage_that_only_a_hash_shows_is_not_to_be_fetched_offline(
+    server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = fetch(PONG, yes)
+    (folder / PT).resolve().write_bytes(WEIGHTS[::-1])
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(DamagedError, match="unset HF_HUB_OFFLINE and run the same to fetch it"):
+        verify(PONG, folder)
+    assert cached(PONG) is None
+
+
+def test_a_world_that_only_began_to_come_is_partial(server: HubServer, library: Path) -> None:
+    boxing = world(name="boxing", checkpoint=known("models/Boxing.pt"), spawns=())
+    assert [state(PONG), state(boxing)] == ["no", "no"]
+    folder = fetch(PONG, yes)
+    assert [state(PONG), state(boxing)] == ["yes", "no"], "what all share is no beginning"
+    (folder / "act.npy").unlink()
+    assert state(PONG) == "partial"
+    server.faults = Faults(cut={"models/Boxing.pt": 200_000})
+
+    def lose(done: int, whole: int) -> None:
+        if server.faults.cuts == 0:
+            raise CancelledError("enough")
+
+    with pytest.raises(CancelledError):
+        fetch(boxing, yes, lose)
+    assert parts(library) and state(boxing) == "partial"
 
 
 @pytest.mark.parametrize("path", [PT, "agent.yaml", "env.yaml"])

@@ -83,10 +83,16 @@ def test_a_new_revision_is_fetched_and_the_last_one_plays_without_network(
     assert not server.requests
 
 
-def test_a_damaged_file_of_the_cache_comes_again(server: HubServer) -> None:
+def test_a_damaged_file_of_the_cache_comes_again(
+    server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every start said that it was damaged, and nothing fetched it anew."""
     folder = fetch_repo(REPO, yes)
     (folder / "denoiser.safetensors").resolve().write_bytes(b"cut")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UnreachableError, match=r"not whole, in the cache.*unset HF_HUB_OFFLINE"):
+        fetch_repo(REPO, never)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     assert load(fetch_repo(REPO, yes))
 
 

@@ -23,7 +23,7 @@ COLUMNS = 3  # in a null window
 
 
 def entry(name: str, title: str, here: bool = False) -> Entry:
-    return Entry(name, title, here, "51.7 MB", "not measured yet", ("licence: none stated",))
+    return Entry(name, title, here, "54.2 MB", "not measured yet", ("licence: none stated",))
 
 
 class Shelf:
@@ -209,7 +209,7 @@ def test_a_download_can_be_stopped_by_a_key_and_by_choosing_it(
     person = Waiting([*does, *stop, KeyDown("f11")])
     run(shelf, ToyWorkshop(), person, SettingsFile(tmp_path / "s.json"), clock=person.clock)
     last = (person.pages[-1].tiles or ())[3]
-    assert last.notes == ("51.7 MB to download", "not measured yet") and shelf.downloaded == []
+    assert last.notes == ("54.2 MB to download", "not measured yet") and shelf.downloaded == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from engine.page import Dialog, Page, Row, Tile
 from engine.page_layout import Box, lay_out
 
 ROWS = (Row("Settings", "F10"), Row("Another"))
-ASK = Dialog("Download?", ("about 51.7 MB", "a licence of many words " * 4), ROWS)
+ASK = Dialog("Download?", ("about 54.2 MB", "a licence of many words " * 4), ROWS)
 SIZES = st.tuples(st.integers(160, 2000), st.integers(160, 1500))
 
 

@@ -21,7 +21,7 @@ from engine.window import DesktopWindow
 from engine.window_rows import draw_help
 from engine.window_words import ACCENT
 
-ASK = Dialog("Download?", ("about 51.7 MB",), (Row("Download", "Enter"), Row("Go back", "Esc")))
+ASK = Dialog("Download?", ("about 54.2 MB",), (Row("Download", "Enter"), Row("Go back", "Esc")))
 LONG = "a name that is far too long for any tile of any menu " * 3
 
 

@@ -16,7 +16,7 @@ from base.hub import Ask, Offer, Watch
 from base.hub_file import cache_folder
 from base.sizes import in_words
 from models.catalogue import World, atari, find_world, read_catalogue
-from models.hub import cached, fetch, fetch_all, fetch_repo
+from models.hub import fetch, fetch_all, fetch_repo, state
 from tools.terminal import confirm
 
 T = TypeVar("T")
@@ -88,12 +88,12 @@ def describe(offer: Offer) -> str:
 
 
 def table(worlds: Sequence[World]) -> str:
-    """The worlds, a line each: name, size, whether it is in the cache, licence, title."""
+    """The worlds, a line each: name, size, how much of it is in the cache, licence, title."""
     rows = [("WORLD", "SIZE", "IN CACHE", "LICENCE", "TITLE")]
     for world in worlds:
         about = "" if world.exact else "about "
-        here = "yes" if cached(world) else "no"
-        rows.append((world.name, about + in_words(world.bytes), here, world.licence, world.title))
+        size = about + in_words(world.bytes)
+        rows.append((world.name, size, state(world), world.licence, world.title))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
     return "\n".join(lines)
