@@ -11,8 +11,8 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from base.errors import UserError
 from base.sizes import MB, in_words
@@ -90,7 +90,7 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file to read its bytes, through links too.
 
     Files that came from elsewhere are opened by this: a pipe in their place would never answer,
@@ -145,7 +145,7 @@ def check_inside(folder: Path, file: Path) -> None:
         raise UserError(f"{file} leads out of {folder}")
 
 
-def _bounded(file: BinaryIO, path: Path, most_bytes: int) -> bytes:
+def _bounded(file: BufferedReader, path: Path, most_bytes: int) -> bytes:
     """All of a file's bytes; OSError if there are more than `most_bytes`."""
     data = file.read(most_bytes + 1)
     if len(data) > most_bytes:

@@ -12,16 +12,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from base.errors import UserError
-from base.files import write_text
+from base.files import open_regular, write_text
 from base.folders import config_folder
+from base.locks import holding
 from base.plain import read
+from base.sizes import MB
 from engine.command_table import PLAYER, check_keys
 from engine.keyboard import key_writing
 
 FILE = "settings.json"
-LARGEST_BYTES = 1 << 20  # a file that is longer is not one of ours
+LARGEST_BYTES = MB  # a file that is longer is not one of ours
 LONGEST_NAME = 200  # of a key, a button or a world
 DEPTHS = {"keys": 2, "last_played": 1}  # of mappings in a field, down to its entries
+PATIENCE_S = 10.0  # with another program at the file: a write takes milliseconds
+
+_Path = tuple[str, ...]  # the names on the way to an entry
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ def to_stderr(line: str) -> None:
 class SettingsFile:
     """The settings as they are now, and the file that they are kept in.
 
+    Other programs may change the same file: what is changed here is put into what the file holds
+    by then, entry by entry, and what the others set counts here from then on.
     A file of which something cannot be understood is set aside as settings.json.broken, then
     .broken.2 and so on, and what can be counts. A file that cannot be read or written is left
     alone. All are warnings, never errors.
@@ -74,7 +81,7 @@ class SettingsFile:
         self.path = config_folder() / FILE if path is None else path
         self._warn = warn
         self._writes = True
-        self._now = self._read()
+        self._now = self._read() or Settings()
 
     @property
     def now(self) -> Settings:
@@ -82,44 +89,57 @@ class SettingsFile:
         return self._now
 
     def change(self, **fields: Any) -> None:
-        """Replace fields of `Settings`, and write them all. ValueError for what they cannot be."""
-        changed = replace(self._now, **fields)
-        if changed == self._now:
+        """Replace fields of `Settings`; write what differs. ValueError for what they cannot be."""
+        before, changed = self._now, replace(self._now, **fields)
+        if changed == before:
             return
         self._now = changed
-        self._write()
-
-    def _write(self) -> None:
         if not self._writes:
             return
-        try:
-            write_text(self.path, json.dumps(asdict(self._now), indent=1) + "\n")
-        except UserError as error:
-            self._writes = False  # said once
-            self._warn(f"settings last until you leave: {error}")
+        with holding(self.path, PATIENCE_S):
+            there = self._read(locked=True)
+            if there is not None:
+                self._now = _merged(there, before, changed)
+            self._write(self._now)
 
     def played(self, world: str) -> None:
         """Note that a world is played now."""
         self.change(last_played={**self._now.last_played, world: time.time()})
 
-    def _read(self) -> Settings:
+    def _write(self, settings: Settings) -> None:
+        if not self._writes:
+            return
         try:
-            with open(self.path, "rb") as file:
+            write_text(self.path, json.dumps(asdict(settings), indent=1) + "\n")
+        except UserError as error:
+            self._writes = False  # said once
+            self._warn(f"settings last until you leave: {error}")
+
+    def _read(self, locked: bool = False) -> Settings | None:
+        """What the file holds; None if there is none that can be read.
+
+        locked: the caller holds its lock.
+        """
+        try:
+            with open_regular(self.path) as file:
                 data = file.read(LARGEST_BYTES + 1)
         except FileNotFoundError:
-            return Settings()
+            return None
         except OSError as error:
             self._writes = False
             self._warn(f"cannot read {self.path} ({error.strerror}); settings are as they come")
-            return Settings()
+            return None
         try:
             if len(data) > LARGEST_BYTES:
                 raise ValueError("too long")
             settings, broken = _understood(json.loads(data))
         except (ValueError, RecursionError):
             settings, broken = Settings(), ["all of it"]
-        if broken:
+        if broken and locked:
             self._set_aside(settings, broken)
+        elif broken:
+            with holding(self.path, PATIENCE_S):  # another program may be setting it aside
+                return self._read(locked=True)
         return settings
 
     def _set_aside(self, rest: Settings, broken: list[str]) -> None:
@@ -129,7 +149,6 @@ class SettingsFile:
             if not aside.exists():
                 break
         what = f"{broken[0]} and {len(broken) - 1} more" if broken[1:] else broken[0]
-        self._now = rest
         try:
             self.path.rename(aside)
         except OSError:
@@ -138,7 +157,7 @@ class SettingsFile:
             return
         self._warn(f"{self.path} could not be understood ({what}) and is now {aside.name}")
         if rest != Settings():
-            self._write()
+            self._write(rest)
 
 
 def _understood(data: Any) -> tuple[Settings, list[str]]:
@@ -150,22 +169,38 @@ def _understood(data: Any) -> tuple[Settings, list[str]]:
         raise ValueError("no settings")
     if "keys_by" not in data and "keys" in data:
         data = {**data, "keys": _by_place(data["keys"])}
-    kept: dict[str, Any] = {}
+    kept: dict[_Path, Any] = {}
     broken: list[str] = []
     for path, value in _entries(data):
-        alone = value
-        for name in reversed(path):
-            alone = {name: alone}
         try:
-            read(Settings, alone, FILE)
+            _settings({path: value})
         except (UserError, RecursionError):
             broken.append(ascii(".".join(path))[1:61].rstrip("'"))
             continue
-        place = kept
+        kept[path] = value
+    return _settings(kept), broken
+
+
+def _merged(there: Settings, before: Settings, changed: Settings) -> Settings:
+    """The settings `there`, with those entries that differ between `before` and `changed`."""
+    merged, old, new = (dict(_entries(_plain(each))) for each in (there, before, changed))
+    for path in old.keys() | new.keys():
+        if path not in new:
+            merged.pop(path, None)
+        elif new[path] != old.get(path):
+            merged[path] = new[path]
+    return _settings(merged)
+
+
+def _settings(entries: Mapping[_Path, Any]) -> Settings:
+    """The settings that have these entries. UserError for entries that they cannot have."""
+    data: dict[str, Any] = {}
+    for path, value in entries.items():
+        place = data
         for name in path[:-1]:
             place = place.setdefault(name, {})
         place[path[-1]] = value
-    return read(Settings, kept, FILE), broken
+    return read(Settings, data, FILE)
 
 
 def _by_place(keys: Any) -> Any:
@@ -177,13 +212,19 @@ def _by_place(keys: Any) -> Any:
     return key_writing(keys) if isinstance(keys, str) else keys
 
 
-def _entries(data: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _plain(settings: Settings) -> dict[str, Any]:
+    """Settings as their file has them."""
+    data: dict[str, Any] = json.loads(json.dumps(asdict(settings)))
+    return data
+
+
+def _entries(data: dict[str, Any]) -> Iterator[tuple[_Path, Any]]:
     """The smallest parts that can be set by themselves, each with the way there."""
     for name, value in data.items():
         yield from _parts((name,), value, DEPTHS.get(name, 0))
 
 
-def _parts(path: tuple[str, ...], value: Any, depth: int) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _parts(path: _Path, value: Any, depth: int) -> Iterator[tuple[_Path, Any]]:
     if depth == 0 or not isinstance(value, dict):
         yield path, value
         return
