@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ class Cache:
     @property
     def made(self) -> list[str]:
         """Names of the cartridges that were made."""
-        return sorted(path.name for path in (self.own / "dreamcart" / "worlds").glob("*"))
+        return sorted(path.name for path in (self.own / "dreamcart" / "worlds").glob("[!.]*"))
 
 
 @pytest.fixture
@@ -122,6 +123,20 @@ def test_names_of_what_is_at_hand(
     with pytest.raises(UserError, match=f"empty is not a cartridge: it has no {CARD}"):
         find("empty")
     assert cache.made == []
+
+
+def test_programs_that_convert_a_world_at_once_do_so_once(cache: Cache) -> None:
+    """Each converted it, and took away what another was loading already."""
+    told: list[list[str]] = []
+    threads = [Thread(target=lambda: told.append(start(find("pong"))[1])) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [line for lines in told for line in lines if "converting" in line] == [
+        "converting the weights, this once"
+    ]
+    assert len(told) == 3 and len(cache.made) == 1
 
 
 def test_a_cartridge_in_the_hubs_cache(cache: Cache, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from base.cartridges import CARD
 from base.errors import UserError, run_main
 from base.files import replacing
 from base.folders import cache_folder
+from base.locks import holding
 from engine.contracts import Frame, Report
 from engine.video import encode_png
 from engine.worlds.atari import AtariWorld
@@ -92,18 +93,27 @@ def installed(
     Raises UserError for files that are not as they should be.
     """
     report("checking the weights")
-    dtype = quick_dtype()
     checkpoint = snapshot / world.checkpoint.path
     # The file's own name in the Hub's cache is its hash; of a plain file size and time will do.
     stat = checkpoint.stat()
     key = f"{checkpoint.resolve().name[:16]}-{stat.st_size:x}-{stat.st_mtime_ns:x}"
-    kind = str(dtype).removeprefix("torch.") + ("" if verified else "-unverified")
+    kind = str(quick_dtype()).removeprefix("torch.") + ("" if verified else "-unverified")
     path = cache_folder() / "worlds" / f"{world.name}-{key}-{kind}"
     with suppress(UserError):
         return check(path)
+    with holding(path):
+        with suppress(UserError):  # another program converted it meanwhile, and may be playing it
+            return check(path)
+        _install(world, snapshot, path, report, verified)
+        return check(path)
+
+
+def _install(world: World, snapshot: Path, path: Path, report: Report, verified: bool) -> None:
+    """Convert a released world into the cartridge at `path`, as `installed` says."""
     if verified:
         hub.verify(world, snapshot)
     report("converting the weights, this once")
+    checkpoint = snapshot / world.checkpoint.path
     picture = None
     if world.game:
         made, picture = with_emulator(
@@ -114,8 +124,7 @@ def installed(
         made = released.csgo(checkpoint, spawns, world.name, world.title, world.licence)
     released.check_numbers(snapshot / world.agent.path, made.networks)
     shutil.rmtree(path, ignore_errors=True)  # what a broken disk may have left
-    write(made, path, dtype, picture)
-    return check(path)
+    write(made, path, quick_dtype(), picture)
 
 
 def with_emulator(
