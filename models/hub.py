@@ -35,14 +35,16 @@ NEARLY = 0.1  # a size that is about another differs by so much of it at most
 State = Literal["yes", "no", "partial", "damaged"]
 
 
-def cached(world: World) -> Path | None:
-    """The folder with all files of a world, at their own paths; None if any is not in the cache,
-    or has a size that is not its own.
+def cached(world: World, verified: bool = True) -> Path | None:
+    """The folder with all files of a world, at their own paths; None if any is not in the cache.
 
+    verified: neither counts one whose size is not its own, and which the Hub has to bring again.
     Quick: asks no network and reads no file; `verify` does that.
     """
     folder = snapshot_folder(world.repo, world.revision)
-    return folder if all(_is_whole(folder, file) for file in world.files) else None
+    if verified:
+        return folder if all(_is_whole(folder, file) for file in world.files) else None
+    return folder if all((folder / file.path).is_file() for file in world.files) else None
 
 
 def state(world: World) -> State:

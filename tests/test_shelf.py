@@ -224,6 +224,14 @@ def test_changed_weights_are_refused_unless_they_are_wanted(cache: Cache) -> Non
         start(find("pong"))
 
 
+def test_weights_of_ones_own_may_have_another_size(cache: Cache) -> None:
+    ours = cache.files["models/Pong.pt"] + bytes(3_000_000)
+    cache.lay("some/diamond", "models/Pong.pt", ours)
+    with pytest.raises(UserError, match=r"not whole, in the cache.*HF_HUB_OFFLINE"):
+        find("pong")
+    assert find("pong", verified=False).title == "Pong"
+
+
 def test_a_damaged_cartridge_is_made_anew(cache: Cache) -> None:
     first, _ = start(find("pong"))
     weights = (first / "denoiser.safetensors").read_bytes()

@@ -97,7 +97,7 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
         if Path(name).exists():
             find_cartridge(name)  # says why it is none
         raise unknown("world", name, [*shipped_names(), *(w.name for w in released)]) from None
-    snapshot = hub.cached(world) or on_terminal(
+    snapshot = hub.cached(world, verified) or on_terminal(
         lambda ask, watch: hub.fetch(world, ask, watch), yes
     )
 

@@ -64,7 +64,9 @@ class Worlds:
         entries += [_cartridge(name, folder, speeds) for name, folder in self._fetched.items()]
         entries += [_cartridge(name, folder, speeds) for name, folder in own_cartridges().items()]
         titles = {entry.title for entry in entries}
-        entries += [_released(world, titles, speeds) for world in self._released.values()]
+        entries += [
+            _released(world, titles, speeds, self._verified) for world in self._released.values()
+        ]
         by_name = {entry.name: entry for entry in entries}
         self._names = set(by_name)
         for path in saved_replays(self._replays):
@@ -96,7 +98,7 @@ class Worlds:
     def _find(self, name: str) -> Found:
         if name in self._fetched:
             return replace(find(str(self._fetched[name])), name=name, title=name)
-        if name in self._released and hub.cached(self._released[name]) is None:
+        if name in self._released and hub.cached(self._released[name], self._verified) is None:
             raise UserError("it is no longer here; choose it again to download it")
         return find(f"diamond:{name}" if name in self._released else name, verified=self._verified)
 
@@ -122,9 +124,9 @@ def _cartridge(name: str, folder: Path, speeds: dict[str, float]) -> Entry:
     )
 
 
-def _released(world: World, taken: set[str], speeds: dict[str, float]) -> Entry:
+def _released(world: World, taken: set[str], speeds: dict[str, float], verified: bool) -> Entry:
     """A released world; the picture is that of the cartridge that was made of it, if one was."""
-    snapshot = hub.cached(world)
+    snapshot = hub.cached(world, verified)
     about = "" if world.exact else "about "
     made = _converted(world) if snapshot is not None else None
     label = read_label(made) if made is not None else None
