@@ -2,7 +2,8 @@
 
     cartridge.json          format, version, what models/manifest.py describes, and the files
     denoiser.safetensors    weights, and likewise for each network that the world has:
-    reward_end.safetensors, upsampler.safetensors, actor_critic.safetensors
+    reward_end.safetensors, upsampler.safetensors, actor_critic.safetensors,
+    frame_prior.safetensors
     starts.safetensors      frames uint8 (S, T, H, W, 3) and actions float32 (S, T, A): places to
                             begin from; row t of the actions was taken at frame t, and the last
                             row counts for nothing, since the player decides it. With an upsampler
@@ -39,13 +40,20 @@ from base.errors import UserError
 from base.files import sha256
 from models.actor_critic import ActorCritic, ActorCriticConfig
 from models.denoiser import Denoiser, DenoiserConfig
+from models.frame_prior import FramePrior, FramePriorConfig
 from models.manifest import Manifest, manifest_from_json
 from models.reward_end import RewardEnd, RewardEndConfig
 from models.reward_model import RewardModel, RewardModelConfig
 
 FORMAT = "dreamcart cartridge"
 VERSION = 1
-NETWORKS = ("denoiser", "reward_end", "upsampler", "actor_critic")  # as the manifest calls them
+NETWORKS = (
+    "denoiser",
+    "reward_end",
+    "upsampler",
+    "actor_critic",
+    "frame_prior",
+)  # as the manifest calls them
 STARTS = "starts.safetensors"
 README = "README.md"
 U8, F32 = np.dtype(np.uint8), np.dtype(np.float32)
@@ -150,6 +158,8 @@ def build(manifest: Manifest, name: str) -> nn.Module:
             return RewardModel(config)
         case ActorCriticConfig() as config:
             return ActorCritic(config)
+        case FramePriorConfig() as config:
+            return FramePrior(config)
     raise KeyError(name)
 
 

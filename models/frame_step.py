@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.denoiser import Denoiser
+from models.frame_prior import FramePrior
 from models.frames import to_float, to_uint8
 from models.reward_end import REWARDS, RewardEnd
 from models.reward_model import RewardModel
@@ -66,6 +67,7 @@ class FrameStep(PlayStep):
     """One frame from noise by fixed levels, and what came with it told from the last frames.
 
     context_noise: deviation of noise that is added to what the denoiser sees of the context.
+    prior: mends each frame before it is shown and fed back; None leaves it as it was dreamed.
     """
 
     outputs = ("frame", "events")
@@ -76,10 +78,12 @@ class FrameStep(PlayStep):
         reward_end: RewardEnd,
         levels: Levels,
         context_noise: float = 0.0,
+        prior: FramePrior | None = None,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
         self.reward_end = reward_end
+        self.prior = prior
         self.levels = levels
         self.context_noise = context_noise
 
@@ -103,6 +107,8 @@ class FrameStep(PlayStep):
         if context_noise is not None:
             shown = context + context_noise * self.context_noise
         frame = self.denoiser.next_frame(noise, context, actions, self.levels, shown)
+        if self.prior is not None:
+            frame = self.prior.mend(frame)
         seen = torch.cat((context, frame[:, None]), dim=1)[:, -self.reward_end.config.frames :]
         reward, life, end = self.reward_end(seen)
         events = torch.cat((reward, life[:, None], end[:, None]), dim=1)

@@ -12,6 +12,7 @@ from base.errors import UserError
 from engine.contracts import ActionSpace, actions_from_json
 from models.actor_critic import ActorCriticConfig
 from models.denoiser import DenoiserConfig
+from models.frame_prior import FramePriorConfig
 from models.reward_end import RewardEndConfig
 from models.reward_model import RewardModelConfig
 from models.sampler import Levels, SamplerConfig
@@ -46,6 +47,7 @@ class Manifest:
     reward_end: what tells rewards and ends; None in a world without. With presets it is a model
               with a memory.
     actor_critic: a player that comes with the world.
+    frame_prior: what keeps a long dream among possible frames; for a world with a `sampler`.
     sampler:  how play walks from noise to a frame; or else `presets`, of which the first is
               played unless another is asked for.
     game:     the emulator's name for the game, where starting contexts are to come from it.
@@ -64,6 +66,7 @@ class Manifest:
     reward_end: RewardEndConfig | RewardModelConfig | None = None
     upsampler: DenoiserConfig | None = None
     actor_critic: ActorCriticConfig | None = None
+    frame_prior: FramePriorConfig | None = None
     sampler: Levels | None = None
     presets: Mapping[str, Preset] = field(default_factory=dict)
     game: str = ""
@@ -106,7 +109,7 @@ class Manifest:
     def _check_companions(self) -> None:
         """UserError unless the other networks are for the denoiser's frames and actions."""
         config, told, player = self.denoiser, self.reward_end, self.actor_critic
-        for other in (told, player):
+        for other in (told, player, self.frame_prior):
             if other and (other.height, other.width) != (config.height, config.width):
                 raise UserError("the networks are for frames of different sizes")
             if isinstance(other, RewardModelConfig | ActorCriticConfig):
@@ -122,6 +125,10 @@ class Manifest:
         if player is not None:
             _within("channels", max(player.channels))
             _within("levels", len(player.channels))
+        if self.frame_prior is not None:
+            if self.sampler is None:
+                raise UserError("a frame prior needs a world with a sampler")
+            _check_limits(config.height, config.width, 1, self.frame_prior.unet)
         if self.upsampler is not None:
             large = self.upsampler
             if large.height % config.height or large.width % config.width:

@@ -12,6 +12,7 @@ import numpy as np
 from base.errors import UserError, unknown
 from models.cartridge import Cartridge, described
 from models.denoiser import Denoiser
+from models.frame_prior import FramePrior
 from models.frame_step import EnlargingStep, FrameStep, PlayStep, RecurrentStep, SampledStep
 from models.manifest import Preset
 from models.reward_end import RewardEnd
@@ -151,6 +152,7 @@ class Walks:
                 cast(RewardEnd, networks["reward_end"]),
                 manifest.sampler.first(count),
                 context_noise,
+                cast(FramePrior | None, networks.get("frame_prior")),
             )
         sampler = dataclasses.replace(self._preset.frame, steps=count, s_cond=context_noise)
         if self._preset.upsampling is not None:

@@ -21,6 +21,8 @@ MOVED_LEVELS = 8  # a pixel that changes by less has not moved
 LONGEST_STILL = 45  # steps: three seconds; the game itself, idling, stands still for up to 40
 APART_PX = 4.0  # half a paddle
 GAME_DRAWS = 4
+LOST_ROW = 51.0  # a ball seen so low may be below the paddle in the next frame
+SERVED_STEPS = 30  # two seconds: a script that serves every eight steps needs no longer
 BRICKS_KEPT = 0.5  # of those at the start; random play hits a few
 
 
@@ -107,6 +109,25 @@ def endurance(world: World, steps: int, seed: int, advance: Advance) -> dict[str
         advance()
     broken = {f"random_play_without_{name}": count for name, count in counts.items()}
     return {**broken, "random_play_longest_still": longest, "random_play_games": games}
+
+
+def alive(frames: NDArray[np.uint8]) -> dict[str, NDArray[np.bool_]]:
+    """Return for each frame of a play (N, H, W, 3) whether there is one paddle, and a ball unless
+    one is about to be served.
+
+    A ball that was last seen at the bottom is lost: nothing is missing until the next is served,
+    for SERVED_STEPS at most.
+    """
+    paddle = np.array([probe.paddle_x(frame) is not None for frame in frames])
+    ball = np.zeros(len(frames), bool)
+    waited, lost = 0, True  # a play begins before the first serve
+    for at, frame in enumerate(frames):
+        found = probe.balls(frame)
+        if found:
+            waited, lost = 0, max(y for _, y in found) >= LOST_ROW
+        waited += not found
+        ball[at] = bool(found) or (lost and waited <= SERVED_STEPS)
+    return {"paddle": paddle, "ball": ball}
 
 
 def share(hits: NDArray[np.bool_], of: NDArray[np.bool_]) -> float:

@@ -21,6 +21,8 @@ from models.reward_end import RewardEndConfig
 from models.walks import Walks
 from tools import breakout_scores, dream_scores, shooter_scores
 from tools.dreams import Dreamer, Footage
+from tools.evaluation import long_play
+from tools.evaluation.long_play import LongPlay
 
 LONG_STEPS, SHOOTER_STEPS = 50, 100  # of long dreams
 CONTROL_STEPS, CONTROL_STARTS = 8, 100
@@ -75,13 +77,21 @@ class EvaluateConfig:
     """Held-out starts of long dreams."""
     random_steps: int = 5000
     """Steps of random play."""
+    play_seconds: int = 300
+    """How long each start is played for the long play section; 0 leaves it out."""
+    play_starts: int = 8
+    """Starts that are played so."""
+    pictures: Path | None = None
+    """Folder for the curves of the long play (PNG), and for a film of it beside the game (MP4)."""
     device: str | None = None
     """Where the model runs: cpu or cuda; chosen for this machine unless given."""
     precision: str | None = None
     """Arithmetic of the model: float32, bfloat16, float16 or int8; chosen unless given."""
 
     def __post_init__(self) -> None:
-        for name in ("frames", "starts", "random_steps"):
+        if self.play_seconds < 0:
+            raise UserError("--play-seconds must be 0 or more")
+        for name in ("frames", "starts", "random_steps", "play_starts"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name.replace('_', '-')} must be 1 or more")
 
@@ -130,6 +140,10 @@ def measure(
         figures |= shooter_scores.dreamed_camera(dreamer, starts)
         if footage.store.info.game == "doom":
             figures |= shooter_scores.game_camera(footage, starts, context)
+    if config.play_seconds:
+        asked = LongPlay(config.play_seconds, config.play_starts)
+        world = DiffusionWorld(cartridge, walks)
+        figures |= long_play.measure(world, footage, asked, config.pictures, dreamer.advance)
     if cartridge.manifest.upsampler is not None:
         count = -(-config.frames // ENLARGED_STEPS)
         figures |= shooter_scores.upsampler(dreamer, footage.excerpts(1 + ENLARGED_STEPS, count))

@@ -12,6 +12,7 @@ from models import cartridge
 from models.cartridge import Cartridge
 from models.decider import without_decider
 from models.denoiser import Denoiser, DenoiserConfig
+from models.frame_prior import FramePrior
 from models.lengthen import lengthened
 from models.reward_end import RewardEnd
 from training.config import TrainConfig
@@ -58,6 +59,8 @@ def _stream_learner(recipe: TrainConfig, data: Data, device: torch.device) -> St
     height, width, actions = _sizes(data)
     denoiser = Denoiser(recipe.denoiser(height, width, actions))
     head = RewardEnd(recipe.reward_end(height, width)).to(device)
+    mending = recipe.frame_prior(height, width)
+    prior = FramePrior(mending).to(device) if mending else None
     streams = None
     if recipe.streams:
         listed = recipe.hard_places
@@ -73,7 +76,7 @@ def _stream_learner(recipe: TrainConfig, data: Data, device: torch.device) -> St
             recipe.seed + 1,
             known,
         )
-    return StreamLearner(recipe, _placed(denoiser, device), head, streams, data)
+    return StreamLearner(recipe, _placed(denoiser, device), head, prior, streams, data)
 
 
 def _dreams(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from base.errors import UserError
 from models.denoiser import DenoiserConfig, Target
+from models.frame_prior import FramePriorConfig
 from models.reward_end import RewardEndConfig
 from models.sampler import Levels, check_sigmas
 from models.unet import UNetConfig
@@ -16,6 +17,7 @@ from models.unet import UNetConfig
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+PRIOR_COND = 64  # width of what tells the prior how much noise there is
 LARGEST_SEED = 2**32 - 1
 POSITIVE = (
     "updates", "batch", "stream_steps", "context", "head_channels", "changed_weight",
@@ -23,7 +25,7 @@ POSITIVE = (
     "learning_rate", "head_learning_rate", "gradient_clip",
 )  # fmt: skip
 NOT_NEGATIVE = (
-    "streams", "share_enduring", "share_retried", "share_rehearsed", "share_events",
+    "streams", "prior_sigma", "share_enduring", "share_retried", "share_rehearsed", "share_events",
     "share_stilled", "share_first", "share_later", "last_actions", "texture_weight", "sigma_scale",
     "context_noise", "muon_learning_rate", "weight_decay", "warmup", "cooldown", "ema", "seed",
 )  # fmt: skip
@@ -59,12 +61,12 @@ class TrainConfig:
     """Share of the other examples that is taken from such places."""
     share_events: float = 0.25
     """Share of the rest that is drawn where a reward, a lost life or an end comes next."""
-    sigmas: tuple[float, ...] = (2.0, 0.5)
+    sigmas: tuple[float, ...] = (2.0,)
     """Noise levels of play, one network call each; training starts where play starts."""
-    share_first: float = 0.75
+    share_first: float = 1.0
     """Share of the other examples at exactly the first level, where all is prediction. Dreams learn
     there too, and at each later level from what play shows there."""
-    share_later: float = 0.25
+    share_later: float = 0.0
     """Share of them at the later levels, from the true answer behind noise; the rest is spread
     log-normally below the first."""
     sigma_location: float = -1.2
@@ -102,6 +104,10 @@ class TrainConfig:
     """Width of the conditioning vector."""
     head_channels: int = 64
     """Width of the reward and ending head."""
+    prior_channels: tuple[int, ...] = (32, 64, 128)
+    """Widths of the frame prior's levels, which mends each dreamed frame; empty for none."""
+    prior_sigma: float = 0.04
+    """How much noise, of [-1, 1], the prior takes a dreamed frame to carry."""
     learning_rate: float = 1e-3
     """Of AdamW, for all but the convolutions' weights."""
     muon_learning_rate: float = 3e-3
@@ -173,6 +179,23 @@ class TrainConfig:
             height, width, self.context, actions, self.target, self.sigma_data, unet,
             last_actions=self.last_actions,
         )  # fmt: skip
+
+    def frame_prior(self, height: int, width: int) -> FramePriorConfig | None:
+        """Return the frame prior for frames of a size; None if there is to be none.
+
+        Raises ValueError for a network that cannot be built.
+        """
+        levels = len(self.prior_channels)
+        if not levels:
+            return None
+        unet = UNetConfig(
+            channels=self.prior_channels,
+            depths=(1,) * levels,
+            attention=(False,) * levels,
+            cond=PRIOR_COND,
+            patch=self.patch,
+        )
+        return FramePriorConfig(height, width, unet, self.prior_sigma)
 
     def reward_end(self, height: int, width: int) -> RewardEndConfig:
         """The reward and ending head for frames of a size; it looks at context and new frame."""

@@ -45,6 +45,7 @@ def describe_world(name: str, recipe: Recipe, data: Data, onto: Cartridge | None
         if isinstance(recipe, TrainConfig):
             manner["reward_end"] = recipe.reward_end(height, width)
             manner["sampler"] = recipe.levels
+            manner["frame_prior"] = recipe.frame_prior(height, width)
         else:
             samplers = recipe.samplers().items()
             manner["presets"] = {way: Preset(sampler) for way, sampler in samplers}

@@ -5,6 +5,7 @@ Shapes: B episodes or starts, T context frames, N dreamed steps, C H W a frame, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from models.frames import to_float, to_uint8
 from models.sampler import Levels, SamplerConfig
 
 Walk = Levels | SamplerConfig  # from noise to a frame
+Mend = Callable[[Tensor], Tensor]  # frames (B, C, H, W) in [-1, 1], as models.frame_prior has it
 
 LEAST_ERROR = 1e-6  # mean square, of [0, 1]: equal frames count as 60 dB, not as infinitely alike
 SCORED_STARTS = 32
@@ -33,11 +35,13 @@ def dream(
     actions: Tensor,
     walk: Walk,
     generator: torch.Generator,
+    mend: Mend | None = None,
 ) -> Tensor:
     """Dream on from a context under recorded actions.
 
     frames (B, T, C, H, W) uint8 and actions (B, T + N - 1, A), of which row t was taken at frame
-    t. Returns the N dreamed frames, (B, N, C, H, W) uint8.
+    t. mend: what play does to a dreamed frame before it is fed back. Returns the N dreamed frames,
+    (B, N, C, H, W) uint8.
     """
     context = to_float(frames)
     length = context.shape[1]
@@ -45,6 +49,7 @@ def dream(
     for step in range(actions.shape[1] - length + 1):
         taken = actions[:, step : step + length]
         frame = next_frame(denoiser, context, taken, walk, generator)
+        frame = mend(frame) if mend else frame
         context = torch.cat((context[:, 1:], frame[:, None]), dim=1)
         dreamed.append(to_uint8(frame).cpu())
     return torch.stack(dreamed, dim=1)
@@ -105,7 +110,7 @@ def scores(true: Tensor, made: Tensor, plain: Tensor, name: str) -> Scores:
     )
 
 
-def score(denoiser: Denoiser, windows: Batch, walk: Walk) -> Scores:
+def score(denoiser: Denoiser, windows: Batch, walk: Walk, mend: Mend | None = None) -> Scores:
     """Dream through recorded windows of T + N frames, all at once and from one seed.
 
     What costs nothing is to repeat the last recorded frame: a "still" picture.
@@ -118,6 +123,7 @@ def score(denoiser: Denoiser, windows: Batch, walk: Walk) -> Scores:
         actions[:, :-1].to(device),
         walk,
         torch.Generator().manual_seed(0),
+        mend,
     )
     true = frames[:, length:]
     return scores(true, dreamed, frames[:, length - 1 : length].expand_as(true), "still")

@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from datasets.batches import Batch, Batches, collate, join
 from models.denoiser import Denoiser
+from models.frame_prior import FramePrior
 from models.frames import to_float, to_uint8
 from models.reward_end import RewardEnd
 from training.config import TrainConfig
 from training.data import Data
 from training.learner import Learner, Losses, counted
 from training.optimizer import build
+from training.prior_loss import prior_loss
 from training.scores import SCORED_STARTS, Scores, score
 from training.speed import autocast
 from training.streams import Streams
@@ -34,18 +36,25 @@ class StreamLearner(Learner):
         config: TrainConfig,
         denoiser: Denoiser,
         head: RewardEnd,
+        prior: FramePrior | None,
         streams: Streams | None,
         data: Data,
     ) -> None:
-        optimizers = build(
-            denoiser, config.learning_rate, config.muon_learning_rate, config.weight_decay
-        )
+        taught = [network for network in (denoiser, prior) if network is not None]
+        optimizers = [
+            optimizer
+            for network in taught
+            for optimizer in build(
+                network, config.learning_rate, config.muon_learning_rate, config.weight_decay
+            )
+        ]
         # Rewards and ends are rare: with Adam's usual long memory of gradients, the few large
         # ones among many tiny ones make steps so large that training comes apart.
         slow = torch.optim.AdamW(head.parameters(), lr=config.head_learning_rate, betas=(0.9, 0.95))
         networks = {"denoiser": denoiser, "head": head}
+        networks |= {"frame_prior": prior} if prior is not None else {}
         super().__init__(config, denoiser, networks, [*optimizers, slow])
-        self.head, self.streams, self.data = head, streams, data
+        self.head, self.prior, self.streams, self.data = head, prior, streams, data
         fresh = config.batch - config.streams
         self.batches = Batches(data.segments, fresh, config.seed, config.share_events)
 
@@ -54,19 +63,21 @@ class StreamLearner(Learner):
 
         Reports, averaged over the examples of each kind: recorded, dreamed, the denoiser's loss
         after recorded contexts and after its own (0 if there are no streams); head, that of the
-        head; gradient_norm, the denoiser's before clipping; stream_age, in steps.
+        head; prior, that of the frame prior; gradient_norm, the denoiser's before clipping;
+        stream_age, in steps.
         """
         config = self.config
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + index)
-        losses, head_loss, streamed = self.losses(index, batch, generator)
+        losses, head_loss, mending, streamed = self.losses(index, batch, generator)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        (counted(losses, config.log_loss).mean() + head_loss).backward()
+        (counted(losses, config.log_loss).mean() + head_loss + mending).backward()
         norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), config.gradient_clip)
         return {
             "recorded": losses[streamed:].mean().item(),
             "dreamed": losses[:streamed].mean().item() if streamed else 0.0,
             "head": head_loss.item(),
+            "prior": mending.item(),
             "gradient_norm": norm.item(),
             "stream_age": (
                 self.streams.ages.clamp(min=0).float().mean().item() if self.streams else 0.0
@@ -76,7 +87,7 @@ class StreamLearner(Learner):
     def score(self) -> Scores:
         windows = collate(self.data.scored.spread(SCORED_STARTS))
         with autocast(self.device, self.precision):
-            return score(self.denoiser_ema, windows, self.config.levels)
+            return score(self.denoiser_ema, windows, self.config.levels, self.mended)
 
     @property
     def denoiser_ema(self) -> Denoiser:
@@ -94,8 +105,9 @@ class StreamLearner(Learner):
 
     def losses(
         self, index: int, fresh: Batch, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor, int]:
-        """(loss of each example (B,), loss of the head, how many of the first rows are streams).
+    ) -> tuple[Tensor, Tensor, Tensor, int]:
+        """Return the loss of each example (B,), those of the head and of the frame prior, and how
+        many of the first rows are streams.
 
         The streams move on by one dreamed frame.
         """
@@ -157,9 +169,19 @@ class StreamLearner(Learner):
                     config.changed_weight,
                 )
                 losses = losses + F.pad(later, (0, len(losses) - count))
+                dreamed = self.mended(dreamed)
+            mending = losses.new_zeros(())
+            if self.prior is not None:
+                mending = prior_loss(self.prior, target, generator)
         if streams is not None:
             streams.advance(to_uint8(dreamed).cpu(), walked.frames[:, -1], undecided.cpu())
-        return losses, head_loss, count
+        return losses, head_loss, mending, count
+
+    @torch.no_grad()
+    def mended(self, frames: Tensor) -> Tensor:
+        """Return dreamed frames as play would show them: mended, if there is a prior."""
+        prior = self.averages.get("frame_prior")
+        return frames if prior is None else cast(FramePrior, prior).mend(frames)
 
     def _randn(self, shape: torch.Size, generator: torch.Generator) -> Tensor:
         return torch.randn(shape, generator=generator).to(self.device)
