@@ -26,15 +26,10 @@ from minari.storage.datasets_root_dir import get_dataset_path
 from numpy.typing import NDArray
 
 from base.errors import UserError
-from datasets.episode import (
-    MAX_ACTIONS,
-    MAX_SIDE_PX,
-    EpisodeInfo,
-    Steps,
-    check_sizes,
-    info_from_json,
-)
+from datasets.episode import EpisodeInfo, Steps, info_from_json
 from datasets.foreign import ForeignEpisode
+from datasets.minari_actions import ForeignActions, find_actions
+from datasets.minari_pictures import Pictures, find_pictures, to_frames
 from datasets.store import Store
 from engine.contracts import DiscreteActions
 
@@ -49,16 +44,13 @@ _ID = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*-v[0-9]{1,6}")
 class MinariSource:
     """A Minari dataset as it describes itself.
 
-    folder:   where its data is. episodes: how many there are.
-    discrete: whether an action is a number; else it is 0 or 1 for each of the buttons.
-    actions:  how many choices or buttons there are. first: the least number.
+    folder: where its data is. episodes: how many there are.
     """
 
     folder: Path
     episodes: int
-    discrete: bool
-    actions: int
-    first: int
+    pictures: Pictures
+    actions: ForeignActions
 
 
 def export(store: Store, name: str, watch: Callable[[int], object] = lambda steps: None) -> Path:
@@ -98,11 +90,11 @@ def _kept_in(root: str) -> Iterator[None]:
             os.environ[ROOT] = before
 
 
-def find(name: str) -> MinariSource:
+def find(name: str, observation: str = "") -> MinariSource:
     """The Minari dataset in a folder, or of this name in Minari's own place.
 
-    Raises UserError if there is none, and for one that is not of images and of actions that are
-    numbers or 0/1 by button.
+    observation: which of its pictures, if there are several. Raises UserError if there is none,
+    and for one that is not of images and of actions that are choices or buttons.
     """
     folders = [Path(name), Path(name) / "data"]
     if _ID.fullmatch(name):
@@ -119,7 +111,11 @@ def find(name: str) -> MinariSource:
         data = json.loads((folder / "metadata.json").read_text("utf-8"))
         # Without its spaces Minari would build the environment that the file names: run its code.
         frames, actions = (json.loads(data[f"{s}_space"]) for s in ("observation", "action"))
-        source = _described(folder, data, frames, actions)
+        try:
+            pictures, choices = find_pictures(frames, observation), find_actions(actions)
+        except UserError as error:
+            raise UserError(f"{folder} cannot be imported: {error}") from error
+        source = MinariSource(folder, _episodes(folder, data), pictures, choices)
     except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise UserError(f"{folder / 'metadata.json'} describes no Minari dataset") from error
     return source
@@ -136,7 +132,8 @@ def read(source: MinariSource, episode: int, fallback: EpisodeInfo) -> ForeignEp
         data = dataset[episode]
         (metadata,) = dataset.storage.get_episode_metadata([episode])
         info = _own_info(metadata, source) or fallback
-        return ForeignEpisode(info, _frames(data.observations), _steps(data, source, info))
+        frames = to_frames(data.observations, source.pictures)
+        return ForeignEpisode(info, frames, _steps(data, source))
 
 
 def own_info(source: MinariSource) -> EpisodeInfo | None:
@@ -230,33 +227,13 @@ def _buffer(store: Store, episode: int) -> EpisodeBuffer:
     )
 
 
-def _described(folder: Path, data: Any, frames: Any, actions: Any) -> MinariSource:
-    """What the metadata of a dataset says. Raises UserError for a dataset of other things."""
-    shape = tuple(frames.get("shape", ()))
-    if frames["type"] != "Box" or frames["dtype"] != "uint8" or len(shape) not in (2, 3):
-        raise UserError(f"{folder} holds no images: its observations are {_short(frames, shape)}")
-    if not all(type(side) is int and 0 < side <= MAX_SIDE_PX for side in shape):
-        raise UserError(f"{folder} holds images of the shape {shape}")
-    kind = actions["type"]
-    if kind not in ("Discrete", "MultiBinary") or type(actions["n"]) is not int:
-        raise UserError(f"{folder} has actions of the kind {kind}, not Discrete or MultiBinary")
-    if not 0 < actions["n"] <= MAX_ACTIONS:
-        raise UserError(f"{folder} has {actions['n']} actions")
+def _episodes(folder: Path, data: Any) -> int:
+    """How many episodes a dataset says that it has. UserError if it cannot have them."""
     episodes = int(data["total_episodes"])
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     if not 0 < episodes <= size // SMALLEST_EPISODE_BYTES:
         raise UserError(f"{folder} says that it holds {episodes} episodes, in {size} bytes")
-    return MinariSource(
-        folder,
-        episodes,
-        kind == "Discrete",
-        actions["n"],
-        int(actions.get("start", 0)),
-    )
-
-
-def _short(space: Any, shape: tuple[Any, ...]) -> str:
-    return f"{str(space['type'])[:20]} {str(space.get('dtype', ''))[:20]} {str(shape)[:40]}".strip()
+    return episodes
 
 
 def _own_info(metadata: Any, source: MinariSource) -> EpisodeInfo | None:
@@ -268,42 +245,17 @@ def _own_info(metadata: Any, source: MinariSource) -> EpisodeInfo | None:
         info = info_from_json(json.loads(text))
     except (ValueError, RecursionError) as error:
         raise UserError("its metadata is damaged") from error
-    if info.actions.size != source.actions:
-        raise UserError(f"its metadata is of {info.actions.size} actions, not {source.actions}")
+    if info.actions.size != source.actions.size:
+        raise UserError(
+            f"its metadata is of {info.actions.size} actions, not {source.actions.size}"
+        )
     return info
 
 
-def _frames(observations: Any) -> NDArray[np.uint8]:
-    """Observations as RGB frames (N, H, W, 3); grey ones, and those with colours first, as well."""
-    frames = np.asarray(observations)
-    if frames.dtype != np.uint8 or frames.ndim not in (3, 4):
-        raise UserError(f"its observations are {frames.dtype} {frames.shape}")
-    if frames.ndim == 3:
-        frames = frames[..., None]
-    elif frames.shape[1] in (1, 3) and frames.shape[3] not in (1, 3):
-        frames = frames.transpose(0, 2, 3, 1)
-    if frames.shape[3] == 1:
-        frames = np.broadcast_to(frames, (*frames.shape[:3], 3))
-    check_sizes((frames.shape[1], frames.shape[2], frames.shape[3]), 1)
-    return np.ascontiguousarray(frames)
-
-
-def _steps(data: Any, source: MinariSource, info: EpisodeInfo) -> Steps:
-    actions = np.asarray(data.actions)
+def _steps(data: Any, source: MinariSource) -> Steps:
     rewards = np.asarray(data.rewards)
-    count, size = len(rewards), info.actions.size
-    if source.discrete:
-        if actions.shape != (count,) or actions.dtype.kind not in "iu":
-            raise UserError(f"its actions are {actions.dtype} {actions.shape}")
-        numbers = actions.astype(np.int64) - source.first
-        if ((numbers < 0) | (numbers >= size)).any():
-            raise UserError(f"it has an action that is none of {size}")
-        vectors = np.zeros((count, size), np.float32)
-        vectors[np.arange(count), numbers] = 1
-    else:
-        if actions.shape != (count, size) or not np.isin(actions, (0, 1)).all():
-            raise UserError(f"its actions are not {count} times {size} of 0 and 1")
-        vectors = actions.astype(np.float32)
+    count = len(rewards)
+    vectors = source.actions.to_vectors(data.actions, count)
     ended, truncated = np.asarray(data.terminations), np.asarray(data.truncations)
     if rewards.dtype.kind not in "iuf" or ended.dtype != bool or truncated.dtype != bool:
         raise UserError("its rewards, terminations or truncations are of another type")

@@ -98,9 +98,17 @@ def test_minari_itself_reads_what_was_exported(tmp_path: Path) -> None:
     assert dataset.storage.metadata["description"].startswith("toy at 15 steps a second")
 
 
-def foreign(observations: Any, actions: Any, frames: spaces.Space, choices: spaces.Space) -> None:
-    """A dataset that somebody else made, with Minari's lossy pictures."""
-    count = len(actions)
+def foreign(
+    observations: Any,
+    actions: Any,
+    frames: spaces.Space,
+    choices: spaces.Space,
+    lossy: bool = False,
+) -> None:
+    """A dataset that somebody else made, in JPEG if `lossy`."""
+    count = len(next(iter(actions.values())) if isinstance(actions, dict) else actions)
+    if isinstance(actions, tuple):
+        count = len(actions[0])
     buffer = EpisodeBuffer(
         observations=observations,
         actions=actions,
@@ -109,7 +117,11 @@ def foreign(observations: Any, actions: Any, frames: spaces.Space, choices: spac
         truncations=np.zeros(count, bool),
     )
     library.create_dataset_from_buffers(
-        "some/images-v2", [buffer], observation_space=frames, action_space=choices
+        "some/images-v2",
+        [buffer],
+        observation_space=frames,
+        action_space=choices,
+        jpeg_encoding=lossy,
     )
 
 
@@ -117,7 +129,8 @@ def foreign(observations: Any, actions: Any, frames: spaces.Space, choices: spac
 def test_pictures_of_others_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     grey = np.repeat(np.arange(0, 210, 30, dtype=np.uint8), 48 * 64).reshape(7, 48, 64)
     numbers = np.array([5, 7, 6, 5, 5, 7])
-    foreign(grey, numbers, spaces.Box(0, 255, (48, 64), np.uint8), spaces.Discrete(3, start=5))
+    box = spaces.Box(0, 255, (48, 64), np.uint8)
+    foreign(grey, numbers, box, spaces.Discrete(3, start=5), lossy=True)
     with pytest.raises(UserError, match="say it with --fps"):
         import_minari(ImportMinariConfig("some/images-v2", tmp_path / "a"))
     with pytest.raises(UserError, match=r"breakout has 4 actions and the dataset 3"):
@@ -136,21 +149,179 @@ def test_pictures_of_others_are_read(tmp_path: Path, capsys: pytest.CaptureFixtu
         import_minari(ImportMinariConfig("some/images-v2", tmp_path / "a", fps=15))
 
 
+PICTURE = spaces.Box(0, 255, (40, 40, 3), np.uint8)
+PLAYED = np.random.default_rng(8).integers(0, 256, (7, 40, 32, 3), dtype=np.uint8)
+GREY = PLAYED[..., 0]
+
+
+def rows(samples: list[Any]) -> Any:
+    """Samples of a space, one after the other, as Minari's buffers hold them."""
+    if isinstance(samples[0], dict):
+        return {name: rows([sample[name] for sample in samples]) for name in samples[0]}
+    if isinstance(samples[0], tuple):
+        return tuple(rows(list(part)) for part in zip(*samples, strict=True))
+    return np.stack(samples)
+
+
+def in_a_row(frames: np.ndarray, count: int = 4) -> np.ndarray:
+    """Frames (N, ...) as (N, count, ...): each with those before it, as FrameStack makes them."""
+    padded = np.concatenate([np.repeat(frames[:1], count - 1, axis=0), frames])
+    return np.stack([padded[i : i + len(frames)] for i in range(count)], axis=1)
+
+
+def imported(folder: Path, **options: Any) -> np.ndarray:
+    """The frames of the one episode of `foreign`."""
+    import_minari(ImportMinariConfig("some/images-v2", folder, fps=15, **options))
+    return Store(folder).read(0, 0, 7).frames
+
+
+def box_of(observations: np.ndarray) -> spaces.Box:
+    high = 255 if observations.dtype == np.uint8 else 1
+    return spaces.Box(0, high, observations.shape[1:], observations.dtype.type)
+
+
+COLOUR_ROW, GREY_ROW = in_a_row(PLAYED), in_a_row(GREY)  # (N, K, H, W, 3), (N, K, H, W)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("observations", "shown"),
+    [
+        (GREY_ROW, GREY),
+        (np.moveaxis(GREY_ROW, 1, -1), GREY),
+        (np.moveaxis(GREY_ROW[:, ::-1], 1, -1), GREY),  # the newest first
+        (GREY_ROW[..., None], GREY),
+        (GREY_ROW[:, :, None], GREY),
+        (in_a_row(GREY, 2), GREY),
+        (COLOUR_ROW, PLAYED),
+        (np.moveaxis(COLOUR_ROW, 1, -1), PLAYED),
+        (np.moveaxis(COLOUR_ROW, -1, 2), PLAYED),
+        (np.moveaxis(COLOUR_ROW, 1, 3).reshape(7, 40, 32, 12), PLAYED),
+        (np.moveaxis(COLOUR_ROW, -1, 2).reshape(7, 12, 40, 32), PLAYED),
+        (np.dstack([PLAYED.reshape(280, 32, 3), np.full((280, 32), 255, np.uint8)]), PLAYED),
+        (np.moveaxis(PLAYED, -1, 1), PLAYED),
+        ((PLAYED / 255).astype(np.float32), PLAYED),
+        ((PLAYED / 255).astype(np.float64), PLAYED),
+        ((GREY_ROW / 255).astype(np.float32), GREY),
+    ],
+    ids=lambda value: f"{value.dtype}{value.shape}",
+)
+def test_the_newest_picture_is_taken_however_they_lie(
+    tmp_path: Path, observations: np.ndarray, shown: np.ndarray
+) -> None:
+    if len(observations) != 7:
+        observations = observations.reshape(7, 40, 32, 4)
+    shown = shown if shown.ndim == 4 else np.repeat(shown[..., None], 3, axis=3)
+    foreign(observations, np.zeros(6, int), box_of(observations), spaces.Discrete(2))
+    np.testing.assert_array_equal(imported(tmp_path / "a"), shown)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("bounds", [(0.0, 255.0), (-1.0, 1.0)])
+def test_floats_are_read_by_the_bounds_of_their_space(
+    tmp_path: Path, bounds: tuple[float, float]
+) -> None:
+    black, white = bounds
+    values = (PLAYED / 255 * (white - black) + black).astype(np.float32)
+    box = spaces.Box(black, white, PLAYED.shape[1:], np.float32)
+    foreign(values, np.zeros(6, int), box, spaces.Discrete(2))
+    np.testing.assert_array_equal(imported(tmp_path / "a"), PLAYED)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_floats_beyond_their_space_are_refused(tmp_path: Path) -> None:
+    values = (PLAYED / 200).astype(np.float32)
+    foreign(values, np.zeros(6, int), box_of(values), spaces.Discrete(2))
+    with pytest.raises(UserError, match="go beyond 0 and 1"):
+        imported(tmp_path / "a")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_one_picture_among_other_observations_is_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As ViZDoom's environments give them."""
+    numbers = np.zeros((7, 1), np.float32)
+    space = spaces.Dict(
+        {
+            "gamevariables": spaces.Box(-1, 1, (1,)),
+            "screen": spaces.Box(0, 255, (40, 32, 3), np.uint8),
+        }
+    )
+    foreign(
+        {"gamevariables": numbers, "screen": PLAYED}, np.zeros(6, int), space, spaces.Discrete(2)
+    )
+    lossy = imported(tmp_path / "a").astype(int)  # Minari's JPEG of noise
+    assert np.abs(lossy - PLAYED).mean() < 40
+    assert "pictures: observation screen" in capsys.readouterr().out
+    with pytest.raises(UserError, match="its observation gamevariables is no picture"):
+        minari.find("some/images-v2", "gamevariables")
+    with pytest.raises(UserError, match="did you mean 'screen'"):
+        minari.find("some/images-v2", "sceen")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_of_several_pictures_one_is_named(tmp_path: Path) -> None:
+    box = spaces.Box(0, 1, (40, 32, 3), np.float32)
+    space = spaces.Tuple([box, spaces.Dict({"map": box, "health": spaces.Box(0, 1, (1,))})])
+    seen, there = (PLAYED / 255).astype(np.float32), (PLAYED[::-1] / 255).astype(np.float32)
+    inner = {"map": there, "health": np.zeros((7, 1), np.float32)}
+    foreign((seen, inner), np.zeros(6, int), space, spaces.Discrete(2))
+    with pytest.raises(UserError, match=r"say which with --observation NAME: 0, 1/map"):
+        imported(tmp_path / "a")
+    np.testing.assert_array_equal(imported(tmp_path / "a", observation="0"), PLAYED)
+    np.testing.assert_array_equal(imported(tmp_path / "b", observation="1/map"), PLAYED[::-1])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("space", "actions", "held"),
+    [
+        (spaces.MultiDiscrete([2, 2]), [[0, 1], [1, 1], [0, 0]], [[0, 1], [1, 1], [0, 0]]),
+        (
+            spaces.MultiDiscrete([3, 2], start=[-1, 5]),
+            [[-1, 5], [0, 6], [1, 5]],
+            [[0, 0, 0], [1, 0, 1], [0, 1, 0]],
+        ),
+        (spaces.MultiBinary((1, 2)), [[[0, 1]], [[1, 1]], [[0, 0]]], [[0, 1], [1, 1], [0, 0]]),
+    ],
+    ids=str,
+)
+def test_several_choices_at_once_are_buttons(
+    tmp_path: Path, space: spaces.Space, actions: list[Any], held: list[Any]
+) -> None:
+    """The first of each choice is nothing pressed."""
+    foreign(GREY[:4], np.array(actions), spaces.Box(0, 255, (40, 32), np.uint8), space)
+    import_minari(ImportMinariConfig("some/images-v2", tmp_path / "a", fps=15))
+    store = Store(tmp_path / "a")
+    assert store.steps(0).actions.tolist() == held
+    assert store.info.actions.names == tuple(f"button {i + 1}" for i in range(len(held[0])))
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("frames", "choices", "says"),
     [
-        (spaces.Box(0, 1, (7, 40, 40), np.float32), spaces.Discrete(2), "holds no images"),
-        (spaces.Box(0, 255, (40, 40, 3), np.uint8), spaces.Box(-1, 1, (2,)), "the kind Box"),
+        (spaces.Box(0, 1, (7,), np.float32), spaces.Discrete(2), "holds no images"),
+        (spaces.Box(-9, 9, (7, 40, 40), np.float32), spaces.Discrete(2), "holds no images"),
+        (spaces.Box(0, 255, (99, 99, 99), np.uint8), spaces.Discrete(2), "holds no images"),
+        (PICTURE, spaces.Box(-1, 1, (2,)), r"the kind Box \(2,\), .*: make a few choices"),
+        (
+            PICTURE,
+            spaces.Dict({"camera": spaces.Box(-1, 1, (2,)), "jump": spaces.Discrete(2)}),
+            r"the kind Dict \(camera Box, jump Discrete\), in parts: put them together as one",
+        ),
+        (PICTURE, spaces.Tuple([spaces.Discrete(2)]), r"the kind Tuple \(0 Discrete\), in parts"),
     ],
 )
 def test_what_is_not_played_by_pictures_is_refused(
     tmp_path: Path, frames: spaces.Space, choices: spaces.Space, says: str
 ) -> None:
     observations = [frames.sample() for _ in range(3)]
-    foreign(observations, [choices.sample() for _ in range(2)], frames, choices)
-    with pytest.raises(UserError, match=says):
+    foreign(observations, rows([choices.sample() for _ in range(2)]), frames, choices)
+    with pytest.raises(UserError, match=says) as raised:
         minari.find("some/images-v2")
+    assert "\n" not in str(raised.value)
 
 
 def test_no_environment_is_built_from_what_a_file_names(tmp_path: Path, place: Path) -> None:

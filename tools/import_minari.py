@@ -21,16 +21,19 @@ from tools.imports import ForeignPlay, atari_actions, check_out, import_all, rep
 class ImportMinariConfig(ForeignPlay):
     """Turn a Minari dataset into recordings.
 
-    Its observations are images (uint8, in colour or grey), its actions numbers (Discrete) or 0/1
-    by button (MultiBinary). Of a dataset that was exported from here everything comes back; of
-    any other you say what Minari does not know. An episode that is damaged is left out and listed.
-    An import that was stopped goes on when the same is run again.
+    Its observations are images, in colour or grey, or have one among them; of several frames in
+    each, the newest counts. Its actions are numbers (Discrete), 0/1 by button (MultiBinary) or
+    several choices (MultiDiscrete), which become buttons. Of a dataset that was exported from here
+    everything comes back; of any other you say what Minari does not know. An episode that is
+    damaged is left out and listed. An import that was stopped goes on when the same is run again.
     """
 
     src: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
     """A dataset in Minari's own place, such as atari/breakout/expert-v0, or a folder with one."""
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
     """The folder of the recordings: a new or empty one, or one where this import was stopped."""
+    observation: str = ""
+    """Which of several pictures to take, such as screen."""
 
 
 def main() -> None:
@@ -40,9 +43,10 @@ def main() -> None:
 
 def import_minari(config: ImportMinariConfig) -> None:
     """Import a dataset; says what was written and what was left out."""
-    source = minari.find(config.src)
-    what = str(source.folder.resolve())
-    keys = [config.key(f"{what} {i}") for i in range(source.episodes)]
+    source = minari.find(config.src, config.observation)
+    what, pictures = str(source.folder.resolve()), source.pictures
+    part = f", observation {config.observation}" if config.observation else ""
+    keys = [config.key(f"{what} {i}{part}") for i in range(source.episodes)]
     check_out(config.out, keys)
     with Apart() as apart:
         info = apart.call(what, minari.own_info, source) or _told(config, source)
@@ -52,6 +56,10 @@ def import_minari(config: ImportMinariConfig) -> None:
             keys,
             lambda i: apart.call(what, minari.read, source, i, info),
         )
+    if pictures.name or pictures.stack > 1:
+        which = f"observation {pictures.name}" if pictures.name else "observations"
+        newest = f"; each has {pictures.stack} frames, of which the newest was taken"
+        print(f"pictures: {which}{newest if pictures.stack > 1 else ''}")
     report(config.out, steps, refused)
 
 
@@ -61,12 +69,12 @@ def _told(config: ImportMinariConfig, source: minari.MinariSource) -> EpisodeInf
         raise UserError("Minari does not say how many steps a second make: say it with --fps 15")
     name, actions = config.src.rstrip("/").replace("/", "-"), _space(source)
     if config.game:
-        if not source.discrete:
+        if not source.actions.discrete:
             raise UserError("--game names an Atari game, and this dataset has several buttons")
-        name, actions = atari_actions(config.game, source.actions)
-        if actions.size != source.actions:
+        name, actions = atari_actions(config.game, source.actions.size)
+        if actions.size != source.actions.size:
             raise UserError(
-                f"{name} has {actions.size} actions and the dataset {source.actions}; without "
+                f"{name} has {actions.size} actions and the dataset {source.actions.size}; without "
                 "--game they are numbered"
             )
     return EpisodeInfo(name, actions, config.fps, seed=0, player=config.player)
@@ -74,9 +82,9 @@ def _told(config: ImportMinariConfig, source: minari.MinariSource) -> EpisodeInf
 
 def _space(source: minari.MinariSource) -> ActionSpace:
     """An action space without names, as large as the dataset's."""
-    if source.discrete:
-        return numbered_choices(source.actions)
-    return numbered_buttons("Minari", source.actions)
+    if source.actions.discrete:
+        return numbered_choices(source.actions.size)
+    return numbered_buttons("Minari", source.actions.size)
 
 
 if __name__ == "__main__":
