@@ -47,14 +47,19 @@ class Recording:
     like: what is known of an episode, and the shape (H, W, 3) of its frames, that those recorded
           here must be like: of the first in the folder, unless others are given.
 
+    kept: what to say has become of what was recorded, when the disk refuses more.
+
     Raises UserError for a folder that holds something else or another game, one that is being
     recorded to, and, from any method, when the disk refuses; all written before stays readable.
     """
 
     _number: int
 
-    def __init__(self, folder: Path, game: str, like: Like | None = None) -> None:
+    def __init__(
+        self, folder: Path, game: str, like: Like | None = None, kept: str = _KEPT
+    ) -> None:
         self.folder, self.like = Path(folder), like
+        self._kept = kept
         self._stack = ExitStack()
         with ExitStack() as stack:
             self._prepare(stack, game)
@@ -218,7 +223,7 @@ class Recording:
                 self._synced_at = time.monotonic()
         except OSError as error:
             raise UserError(
-                f"cannot record to {self.folder}: {error.strerror or error}; {_KEPT}"
+                f"cannot record to {self.folder}: {error.strerror or error}; {self._kept}"
             ) from error
 
     def _turn_into_episode(self, journal: Path, episode: Path) -> None:
@@ -227,7 +232,7 @@ class Recording:
         try:
             finish_journal(journal, episode)
         except UserError as error:
-            raise UserError(f"{error}; {_KEPT}") from error
+            raise UserError(f"{error}; {self._kept}") from error
 
 
 def _first(paths: Iterable[Path]) -> Like | None:

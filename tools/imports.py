@@ -25,6 +25,7 @@ from engine.worlds.atari import AtariWorld
 LOG = ".imported.jsonl"  # a line for each part of a source that is there
 STAGE = ".importing"  # where the episodes of a part are until all of them are whole
 MOST_LISTED = 10  # of what was left out
+_GOES_ON = "what was whole by then is imported, and the same run again goes on from there"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ class Import:
         """Where to record the episodes of a part; they count if the block ends without an error."""
         with self._writing():
             shutil.rmtree(self._stage, ignore_errors=True)
-        with Recording(self._stage, self._game, self._target.like) as recording:
+        with Recording(self._stage, self._game, self._target.like, _GOES_ON) as recording:
             recording.skip_to(self._target.number)
             yield recording
         made = numbered(self._stage, "h5")
