@@ -5,7 +5,7 @@ Shapes: T context frames, N steps, A action width, H W pixels. Frames are uint8 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,6 +162,18 @@ class Dreamer:
             events += [made["events"]] if "events" in made else []
             self.advance()
         return Dream(np.stack(dreamed), np.stack(events) if events else None, state.get("large"))
+
+
+def frames_of(store: Store, episodes: Sequence[int], count: int) -> Frames:
+    """Return `count` frames spread over some episodes, or all there are."""
+    lengths = [store.length(episode) for episode in episodes]
+    firsts = np.cumsum([0, *lengths])
+    chosen = spread(np.arange(firsts[-1]), count)
+    parts = []
+    for episode, first, length in zip(episodes, firsts, lengths, strict=False):
+        within = chosen[(first <= chosen) & (chosen < first + length)] - first
+        parts.append(store.read(episode, 0, length).frames[within])
+    return np.concatenate(parts)
 
 
 def spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:

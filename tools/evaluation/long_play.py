@@ -23,7 +23,7 @@ from engine.players import BreakoutPlayer, Player
 from engine.video import writing_video
 from models.dream import DiffusionWorld
 from tools import breakout_scores
-from tools.dreams import Advance, Footage, spread
+from tools.dreams import Advance, Footage, frames_of
 from tools.evaluation.curves import draw
 from tools.evaluation.patches import Frames, PatchBank
 from tools.evaluation.text import REGIONS, readable
@@ -156,18 +156,6 @@ def game_beside(footage: Footage) -> World | None:
     except UserError:
         return None
     return game if game.frame_shape == footage.store.frame_shape else None
-
-
-def frames_of(store: Store, episodes: Sequence[int], count: int) -> Frames:
-    """Return `count` frames spread over some episodes, or all there are."""
-    lengths = [store.length(episode) for episode in episodes]
-    firsts = np.cumsum([0, *lengths])
-    chosen = spread(np.arange(firsts[-1]), count)
-    parts = []
-    for episode, first, length in zip(episodes, firsts, lengths, strict=False):
-        within = chosen[(first <= chosen) & (chosen < first + length)] - first
-        parts.append(store.read(episode, 0, length).frames[within])
-    return np.concatenate(parts)
 
 
 def judged(steps: int, rate_fps: float) -> NDArray[np.int64]:

@@ -1,0 +1,157 @@
+"""Give a world a frame prior: python -m tools.add_prior CARTRIDGE --data DIR --out OUT."""
+
+from __future__ import annotations
+
+import copy
+import shlex
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import tyro
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from tqdm import tqdm
+
+from base.cartridges import PREVIEW, find_cartridge
+from base.errors import UserError, run_main
+from datasets.store import Store
+from models.cartridge import load
+from models.cartridge_writer import check_place, save
+from models.frame_prior import FramePrior, FramePriorConfig
+from models.frames import to_float
+from tools.dreams import check_fit, frames_of
+from training import speed
+from training.config import TrainConfig, check_numbers, check_pace
+from training.export import card, remade
+from training.learner import average
+from training.optimizer import build, schedule
+from training.prior_loss import prior_loss
+from training.speed import Precision, autocast
+
+PROGRAM = "python -m tools.add_prior"
+MOST_FRAMES = 60_000  # kept in memory
+WARMUP, COOLDOWN = 50, 0.6
+WEIGHT_DECAY, GRADIENT_CLIP = 0.01, 1.0
+POSITIVE = ("updates", "batch", "sigma", "learning_rate")
+NOT_NEGATIVE = ("muon_learning_rate", "ema", "seed")
+
+
+@dataclass(frozen=True)
+class AddPriorConfig:
+    """Teach a frame prior on recordings, and put it into a world that is there.
+
+    New worlds get theirs while they train; this is for those of before. All else in the world
+    stays as it is; a prior that it has is replaced. Takes some twenty minutes on two cores and,
+    stopped, begins anew: nothing is written before the end.
+    """
+
+    cartridge: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="CARTRIDGE")]
+    """The world: folder of a cartridge, or the name of one in cartridges/."""
+    data: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """Recordings of its game, from python -m tools.record."""
+    out: Annotated[Path, tyro.conf.arg(metavar="OUT")]
+    """Folder of the cartridge to write."""
+    updates: int = 5500
+    """Optimiser steps."""
+    batch: int = 32
+    """Frames in an update."""
+    sigma: float = TrainConfig.prior_sigma
+    """How much noise, of [-1, 1], the prior takes a dreamed frame to carry."""
+    device: str = "auto"
+    """Where to train; "auto" takes a CUDA GPU if there is one."""
+    precision: Precision | Literal["auto"] = "auto"
+    """Arithmetic; "auto" measures which is quickest here."""
+    learning_rate: float = 1e-3
+    """Of AdamW, which teaches all but the hidden convolutions' weights."""
+    muon_learning_rate: float = 3e-3
+    """Of Muon, which teaches those; 0 leaves them to AdamW."""
+    ema: float = 0.997
+    """How much of the averaged weights, which will be played, stays at each update."""
+    seed: int = 0
+    """Decides frames, damage and initial weights."""
+
+    def __post_init__(self) -> None:
+        """Raise UserError for numbers that nothing can be taught with."""
+        check_numbers(self, POSITIVE, NOT_NEGATIVE)
+        check_pace(self.ema, COOLDOWN, self.seed)
+        if self.batch < 2:
+            raise UserError("--batch must be 2 or more: one frame is blotted with another")
+
+
+def main() -> None:
+    """Parse the command line and teach."""
+    add_prior(tyro.cli(AddPriorConfig, prog=PROGRAM), f"{PROGRAM} {shlex.join(sys.argv[1:])}")
+
+
+def add_prior(config: AddPriorConfig, said: str) -> None:
+    """Write the cartridge with a prior; said: the command line, for its card.
+
+    Raises UserError, before anything is written, for a world or recordings that will not do.
+    """
+    check_place(config.out)
+    folder = find_cartridge(config.cartridge)
+    cartridge = load(folder)
+    world = cartridge.manifest
+    if world.sampler is None:
+        raise UserError(f"{config.cartridge} is played by presets, and a prior is for one way")
+    store = Store(config.data)
+    check_fit(store, world)
+    height, width, _ = store.frame_shape
+    network = TrainConfig(prior_sigma=config.sigma).frame_prior(height, width)
+    assert network is not None
+    manifest = remade(world, said, frame_prior=network)
+    frames = torch.from_numpy(frames_of(store, store.split()[0], MOST_FRAMES))
+    device = speed.device(config.device)
+    with speed.denormals_flushed():
+        prior = teach(network, frames.permute(0, 3, 1, 2), config, device)
+    networks = {**cartridge.networks, "frame_prior": prior}
+    preview = (folder / PREVIEW).read_bytes()
+    save(config.out, manifest, networks, cartridge.starts, preview, card(manifest))
+    print(f"wrote {config.out}: play it with python play.py {config.out}")
+
+
+def teach(
+    network: FramePriorConfig, frames: Tensor, config: AddPriorConfig, device: torch.device
+) -> nn.Module:
+    """Return the average of a prior that learnt to mend frames uint8 (N, C, H, W)."""
+    torch.manual_seed(config.seed)
+    prior = FramePrior(network).to(device)
+    averaged = copy.deepcopy(prior).requires_grad_(False).eval()
+    optimizers = build(prior, config.learning_rate, config.muon_learning_rate, WEIGHT_DECAY)
+    rates = [
+        LambdaLR(optimizer, lambda i: schedule(i, config.updates, WARMUP, COOLDOWN))
+        for optimizer in optimizers
+    ]
+    generator = torch.Generator().manual_seed(config.seed)
+
+    def drawn() -> Tensor:
+        return frames[torch.randint(len(frames), (config.batch,), generator=generator)]
+
+    def learn(batch: Tensor, precision: Precision) -> float:
+        with autocast(device, precision):
+            loss = prior_loss(prior, to_float(batch.to(device)), generator)
+        prior.zero_grad(set_to_none=True)
+        loss.backward()
+        return loss.item()
+
+    precision, _ = speed.quickest(config.precision, partial(learn, drawn()), device)
+    mean = 0.0
+    with tqdm(range(config.updates), unit="update", desc="mending", leave=False) as bar:
+        for index in bar:
+            loss = learn(drawn(), precision)
+            nn.utils.clip_grad_norm_(prior.parameters(), GRADIENT_CLIP)
+            for optimizer, rate in zip(optimizers, rates, strict=True):
+                optimizer.step()
+                rate.step()
+            average(averaged, prior, min(config.ema, (1 + index) / (10 + index)))
+            mean = loss if index == 0 else 0.97 * mean + 0.03 * loss
+            bar.set_postfix(levels=f"{127.5 * mean:.2f}")
+    return averaged
+
+
+if __name__ == "__main__":
+    run_main(main)
