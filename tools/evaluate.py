@@ -32,10 +32,19 @@ NEAR = (0.7, 1.3)  # of what recorded frames have
 # What is asked of a game's figures: at least, and at most.
 ASKED: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "breakout": {
-        "psnr_1_db": (48.0, math.inf),
-        "psnr_50_db": (32.5, math.inf),
-        "control": (0.97, math.inf),
-        "life": (0.85, math.inf),
+        "psnr_1_db": (52.0, math.inf),
+        "psnr_50_db": (36.0, math.inf),
+        "control": (1.0, math.inf),
+        **{
+            f"{name}_minute_{minute}": bounds
+            for minute in range(1, 6)
+            for name, bounds in {
+                "unreal": (0.0, 0.03),
+                "readable": (0.98, math.inf),
+                "paddle": (1.0, math.inf),
+                "ball": (0.92, math.inf),
+            }.items()
+        },
         "random_play_without_walls": (0, 0),
         "random_play_without_field": (0, 0),
         "random_play_without_paddle": (0, 0),

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 USUAL_PX = 6.5  # a patch's side is the divisor of the frame's nearest to this
+LEAST_PX = 4  # smaller ones show nothing
 LEAST_LEVELS = 8.0  # root mean square, in grey levels; nearer than this looks the same
 REAL_SHARE = 0.99  # of held-out recorded patches that count as real, however far they are
 AT_ONCE = 256  # frames compared at once
@@ -82,5 +83,6 @@ def centred(patches: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _side(length: int) -> int:
     """The side of a patch along an edge: 8 of 64, 6 of 30, 7 of 56."""
-    divisors = [side for side in range(1, length + 1) if length % side == 0]
+    divisors = [side for side in range(LEAST_PX, length) if length % side == 0]
+    divisors.append(length)
     return min(divisors, key=lambda side: (abs(side - USUAL_PX), -side))
