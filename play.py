@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ import tyro
 from base.errors import UserError, run_main
 from base.files import check_writable, write_text
 from base.folders import data_folder, recordings_folder
+from base.terminal import say
 from engine import headless, loop, menu
 from engine.action_file import MOST_STEPS
 from engine.contracts import Report, World
@@ -243,7 +243,7 @@ def play_headless(
                 log=log,
                 observers=observers,
             )
-    print(json.dumps(report))
+    say(json.dumps(report))
     return 0
 
 
@@ -306,7 +306,7 @@ def recording(flags: Flags, player: str = "human", game: str = "") -> Iterator[R
     finally:
         problem = recorder.close()
         if problem:
-            print(problem, file=sys.stderr)
+            say(problem, error=True)
 
 
 def make_film(flags: Flags, open_found: Callable[[], World], why: NoDisplayError) -> int:
@@ -320,7 +320,7 @@ def make_film(flags: Flags, open_found: Callable[[], World], why: NoDisplayError
         named = ", ".join(flags.of_windows)
         raise UserError(f"there is no display ({why}); leave out what needs one: {named}") from why
     long = f"{headless.DEMO_S:.0f} seconds" if flags.steps is None else f"{flags.steps} steps"
-    print(f"no display ({why}): dreaming {long} to a film", flush=True)
+    say(f"no display ({why}): dreaming {long} to a film")
     made = headless.run_demo(
         open_found,
         flags.out,
@@ -329,9 +329,9 @@ def make_film(flags: Flags, open_found: Callable[[], World], why: NoDisplayError
         start=flags.start,
         report=flags.report,
     )
-    print(f"film:          {made.video}")
-    print(f"contact sheet: {made.sheet}")
-    print(f"to play, run this on a machine with a screen, or over ssh -X. {KEYS}")
+    say(f"film:          {made.video}")
+    say(f"contact sheet: {made.sheet}")
+    say(f"to play, run this on a machine with a screen, or over ssh -X. {KEYS}")
     return 0
 
 

@@ -7,12 +7,18 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 
+from base.terminal import printable, say
+
 
 class UserError(Exception):
     """A mistake in what was asked for or given: one line, what was wrong and what to do.
 
-    Entry points print the line and exit with code 2; anything else that escapes is our bug.
+    Entry points print the line and exit with code 2; anything else that escapes is our bug. What
+    it tells of may be anyone's, and it is shown in many places: it is `printable` from the start.
     """
+
+    def __init__(self, line: str = "") -> None:
+        super().__init__(printable(line))
 
 
 def unknown(kind: str, name: str, known: Iterable[str], meant: str | None = None) -> UserError:
@@ -45,17 +51,17 @@ def run_main(main: Callable[[], int | None]) -> None:
         _let_go_of_stdout()
         sys.exit(141)  # as a shell counts an end by SIGPIPE
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", error=True)
         sys.exit(2)
     except OSError as error:
         what = f"use {error.filename}"
         if error.filename is None:
             what = "write the output"
             _let_go_of_stdout()
-        print(f"error: cannot {what}: {error.strerror or error}", file=sys.stderr)
+        say(f"error: cannot {what}: {error.strerror or error}", error=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        say("stopped", error=True)
         sys.exit(130)
 
 

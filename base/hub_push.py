@@ -13,6 +13,7 @@ from base.errors import UserError
 from base.hub import check_name
 from base.hub_errors import LOG_IN, explained
 from base.hub_file import Kind
+from base.progress import hush_hub
 
 README = "README.md"
 # The Hub's own names for licences; any other is "other" to it, and says its name.
@@ -40,6 +41,7 @@ def upload(
     with explained(repo):
         if get_token() is None:
             raise UserError(f"uploading to {repo} needs an account on the Hub; {LOG_IN}")
+        hush_hub()
         api = HfApi(library_name="dreamcart")
         api.create_repo(repo, private=private, repo_type=kind, exist_ok=True)
         api.create_commit(repo, additions, commit_message=message, repo_type=kind)

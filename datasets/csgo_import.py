@@ -12,6 +12,7 @@ from base.crews import Lost, work_off
 from base.errors import UserError
 from base.files import write_text
 from base.notes import add_note, read_notes
+from base.terminal import printable
 from datasets.csgo import (
     COLD_LEVELS,
     FULL,
@@ -161,7 +162,7 @@ def report(outcome: Outcome) -> str:
     lines += _of_channels(outcome)
     lines += ["", "set aside, and why:"] if outcome.aside else []
     lines += [f"  {name}: {aside.reason}" for name, aside in sorted(outcome.aside.items())]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def _of_channels(outcome: Outcome) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from base.errors import UserError
 from base.hub import check_name
 from base.hub_push import README, front_matter, upload
+from base.terminal import printable
 from datasets.folder import DAMAGED, HELD_OUT, held_out_numbers, numbered
 from datasets.store import Store
 
@@ -98,4 +99,4 @@ def _parts(counts: Mapping[str, int]) -> str:
 
 def _cell(text: str) -> str:
     """Text that stays in its cell of a table."""
-    return " ".join(text.replace("|", "/").split())
+    return printable(" ".join(text.replace("|", "/").split()))

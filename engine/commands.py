@@ -22,6 +22,7 @@ from engine.screen import (
     FocusLost,
     KeyDown,
     KeyUp,
+    Notice,
     Thumbnail,
     Uncovered,
     Window,
@@ -91,6 +92,8 @@ class Commands:
             self.leaving = True
         elif isinstance(event, Uncovered):
             self._display.stale = True
+        elif isinstance(event, Notice):
+            self._display.say(event.line)
         elif isinstance(event, KeyDown) and (command := self._own_keys.command(event.key)):
             self._obey(command, game)
         elif game is None:

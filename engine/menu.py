@@ -24,6 +24,7 @@ from engine.screen import (
     KeyDown,
     KeyUp,
     MouseMoved,
+    Notice,
     Picture,
     Pointed,
     Window,
@@ -133,6 +134,7 @@ class Menu:
         self._cursor = Cursor()
         self._question: Question | None = None
         self._errors: dict[str, str] = {}  # world -> why it could not be played
+        self._notice = ""  # until the next key
         self._training = ""  # what was shown of the trainings last
         self.leaving, self.chosen, self.stale = False, "", True
         self.setting, self.making = False, False
@@ -151,7 +153,7 @@ class Menu:
         elif entry is not None and (error := self._error(entry)):
             line = error
         page, keys = self._page(), self._keys() if self._help else ()
-        self._window.present(Picture(page=page, line=notice or line, help=keys))
+        self._window.present(Picture(page=page, line=notice or self._notice or line, help=keys))
 
     def _keys(self) -> tuple[tuple[str, str], ...]:
         full = self._own_keys.written(Command.FULLSCREEN)
@@ -231,6 +233,8 @@ class Menu:
         match event:
             case CloseAsked():
                 self.leaving = True
+            case Notice(line=line):
+                self._notice = line
             case KeyDown(key=key) if self._asks(key) is Command.HELP:
                 self._help = not self._help
             case KeyDown(key=key) if self._asks(key) is Command.FULLSCREEN:
@@ -246,6 +250,8 @@ class Menu:
             case _:
                 self._browse(event)
         after = self._cursor.item, self._question and self._question.cursor.item
+        if isinstance(event, KeyDown):
+            self._notice = ""
         quiet = isinstance(event, Pointed) and not event.pressed and before == after
         self.stale |= not quiet and not isinstance(event, MouseMoved | KeyUp)
 

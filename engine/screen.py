@@ -88,6 +88,14 @@ class Uncovered:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Something that the player is to be told, in a line."""
+
+    line: str
+    at: float = 0.0
+
+
+@dataclass(frozen=True)
 class CloseAsked:
     """The window's close button was pressed."""
 
@@ -95,7 +103,16 @@ class CloseAsked:
 
 
 Event = (
-    KeyDown | KeyUp | MouseMoved | Tilted | Pointed | Scrolled | FocusLost | Uncovered | CloseAsked
+    KeyDown
+    | KeyUp
+    | MouseMoved
+    | Tilted
+    | Pointed
+    | Scrolled
+    | FocusLost
+    | Uncovered
+    | Notice
+    | CloseAsked
 )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -17,6 +16,7 @@ from base.folders import config_folder
 from base.locks import holding
 from base.plain import read
 from base.sizes import MB
+from base.terminal import say
 from engine.command_table import PLAYER, check_keys
 from engine.keyboard import key_writing
 
@@ -61,7 +61,7 @@ class Settings:
 
 def to_stderr(line: str) -> None:
     """Warn on the terminal."""
-    print(f"warning: {line}", file=sys.stderr, flush=True)
+    say(f"warning: {line}", error=True)
 
 
 class SettingsFile:

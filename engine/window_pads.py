@@ -7,8 +7,9 @@ import contextlib
 import pygame
 from pygame._sdl2 import controller  # pygame has no other way to that table
 
+from base.terminal import printable, say
 from engine.pads import Pads
-from engine.screen import Event
+from engine.screen import Event, Notice
 
 BUTTONS = {
     pygame.CONTROLLER_BUTTON_A: "a",
@@ -36,16 +37,18 @@ AXES = {
     pygame.CONTROLLER_AXIS_TRIGGERRIGHT: "right trigger",
 }
 WHOLE_WAY = 32767
+MAP_IT = "map it with SDL2 Gamepad Tool, and set SDL_GAMECONTROLLERCONFIG to the line that it gives"
 
 
 class PadReader:
     """Opens every pad that is plugged in, now or later, and turns what it does into events.
 
-    A device that SDL has no table for, such as a steering wheel, is left alone.
+    A device that SDL has no table for, such as a steering wheel, is left alone, and said to be.
     """
 
     def __init__(self) -> None:
         self._pads = Pads()
+        self._told: set[str] = set()  # names of devices that are left alone
         self._open: dict[int, controller.Controller] = {}  # a pad is only heard while it is kept
         with contextlib.suppress(pygame.error):  # no pads on this machine, no harm
             controller.init()
@@ -55,6 +58,8 @@ class PadReader:
         match raw.type:
             case pygame.CONTROLLERDEVICEADDED:
                 self._plug_in(raw.device_index)
+            case pygame.JOYDEVICEADDED if not controller.is_controller(raw.device_index):
+                return self._leave_alone(raw.device_index, at)
             case pygame.CONTROLLERDEVICEREMOVED:
                 self._open.pop(raw.instance_id, None)
                 return self._pads.unplug(raw.instance_id, at)
@@ -66,6 +71,18 @@ class PadReader:
                 value = max(-1.0, raw.value / WHOLE_WAY)
                 return self._pads.move(raw.instance_id, AXES[raw.axis], value, at)
         return []
+
+    def _leave_alone(self, index: int, at: float) -> list[Event]:
+        try:
+            name = pygame.joystick.Joystick(index).get_name()
+        except pygame.error:  # it may be gone again by now
+            return []
+        if name in self._told:
+            return []
+        self._told.add(name)
+        line = printable(f"SDL does not know the pad '{name}', so nothing of it is heard: {MAP_IT}")
+        say(line, error=True)
+        return [Notice(line, at)]
 
     def _plug_in(self, index: int) -> None:
         with contextlib.suppress(pygame.error):  # it may be gone again by now

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
+from base.terminal import say
+
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # the name below is all that is printed
 
 import numpy as np
@@ -24,9 +26,9 @@ def main() -> int:
         window = (DesktopWindow if why_no_display() else open_window)("Dreamcart")
         window.present(Picture(np.zeros((64, 64, 3), np.uint8)))
     except (pygame.error, NoDisplayError) as error:
-        print(error, file=sys.stderr)
+        say(str(error), error=True)
         return 1
-    print(pygame.display.get_driver())
+    say(pygame.display.get_driver())
     return 0
 
 

@@ -15,7 +15,7 @@ from engine.library import Entry
 from engine.menu import run
 from engine.null_window import NullWindow, VirtualClock
 from engine.page import Page
-from engine.screen import CloseAsked, Event, KeyDown, KeyUp, Pointed, Scrolled, Window
+from engine.screen import CloseAsked, Event, KeyDown, KeyUp, Notice, Pointed, Scrolled, Window
 from engine.settings import SettingsFile
 from tests.bench_of_toys import PONG, Guest, ToyWorkshop, asked, at_once, listed, noted, tiles
 
@@ -111,6 +111,12 @@ def test_arrows_and_pads_move_the_mark(tmp_path: Path, device: str) -> None:
     marks = [page.marked for page in person.pages]
     steps = [0, 1, 1 + COLUMNS, 2 + COLUMNS, 2, 1]
     assert [m for i, m in enumerate(marks) if i == 0 or m != marks[i - 1]] == steps
+
+
+def test_a_notice_is_shown_until_the_next_key(tmp_path: Path) -> None:
+    person, _ = show(tmp_path, Notice("a pad is not heard"), Scrolled(0), *keys("right"))
+    lines = [picture.line for picture in person.pictures]
+    assert "a pad is not heard" in lines and lines[-1] != "a pad is not heard"
 
 
 def test_a_key_that_is_held_goes_on(tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ from engine.bindings import layout_of
 from engine.contracts import CsgoActions
 from engine.controls import LOOK_COUNTS, Controls
 from engine.pads import DEAD, Pads
-from engine.screen import Event, FocusLost, KeyDown, KeyUp, MouseMoved, Tilted
+from engine.screen import Event, FocusLost, KeyDown, KeyUp, MouseMoved, Notice, Tilted
 from engine.settings import Settings
 from engine.window import DesktopWindow
 from engine.window_pads import PadReader
+from tests.scripted_game import TICK_S, play_script
 from tests.toy_world import ACTIONS
 
 
@@ -141,11 +142,11 @@ def test_a_pad_plays_both_kinds_of_game() -> None:
 class VirtualPad:
     """A pad that SDL takes for a real one; plugged in by making it."""
 
-    GAMEPAD, AXES, BUTTONS = 1, 6, 15
+    GAMEPAD, WHEEL, AXES, BUTTONS = 1, 2, 6, 15
 
-    def __init__(self, sdl: ctypes.CDLL) -> None:
+    def __init__(self, sdl: ctypes.CDLL, kind: int = GAMEPAD) -> None:
         self._sdl = sdl
-        self._index = sdl.SDL_JoystickAttachVirtual(self.GAMEPAD, self.AXES, self.BUTTONS, 0)
+        self._index = sdl.SDL_JoystickAttachVirtual(kind, self.AXES, self.BUTTONS, 0)
         assert self._index >= 0
         self._number = sdl.SDL_JoystickGetDeviceInstanceID(self._index)
 
@@ -215,6 +216,34 @@ def test_a_pad_is_plugged_in_late_played_and_pulled_out(
     again.button(pygame.CONTROLLER_BUTTON_START, True)
     assert keys(polled(window)) == [("down", "pad start")]
     again.pull_out()
+
+
+def test_a_pad_that_sdl_does_not_know_says_so_once(
+    window: DesktopWindow, sdl: ctypes.CDLL, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing happened, whatever was pressed."""
+
+    def notices() -> list[str]:
+        pygame.event.pump()
+        return [event.line for event in window.poll(0.0) if isinstance(event, Notice)]
+
+    assert notices() == []
+    wheel = VirtualPad(sdl, VirtualPad.WHEEL)
+    (line,) = notices()
+    assert "SDL does not know the pad" in line and "SDL_GAMECONTROLLERCONFIG" in line
+    wheel.pull_out()
+    assert notices() == []
+    again = VirtualPad(sdl, VirtualPad.WHEEL)
+    assert notices() == [] and capsys.readouterr().err == f"{line}\n"
+    again.pull_out()
+    known = VirtualPad(sdl)
+    assert notices() == []
+    known.pull_out()
+
+
+def test_a_notice_is_shown_in_a_game(tmp_path: Path) -> None:
+    game = play_script([Notice("a pad is not heard", 2.5 * TICK_S)], tmp_path, ticks=12)
+    assert "a pad is not heard" in game.lines
 
 
 def test_a_pad_that_is_gone_before_it_is_opened_is_no_harm(window: DesktopWindow) -> None:

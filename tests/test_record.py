@@ -29,7 +29,7 @@ def test_as_many_steps_as_asked_for_where_nothing_shows_progress(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It counted by the progress bar, which counts nothing where it is switched off."""
-    monkeypatch.setattr("tools.record.tqdm", partial(tqdm, disable=True))
+    monkeypatch.setattr("tools.record.ProgressBar", partial(tqdm, disable=True))
     record(RecordConfig("breakout", tmp_path / "data", steps=30))
     assert sum(Store(tmp_path / "data").length(i) for i in range(1)) == 30
 

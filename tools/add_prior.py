@@ -14,10 +14,11 @@ import torch
 import tyro
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
-from tqdm import tqdm
 
 from base.cartridges import PREVIEW, find_cartridge
 from base.errors import UserError, run_main
+from base.progress import ProgressBar
+from base.terminal import say
 from datasets.store import Store
 from models.cartridge import load
 from models.cartridge_writer import check_place, save
@@ -111,7 +112,7 @@ def add_prior(config: AddPriorConfig, said: str) -> None:
     networks = {**cartridge.networks, "frame_prior": prior}
     preview = (folder / PREVIEW).read_bytes()
     save(config.out, manifest, networks, cartridge.starts, preview, card(manifest))
-    print(f"wrote {config.out}: play it with python play.py {config.out}")
+    say(f"wrote {config.out}: play it with python play.py {config.out}")
 
 
 def teach(
@@ -140,7 +141,7 @@ def teach(
 
     precision, _ = speed.quickest(config.precision, partial(learn, drawn()), device)
     mean = 0.0
-    with tqdm(range(config.updates), unit="update", desc="mending", leave=False) as bar:
+    with ProgressBar(range(config.updates), unit="update", desc="mending", leave=False) as bar:
         for index in bar:
             loss = learn(drawn(), precision)
             nn.utils.clip_grad_norm_(prior.parameters(), GRADIENT_CLIP)

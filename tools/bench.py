@@ -20,6 +20,7 @@ import tyro
 
 from base.cartridges import find_cartridge
 from base.errors import UserError, run_main
+from base.terminal import say
 from models.cartridge import check, load
 from models.runtime import Choice, TorchRunner, frame_ms
 from models.walks import Walks
@@ -113,7 +114,7 @@ def main() -> None:
             figures = bench_loading(bench)
         case RuntimeBench():
             figures, shown = bench_runtime(bench), runtime_table
-    print(json.dumps(figures) if bench.json else shown(figures))
+    say(json.dumps(figures) if bench.json else shown(figures))
 
 
 def bench_play(bench: PlayBench) -> dict[str, object]:

@@ -12,9 +12,9 @@ from typing import Annotated
 
 import psutil
 import tyro
-from tqdm import tqdm
 
 from base.errors import UserError
+from base.progress import ProgressBar
 from datasets.batches import Batches, prefetch
 from datasets.segments import Segments
 from datasets.store import Store
@@ -64,7 +64,7 @@ def bench_loading(
         counts = dict.fromkeys(loaders, 0)
         process = psutil.Process()
         begun = clock() + bench.warm_up_seconds
-        bar = stack.enter_context(tqdm(unit="batch", disable=bench.json))
+        bar = stack.enter_context(ProgressBar(unit="batch", disable=bench.json))
         for name in cycle(loaders):
             next(loaders[name])
             bar.update()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from torch import nn
 
 from base.cartridges import find_cartridge
 from base.errors import UserError
+from base.terminal import say
 from models import diamond
 from models.cartridge import load
 from models.denoiser import Denoiser
@@ -77,7 +77,7 @@ def bench_runtime(bench: RuntimeBench) -> dict[str, object]:
     rates = Rates()
     worlds = {}
     for name in bench.worlds:
-        print(f"{name}: preparing", file=sys.stderr)
+        say(f"{name}: preparing", error=True)
         worlds[name] = time_world(name, bench, rates)
         gc.collect()
     return {"frames": bench.frames, "worlds": worlds}

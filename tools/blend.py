@@ -14,6 +14,7 @@ import tyro
 
 from base.cartridges import PREVIEW, find_cartridge
 from base.errors import UserError, run_main
+from base.terminal import say
 from models.cartridge import Cartridge, load
 from models.cartridge_writer import check_place, save
 from models.decider import without_decider
@@ -68,7 +69,7 @@ def blend(config: BlendConfig, said: str) -> None:
     manifest = remade(second.manifest, said)
     preview = (folder / PREVIEW).read_bytes()
     save(config.out, manifest, second.networks, second.starts, preview, card(manifest))
-    print(f"wrote {config.out}: play it with python play.py {config.out}")
+    say(f"wrote {config.out}: play it with python play.py {config.out}")
 
 
 def _mix(name: str, first: Cartridge, second: Cartridge, config: BlendConfig) -> None:

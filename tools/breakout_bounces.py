@@ -14,9 +14,10 @@ from typing import Annotated
 import numpy as np
 import tyro
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from base.errors import UserError, run_main
+from base.progress import ProgressBar
+from base.terminal import say
 from datasets.store import Store
 from engine.contracts import Frame
 from tools import breakout_probe as probe
@@ -51,7 +52,9 @@ def list_bounces(config: BouncesConfig) -> None:
     if store.info.game != "breakout" or store.frame_shape != (64, 64, 3):
         raise UserError(f"{config.data} has no recordings of Breakout in 64 x 64 pixels")
     rows: list[tuple[int, int, str]] = []
-    with tqdm(total=sum(map(store.length, range(len(store)))), unit="step", leave=False) as bar:
+    with ProgressBar(
+        total=sum(map(store.length, range(len(store)))), unit="step", leave=False
+    ) as bar:
         for episode, number in enumerate(store.numbers):
             length = store.length(episode)
             frames = store.read(episode, 0, length + 1).frames
@@ -61,7 +64,7 @@ def list_bounces(config: BouncesConfig) -> None:
         raise UserError(f"in {config.data} no ball bounces")
     write_hard_places(config.out, rows)
     counts = [f"{sum(row[2] == kind for row in rows)} {kind}" for kind in KINDS]
-    print(f"{config.out}: " + ", ".join(counts))
+    say(f"{config.out}: " + ", ".join(counts))
 
 
 def bounces(frames: NDArray[np.uint8]) -> Iterator[tuple[int, str]]:

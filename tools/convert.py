@@ -18,6 +18,7 @@ from base.errors import UserError, run_main
 from base.files import replacing
 from base.folders import cache_folder
 from base.locks import holding
+from base.terminal import say
 from engine.contracts import Frame, Report
 from engine.video import encode_png
 from engine.worlds.atari import AtariWorld
@@ -80,7 +81,7 @@ def convert(config: ConvertConfig) -> None:
         write(made, config.out, dtype, picture)
     else:
         raise UserError("say which world it is: --game pong, or --spawns FOLDER for CS:GO")
-    print(f"wrote {config.out}")
+    say(f"wrote {config.out}")
 
 
 def installed(

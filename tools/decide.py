@@ -15,10 +15,11 @@ import torch
 import tyro
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
-from tqdm import tqdm
 
 from base.cartridges import PREVIEW, find_cartridge
 from base.errors import UserError, run_main
+from base.progress import ProgressBar
+from base.terminal import say
 from datasets.batches import collate
 from datasets.segments import Segments
 from datasets.store import Store
@@ -127,7 +128,7 @@ def decide(config: DecideConfig, said: str) -> None:
     networks = {**cartridge.networks, "denoiser": network}
     preview = (folder / PREVIEW).read_bytes()
     save(config.out, manifest, networks, cartridge.starts, preview, card(manifest))
-    print(f"wrote {config.out}: play it with python play.py {config.out}")
+    say(f"wrote {config.out}: play it with python play.py {config.out}")
 
 
 def undecided(cartridge: Cartridge) -> Denoiser:
@@ -148,7 +149,7 @@ def gather(
     segments = Segments(store, store.split()[0], world.config.context + 1)
     places = choose(segments, config, np.random.default_rng(config.seed))
     parts = []
-    with tqdm(total=len(places), unit="frame", desc="dreaming", leave=False) as bar:
+    with ProgressBar(total=len(places), unit="frame", desc="dreaming", leave=False) as bar:
         for first in range(0, len(places), AT_ONCE):
             batch = collate([segments.read(*place) for place in places[first : first + AT_ONCE]])
             parts.append(Lessons.dreamed(world, levels, batch, generator))
@@ -201,7 +202,7 @@ def teach(
 
     precision, _ = speed.quickest(config.precision, partial(learn, lesson()), device)
     mean = 0.0
-    with tqdm(range(config.updates), unit="update", desc="deciding", leave=False) as bar:
+    with ProgressBar(range(config.updates), unit="update", desc="deciding", leave=False) as bar:
         for index in bar:
             loss = learn(lesson(), precision)
             for optimizer, rate in zip(optimizers, rates, strict=True):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from base.errors import run_main
+from base.terminal import say
 from tools import checkup
 from tools.checkup import Finding, Place
 
@@ -49,12 +50,12 @@ def tell(findings: Iterable[Finding], as_json: bool) -> int:
     found = []
     for finding in findings:
         found.append(finding)
-        print(line(finding), flush=True)
+        say(line(finding))
     faults = sum(finding.state == "fault" for finding in found)
-    print(f"{faults} at fault" if faults else "nothing is at fault")
+    say(f"{faults} at fault" if faults else "nothing is at fault")
     if as_json:
         whole = {"ok": not faults, "findings": [dataclasses.asdict(each) for each in found]}
-        print(json.dumps(whole))
+        say(json.dumps(whole))
     return 1 if faults else 0
 
 

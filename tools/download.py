@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 import tyro
-from tqdm import tqdm
 
 from base.cartridges import HUB_PREFIX
 from base.errors import UserError, run_main, unknown
 from base.hub import Ask, Offer, Watch
 from base.hub_file import cache_folder
+from base.progress import ProgressBar
 from base.sizes import in_words
+from base.terminal import say
 from models.catalogue import World, atari, find_world, read_catalogue
 from models.hub import fetch, fetch_all, fetch_repo, state
 from tools.terminal import confirm
@@ -48,7 +49,7 @@ def download(config: DownloadConfig, worlds: Sequence[World]) -> None:
     """Download what is asked for, or list `worlds`; says where it is and how to play it."""
     name = config.world.strip()
     if name.lower() == LIST:
-        print(table(worlds))
+        say(table(worlds))
         return
     if name.lower().startswith(HUB_PREFIX):
         folder = on_terminal(lambda a, w: fetch_repo(name[len(HUB_PREFIX) :], a, w), config.yes)
@@ -61,7 +62,7 @@ def download(config: DownloadConfig, worlds: Sequence[World]) -> None:
         world = _find(name, worlds)
         folder = on_terminal(lambda a, w: fetch(world, a, w), config.yes)
         name = world.name
-    print(f"it is in {folder}; play it with: python play.py {name}")
+    say(f"it is in {folder}; play it with: python play.py {name}")
 
 
 def on_terminal(fetching: Callable[[Ask, Watch], T], yes: bool = False) -> T:
@@ -100,19 +101,19 @@ def table(worlds: Sequence[World]) -> str:
 
 
 def _ask(offer: Offer, yes: bool) -> bool:
-    print(describe(offer), flush=True)
+    say(describe(offer))
     return yes or confirm("Download?", "download")
 
 
 @contextmanager
 def _bar() -> Iterator[Watch]:
     """A progress bar that appears once there is progress."""
-    bar: tqdm | None = None
+    bar: ProgressBar | None = None
 
     def watch(done: int, whole: int) -> None:
         nonlocal bar
         if bar is None:
-            bar = tqdm(total=whole, initial=done, unit="B", unit_scale=True)
+            bar = ProgressBar(total=whole, initial=done, unit="B", unit_scale=True)
         bar.update(done - bar.n)
 
     try:

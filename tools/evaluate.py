@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from tqdm import tqdm
 
 from base.cartridges import find_cartridge
 from base.errors import UserError, run_main
+from base.progress import ProgressBar
+from base.terminal import say
 from engine.contracts import CsgoActions
 from models.cartridge import Cartridge, load
 from models.dream import DiffusionWorld
@@ -112,14 +113,14 @@ def main() -> None:
     footage = Footage(config.data, cartridge.manifest)
     walks = Walks(cartridge, config.device, config.precision)
     walk = walks.walk(walks.standard)
-    with tqdm(unit="frame", leave=False, disable=None) as bar:
+    with ProgressBar(unit="frame", leave=False, disable=None) as bar:
         dreamer = Dreamer(walk, cartridge.manifest.denoiser.context, footage, bar.update)
         figures = measure(config, cartridge, walks, dreamer)
     about = {"cartridge": cartridge.manifest.name, "runtime": walk.runner.choice.describe()}
     if config.json:
-        print(json.dumps({**about, **figures}))
+        say(json.dumps({**about, **figures}))
     else:
-        print(table({**about, **figures}, ASKED.get(footage.store.info.game, {})))
+        say(table({**about, **figures}, ASKED.get(footage.store.info.game, {})))
 
 
 def measure(

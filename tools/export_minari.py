@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from tqdm import tqdm
 
 from base.errors import run_main
+from base.progress import ProgressBar
+from base.terminal import say
 from datasets.minari import export
 from datasets.store import Store
 
@@ -37,10 +38,12 @@ def export_minari(config: ExportMinariConfig) -> None:
     """Export a folder; says where the dataset is and how to load it."""
     store = Store(config.data)
     for reason in store.skipped.values():
-        print(f"left out: {reason}")
-    with tqdm(total=sum(map(store.length, range(len(store)))), unit="step", leave=False) as bar:
+        say(f"left out: {reason}")
+    with ProgressBar(
+        total=sum(map(store.length, range(len(store)))), unit="step", leave=False
+    ) as bar:
         folder = export(store, config.name, bar.update)
-    print(f"it is in {folder}; load it with: minari.load_dataset('{config.name}')")
+    say(f"it is in {folder}; load it with: minari.load_dataset('{config.name}')")
 
 
 if __name__ == "__main__":

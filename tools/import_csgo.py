@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from tqdm import tqdm
 
 from base.errors import UserError, run_main
+from base.progress import ProgressBar
 from base.sizes import in_words
+from base.terminal import say
 from datasets.csgo_import import REPORT, Rules, left, run
 from datasets.csgo_layout import FRAMES
 from datasets.csgo_sources import HUB, LICENCES, Item, find
@@ -77,7 +78,7 @@ def main() -> None:
 def import_csgo(config: ImportConfig) -> None:
     """Find what there is, ask before a download, import, and say what became of it."""
     rules = Rules(config.out, config.low_only, config.least, config.trust_channels)
-    print(f"looking through {config.source}", flush=True)
+    say(f"looking through {config.source}")
     found = find(config.source, config.wanted())
     refused = [f"{name}: {fault}" for name, fault in found.refused]
     if not found.items:
@@ -87,17 +88,17 @@ def import_csgo(config: ImportConfig) -> None:
     todo = left(found.items, rules)
     kept = _within(todo, config.limit_gb)
     size = sum(item.size for item in kept)
-    print(
+    say(
         f"{len(found.items)} files, of which {len(found.items) - len(todo)} are imported already; "
         f"{len(kept)} to import: {in_words(size)}"
     )
     if config.source.startswith(HUB) and kept:
-        print("\n".join(["its licence is not clear:", *(f"  {line}" for line in LICENCES)]))
+        say("\n".join(["its licence is not clear:", *(f"  {line}" for line in LICENCES)]))
         if not (config.yes or confirm("Download?", "download")):
-            print("nothing was downloaded")
+            say("nothing was downloaded")
             return
     processes = config.processes or os.cpu_count() or 1
-    with tqdm(total=size, unit="B", unit_scale=True, disable=not kept) as bar:
+    with ProgressBar(total=size, unit="B", unit_scale=True, disable=not kept) as bar:
         outcome = run(
             found,
             kept,
@@ -105,7 +106,7 @@ def import_csgo(config: ImportConfig) -> None:
             min(processes, max(len(kept), 1)),
             lambda item: bar.update(item.size),
         )
-    print(
+    say(
         f"{len(outcome.done)} files are imported into {config.out}, {len(outcome.aside)} set "
         f"aside; {config.out / REPORT} has the reasons"
     )
@@ -113,7 +114,7 @@ def import_csgo(config: ImportConfig) -> None:
         name, aside = next(iter(outcome.aside.items()))
         raise UserError(f"none of the files could be imported, as {name}: {aside.reason}")
     if len(kept) < len(todo):
-        print(f"{len(todo) - len(kept)} files are left by --limit-gb; run it again to go on")
+        say(f"{len(todo) - len(kept)} files are left by --limit-gb; run it again to go on")
 
 
 def _within(items: list[Item], limit_gb: float | None) -> list[Item]:

@@ -10,6 +10,7 @@ import tyro
 
 from base.apart import Apart
 from base.errors import UserError, run_main
+from base.terminal import say
 from datasets import minari
 from datasets.episode import EpisodeInfo
 from datasets.foreign import numbered_buttons, numbered_choices
@@ -59,7 +60,7 @@ def import_minari(config: ImportMinariConfig) -> None:
     if pictures.name or pictures.stack > 1:
         which = f"observation {pictures.name}" if pictures.name else "observations"
         newest = f"; each has {pictures.stack} frames, of which the newest was taken"
-        print(f"pictures: {which}{newest if pictures.stack > 1 else ''}")
+        say(f"pictures: {which}{newest if pictures.stack > 1 else ''}")
     report(config.out, steps, refused)
 
 

@@ -13,14 +13,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
-from tqdm import tqdm
 
 from base.apart import Apart
 from base.errors import UserError, run_main
 from base.files import sha256
+from base.progress import ProgressBar
+from base.terminal import say
 from engine.contracts import ActionVector, Frame
 from engine.controls import Controls
 from engine.profile import Profile, read_profile
@@ -106,17 +107,17 @@ def _prepare(
         raise UserError(f"{listed} does not fit {film}: {error}") from error
     size, wanted = (facts.width_px, facts.height_px), (profile.width_px, profile.height_px)
     if facts.changes:
-        print(f"{film}: taken as players show it, {size[0]}×{size[1]} pixels: {facts.changes}")
+        say(f"{film}: taken as players show it, {size[0]}×{size[1]} pixels: {facts.changes}")
     if abs(math.log(size[0] / size[1] / (wanted[0] / wanted[1]))) > SQUEEZED:
-        print(f"{film}: {size[0]}×{size[1]} pixels are squeezed into {wanted[0]}×{wanted[1]}")
+        say(f"{film}: {size[0]}×{size[1]} pixels are squeezed into {wanted[0]}×{wanted[1]}")
     for note in placed.notes:
-        print(f"{listed}: {note}")
+        say(f"{listed}: {note}")
     return _Film(film, facts.length_s, placed, _key(film, listed, config.profile, began))
 
 
 def _import(config: ImportConfig, profile: Profile, films: Sequence[_Film], apart: Apart) -> None:
     steps = episodes = repeated = 0
-    with importing(config.out, profile.name) as coming, tqdm(unit="step") as bar:
+    with importing(config.out, profile.name) as coming, ProgressBar(unit="step") as bar:
         for film in films:
             if film.key in coming.parts:
                 bar.write(f"{film.path} is imported already")
@@ -126,15 +127,15 @@ def _import(config: ImportConfig, profile: Profile, films: Sequence[_Film], apar
                 footage = Footage(recording, profile, "human", {"film": film.path.name})
                 repeated += _take(film, footage, profile, apart, bar)
             steps, episodes = steps + footage.steps, episodes + footage.episodes
-    print(f"imported {steps} steps in {episodes} episodes into {config.out}")
+    say(f"imported {steps} steps in {episodes} episodes into {config.out}")
     if repeated:
-        print(
+        say(
             f"in {repeated / steps:.0%} of them the frame repeats the one before: the film has "
             f"fewer frames a second than the profile's {profile.rate_fps:g}"
         )
 
 
-def _take(film: _Film, footage: Footage, profile: Profile, apart: Apart, bar: tqdm[Any]) -> int:
+def _take(film: _Film, footage: Footage, profile: Profile, apart: Apart, bar: ProgressBar) -> int:
     """Record the steps of a film; in how many of them the frame repeats the one before."""
     repeated, numbers = 0, count()
     shown = apart.each(str(film.path), steps_shown, film.path, profile)

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from tqdm import tqdm
-
 from base.errors import UserError
 from base.files import sync_folder
 from base.notes import add_note, read_notes
+from base.progress import ProgressBar
+from base.terminal import say
 from datasets.episode import EpisodeFile
 from datasets.folder import episode_path, numbered
 from datasets.foreign import ForeignEpisode, keep
@@ -164,7 +164,10 @@ def import_all(
     Raises UserError when none is left.
     """
     refused = []
-    with importing(out, name) as coming, tqdm(total=len(keys), unit="episode", leave=False) as bar:
+    with (
+        importing(out, name) as coming,
+        ProgressBar(total=len(keys), unit="episode", leave=False) as bar,
+    ):
         for i, key in enumerate(keys):
             if key not in coming.parts:
                 try:
@@ -184,16 +187,16 @@ def import_all(
 def left_out(reasons: Sequence[str]) -> None:
     """Say what was left out, and why."""
     for line in reasons[:MOST_LISTED]:
-        print(f"left out: {line}")
+        say(f"left out: {line}")
     if len(reasons) > MOST_LISTED:
-        print(f"left out: {len(reasons) - MOST_LISTED} more")
+        say(f"left out: {len(reasons) - MOST_LISTED} more")
 
 
 def report(out: Path, steps: int, refused: Sequence[str]) -> None:
     """Say what was written, what was left out, and what can be done with it."""
     left_out(refused)
-    print(f"wrote {len(numbered(out, 'h5'))} episodes of {steps} steps in all to {out}")
-    print(f"look at them with: python -m tools.inspect {out}")
+    say(f"wrote {len(numbered(out, 'h5'))} episodes of {steps} steps in all to {out}")
+    say(f"look at them with: python -m tools.inspect {out}")
 
 
 def _noted(out: Path) -> dict[str, Part]:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from tqdm import tqdm
 
 from base.errors import UserError, run_main
+from base.progress import ProgressBar
+from base.terminal import say
 from datasets.folder import numbered
 from datasets.health import SHEET, Health, examine
 from datasets.samples import sample_frames
@@ -66,11 +67,11 @@ def inspect(config: InspectConfig) -> None:
         health, drawn = look_at(folder, sheet)
         found.append(to_json(folder, health))
         if not config.json:
-            print("\n".join([*([f"{folder}:"] if len(folders) > 1 else []), *told(health), *drawn]))
+            say("\n".join([*([f"{folder}:"] if len(folders) > 1 else []), *told(health), *drawn]))
     if len(folders) > 1 and not config.json:
-        print("\n".join(differing(*folders)))
+        say("\n".join(differing(*folders)))
     if config.json:
-        print(json.dumps(found))
+        say(json.dumps(found))
 
 
 def recordings_in(folder: Path) -> list[Path]:
@@ -84,7 +85,7 @@ def recordings_in(folder: Path) -> list[Path]:
 def look_at(folder: Path, sheet: Path) -> tuple[Health, list[str]]:
     """Examine a folder and draw what is in it; a line for each picture drawn."""
     store = Store(folder)
-    with tqdm(unit="frame", leave=False, disable=None) as bar:
+    with ProgressBar(unit="frame", leave=False, disable=None) as bar:
 
         def watch(done: int, total: int) -> None:
             bar.total = total

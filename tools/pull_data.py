@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from base.errors import UserError, run_main
+from base.terminal import say
 from datasets.hub_pull import pull
 from datasets.store import Store
 from tools.download import on_terminal
@@ -44,9 +45,9 @@ def download(config: PullDataConfig) -> None:
     if refused and not any(config.out.glob("episode_*.h5")):
         raise UserError(f"none of the episodes of {config.repo} can be read")
     store = Store(config.out)
-    print(f"{len(store)} episodes of {store.info.game} are in {config.out}")
-    print(f"look at them with: python -m tools.inspect {config.out}")
-    print(f"train on them with: python -m tools.train --data {config.out} --out RUN")
+    say(f"{len(store)} episodes of {store.info.game} are in {config.out}")
+    say(f"look at them with: python -m tools.inspect {config.out}")
+    say(f"train on them with: python -m tools.train --data {config.out} --out RUN")
 
 
 if __name__ == "__main__":

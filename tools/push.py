@@ -10,6 +10,7 @@ import tyro
 from base.cartridges import HUB_PREFIX, find_cartridge
 from base.errors import UserError, run_main
 from base.sizes import in_words
+from base.terminal import say
 from models.cartridge import read_card
 from models.hub_push import push
 from tools.terminal import confirm
@@ -39,11 +40,11 @@ def upload(config: PushConfig) -> None:
     folder = find_cartridge(config.cartridge)
     manifest, entries = read_card(folder)
     size = in_words(sum(entry.bytes for entry in entries.values()))
-    print(f"{manifest.title} to {config.repo}: {size}\n  licence: {manifest.licence}", flush=True)
+    say(f"{manifest.title} to {config.repo}: {size}\n  licence: {manifest.licence}")
     if not (config.yes or confirm("May you publish it, and shall it go there?", "upload")):
         raise UserError("nothing was uploaded")
-    print(f"it is at {push(folder, config.repo, config.private)}")
-    print(f"play it with: python play.py {HUB_PREFIX}{config.repo}")
+    say(f"it is at {push(folder, config.repo, config.private)}")
+    say(f"play it with: python play.py {HUB_PREFIX}{config.repo}")
 
 
 if __name__ == "__main__":

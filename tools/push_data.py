@@ -10,6 +10,7 @@ import tyro
 
 from base.errors import UserError, run_main
 from base.sizes import in_words
+from base.terminal import say
 from datasets.hub_push import push
 from datasets.store import Store
 from tools.terminal import confirm
@@ -45,15 +46,14 @@ def upload(config: PushDataConfig) -> None:
     store = Store(config.data)
     size = in_words(sum(path.stat().st_size for path in store.paths))
     players = sorted({store.episode_info(i).player for i in range(len(store))})
-    print(
+    say(
         f"{len(store)} episodes of {store.info.game}, played by {', '.join(players)}, to "
-        f"{config.repo}: {size}\n  licence: {config.licence}",
-        flush=True,
+        f"{config.repo}: {size}\n  licence: {config.licence}"
     )
     if not (config.yes or confirm("May you publish them, and shall they go there?", "upload")):
         raise UserError("nothing was uploaded")
-    print(f"they are at {push(config.data, config.repo, config.licence, config.private)}")
-    print(f"fetch them with: python -m tools.pull_data {config.repo} DIR")
+    say(f"they are at {push(config.data, config.repo, config.licence, config.private)}")
+    say(f"fetch them with: python -m tools.pull_data {config.repo} DIR")
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ from typing import Annotated, Literal
 
 import numpy as np
 import tyro
-from tqdm import tqdm
 
 from base.errors import UserError, run_main
 from base.folders import data_folder
 from base.interrupts import ctrl_c
+from base.progress import ProgressBar
+from base.terminal import say
 from datasets.csgo_layout import FRAMES
 from datasets.episode import EpisodeInfo
 from engine.contracts import ActionVector, Frame, Step, World, making_of
@@ -86,7 +87,7 @@ class Take:
     game: Game
     world: World
     keeper: Keeper
-    bar: tqdm
+    bar: ProgressBar
     stopped: list[bool]
     coverage: Coverage | None = None
     steps: int = 0
@@ -144,16 +145,16 @@ def record(config: RecordConfig) -> None:
     with (
         ctrl_c() as stopped,
         game.keeper(config.layout, config.out) as keeper,
-        tqdm(total=config.steps, unit="step") as bar,
+        ProgressBar(total=config.steps, unit="step") as bar,
     ):
         take = Take(config, game, world, keeper, bar, stopped, coverage)
         mixture = record_by_program(take) if window is None else record_by_hand(take, window)
     steps = mixture.total()
     rate = steps / (time.perf_counter() - started_at)
     ways = ", ".join(f"{way} {n / steps:.0%}" for way, n in mixture.most_common() if n)
-    print(f"recorded {steps} steps at {rate:.0f} steps/s into {config.out} ({ways or 'nothing'})")
+    say(f"recorded {steps} steps at {rate:.0f} steps/s into {config.out} ({ways or 'nothing'})")
     for line in coverage.lines() if coverage else ():
-        print(line)
+        say(line)
     world.close()
 
 

@@ -18,10 +18,11 @@ from typing import Annotated
 import cv2
 import numpy as np
 import tyro
-from tqdm import tqdm
 
 from base.errors import UserError
 from base.interrupts import ctrl_c
+from base.progress import ProgressBar
+from base.terminal import say
 from datasets.recording import Recording
 from engine.bindings import device_of
 from engine.contracts import Frame
@@ -77,13 +78,13 @@ def record_screen(config: ScreenConfig) -> None:
     with open_scene(config) as scene:
         preview = config.out.parent / f"{config.out.name}_preview.png"
         write_png(preview, _preview(scene, profile))
-        print(_announcement(config, profile, scene, preview))
+        say(_announcement(config, profile, scene, preview))
         if not config.yes and not confirm("Record this?", "record"):
             return
         with (
             ctrl_c() as stopped,
             Recording(config.out, profile.name) as recording,
-            tqdm(total=config.steps, unit="step") as bar,
+            ProgressBar(total=config.steps, unit="step") as bar,
         ):
             footage = Footage(recording, profile, "human", {"screen": scene.title})
 
@@ -93,7 +94,7 @@ def record_screen(config: ScreenConfig) -> None:
                 return not stopped and (config.steps is None or footage.steps < config.steps)
 
             late = film(scene, profile, footage, goes_on)
-    print(
+    say(
         f"recorded {footage.steps} steps in {footage.episodes} episodes into {config.out}"
         + (f"; {late} of the steps came late: the machine was busy" if late else "")
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from base.cartridges import (
     shipped_names,
 )
 from base.errors import UserError, unknown
+from base.terminal import say
 from engine.contracts import Report, World
 
 GAME_PREFIX = "game:"  # before the name of a game that is played itself, and not dreamed
@@ -147,12 +147,12 @@ def explain(dream: DiffusionWorld, wishes: Wishes) -> None:
     """Say what a world runs on, and if that leaves a GPU idle that nobody asked to leave."""
     from models.gpus import unused_gpu
 
-    print(f"runs on {dream.runtime}", file=sys.stderr)
+    say(f"runs on {dream.runtime}", error=True)
     idle = None
     if wishes.device is None and dream.making["device"] == "cpu":
         idle = unused_gpu()
     if idle:
-        print(idle, file=sys.stderr)
+        say(idle, error=True)
 
 
 def _checked(path: Path) -> Checked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from base.errors import UserError
+from base.terminal import printable, say
 
 
 def confirm(question: str, doing: str) -> bool:
@@ -15,7 +16,7 @@ def confirm(question: str, doing: str) -> bool:
     if not sys.stdin.isatty():
         raise UserError(f"there is no terminal to ask on; add --yes to {doing} without asking")
     try:
-        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+        return input(printable(f"{question} [y/N] ")).strip().lower() in ("y", "yes")
     except EOFError:
-        print()  # the line of the question
+        say()  # the line of the question
         return False

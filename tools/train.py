@@ -20,6 +20,7 @@ from base.cartridges import find_cartridge
 from base.errors import UserError, run_main
 from base.interrupts import end_with_input
 from base.memory import keep_freed_memory
+from base.terminal import say
 from models import cartridge
 from models.cartridge_writer import check_place
 from training import checkpoint, run_config, speed
@@ -150,7 +151,7 @@ def train(command: TrainCommand[Recipe], said: str, saved: RunConfig | None = No
             world=command.world,
             commands=(*saved.commands, said) if saved else (said,),
         )
-        print(f"training on {device.type} in {config.choice.why}")
+        say(f"training on {device.type} in {config.choice.why}")
         _describe(config, data, learner)
         made_by = {
             "commands": list(config.commands),
@@ -174,7 +175,7 @@ def _go(run: Run, command: TrainCommand[Recipe], saved: RunConfig | None, data: 
             run.restore(state)
         if run.done >= run.updates != saved.train.updates:
             raise UserError(f"the run made {run.done} updates already; --updates must be more")
-        print(f"going on after update {run.done}")
+        say(f"going on after update {run.done}")
     if command.dry_run:
         _estimate(run, data, command.json)
         return 0
@@ -182,9 +183,9 @@ def _go(run: Run, command: TrainCommand[Recipe], saved: RunConfig | None, data: 
     run_config.save(command.out, run.config)
     if not run.train():
         again = f"{PROGRAM} {shlex.join(['--out', str(command.out), '--resume'])}"
-        print(f"stopped after {run.done} of {run.updates} updates; go on with: {again}")
+        say(f"stopped after {run.done} of {run.updates} updates; go on with: {again}")
         return INTERRUPTED
-    print(f"done: play it with python play.py {command.out / CARTRIDGE}")
+    say(f"done: play it with python play.py {command.out / CARTRIDGE}")
     return 0
 
 
@@ -257,7 +258,7 @@ def _choice(
         asked = (command.precision, command.compile)
         if asked == (saved.choice.precision, "on" if saved.choice.compiled else "off"):
             return saved.choice
-    print("measuring how this machine trains fastest ...", flush=True)
+    say("measuring how this machine trains fastest ...")
     recipe = command.config
     return speed.choose(
         learner.denoiser, recipe.batch, recipe.passes, command.precision, command.compile
@@ -266,18 +267,18 @@ def _choice(
 
 def _describe(config: RunConfig, data: Data, learner: Learner) -> None:
     for name, value in dataclasses.asdict(config.train).items():
-        print(f"  {name:22s} {value}")
+        say(f"  {name:22s} {value}")
     sizes = (
         f"{name} {sum(p.numel() for p in network.parameters()) / 1e6:.2f} M"
         for name, network in learner.networks.items()
     )
-    print(f"parameters: {', '.join(sizes)}")
-    print(
+    say(f"parameters: {', '.join(sizes)}")
+    say(
         f"{data.store.folder}: {len(data.training)} episodes with {data.steps} steps to train on, "
         f"{len(data.held_out)} episodes held out"
     )
     for reason in data.left_out:
-        print(f"left out: {reason}")
+        say(f"left out: {reason}")
 
 
 def _estimate(run: Run, data: Data, as_json: bool) -> None:
@@ -286,16 +287,16 @@ def _estimate(run: Run, data: Data, as_json: bool) -> None:
     _, parts = part_of(run.config.train)
     seconds = update_seconds(learner, run.done, parts)
     if learner.device.type == "cuda":
-        print(f"GPU memory {torch.cuda.max_memory_allocated() / 1e9:.1f} GB")
+        say(f"GPU memory {torch.cuda.max_memory_allocated() / 1e9:.1f} GB")
     memory = psutil.Process().memory_info().rss / 1e9
     recordings = min(data.decoded_gb, run.config.memory_gb)
-    print(f"memory {memory:.1f} GB, and up to {recordings:.1f} GB more for decoded recordings")
-    print(f"an update of {parts * learner.config.batch} examples takes {seconds:.2f} s")
+    say(f"memory {memory:.1f} GB, and up to {recordings:.1f} GB more for decoded recordings")
+    say(f"an update of {parts * learner.config.batch} examples takes {seconds:.2f} s")
     left = run.updates - run.done
     hours, minutes = divmod(round(seconds * left / 60), 60)
-    print(f"{left} updates would take about {hours} h {minutes:02d} min here")
+    say(f"{left} updates would take about {hours} h {minutes:02d} min here")
     if as_json:
-        print(json.dumps({"steps": data.steps, "updates": left, "seconds": seconds * left}))
+        say(json.dumps({"steps": data.steps, "updates": left, "seconds": seconds * left}))
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
 from base.errors import UserError
 from base.interrupts import ctrl_c
+from base.progress import ProgressBar
 from datasets.batches import prefetch
 from engine.video import write_png
 from training import checkpoint
@@ -102,7 +102,7 @@ class Run:
                 _threads_silent_on_full_disks(),
                 # What a killed run logged after its last checkpoint is about to be logged again.
                 SummaryWriter(self.folder / "tensorboard", purge_step=self.done + 1) as board,
-                tqdm(total=self.updates, initial=self.done, unit="update") as bar,
+                ProgressBar(total=self.updates, initial=self.done, unit="update") as bar,
             ):
                 self._train(board, bar, stopped)
         except OSError as error:
@@ -115,7 +115,7 @@ class Run:
         """How many updates are to be made in all."""
         return self.config.train.updates
 
-    def _train(self, board: SummaryWriter, bar: tqdm, stopped: list[bool]) -> None:
+    def _train(self, board: SummaryWriter, bar: ProgressBar, stopped: list[bool]) -> None:
         batches = prefetch(self.learner.batches, self.done)
         saved_at = time.monotonic()
         progress = Progress(self.folder, self.updates)
@@ -138,7 +138,7 @@ class Run:
         finally:
             batches.close()
 
-    def _log(self, losses: Losses, board: SummaryWriter, bar: tqdm, last: bool) -> None:
+    def _log(self, losses: Losses, board: SummaryWriter, bar: ProgressBar, last: bool) -> None:
         """Show and write an update's losses, now and then; UserError if they are no numbers."""
         if not all(math.isfinite(value) for value in losses.values()):
             raise UserError(
@@ -156,7 +156,7 @@ class Run:
         state = {"update": self.done, "learner": self.learner.state_dict()}
         checkpoint.save(self.folder, state)
 
-    def evaluate(self, board: SummaryWriter, bar: tqdm) -> None:
+    def evaluate(self, board: SummaryWriter, bar: ProgressBar) -> None:
         """Score the averaged weights on held-out episodes; write figures and a picture strip."""
         scores = self.learner.score()
         figures = {
