@@ -7,6 +7,7 @@ models/diamond.py. Every tensor is compared, by name and shape, with what the ne
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -51,17 +52,23 @@ class CsgoNetworks:
     upsampler: Denoiser
 
 
-def load_atari(path: Path) -> AtariNetworks:
-    """The networks of an Atari checkpoint: float32, in evaluation mode. Most weights stay in the
-    file until they are used, so it must stay as it is.
+def load_atari(path: Path, size_px: tuple[int, int] | None = None) -> AtariNetworks:
+    """The networks of a checkpoint as Atari games have it: float32, in evaluation mode. Most
+    weights stay in the file until they are used, so it must stay as it is.
 
+    size_px: height and width of the frames, which are square unless given.
     Raises UserError, naming the file, for anything else.
     """
     weights = _read(path, (DENOISER, REWARD_MODEL, ACTOR_CRITIC))
     with _describing(path):
-        denoiser = Denoiser(denoiser_config(weights, DENOISER, diamond.atari_denoiser(1)))
-        reward_model = RewardModel(reward_model_config(weights))
-        actor_critic = ActorCritic(actor_critic_config(weights))
+        rewards = reward_model_config(weights)
+        height, width = size_px or _square(rewards, weights)
+        _check_size(rewards, weights, height, width)
+        like = replace(diamond.atari_denoiser(1), height=height, width=width)
+        denoiser = Denoiser(denoiser_config(weights, DENOISER, like))
+        reward_model = RewardModel(replace(rewards, height=height, width=width))
+        player = replace(actor_critic_config(weights), height=height, width=width)
+        actor_critic = ActorCritic(player)
     return AtariNetworks(
         _filled(denoiser, weights, DENOISER, path),
         _filled(reward_model, weights, REWARD_MODEL, path),
@@ -123,7 +130,7 @@ def denoiser_config(weights: Weights, prefix: str, like: DenoiserConfig) -> Deno
 
 
 def reward_model_config(weights: Weights) -> RewardModelConfig:
-    """What a checkpoint's reward and ending model is made of."""
+    """What a checkpoint's reward and ending model is made of, but for the size of frames."""
     actions = weights[f"{REWARD_MODEL}act_emb.weight"]
     levels = _levels(weights, f"{REWARD_MODEL}encoder.blocks")
     return replace(
@@ -134,7 +141,7 @@ def reward_model_config(weights: Weights) -> RewardModelConfig:
 
 
 def actor_critic_config(weights: Weights) -> ActorCriticConfig:
-    """What a checkpoint's player is made of."""
+    """What a checkpoint's player is made of, but for the size of frames."""
     stage = f"{ACTOR_CRITIC}encoder.encoder.{{}}.f.2.weight"
     stages = _while_there(weights, stage, first=1, step=2)  # there is a pooling between each two
     return replace(
@@ -142,6 +149,45 @@ def actor_critic_config(weights: Weights) -> ActorCriticConfig:
         channels=tuple(len(weights[name]) for name in stages),
         lstm=weights[f"{ACTOR_CRITIC}lstm.weight_hh"].shape[1],
     )
+
+
+def _cells(config: RewardModelConfig, weights: Weights) -> int:
+    """How many cells the reward model's LSTM takes of a frame, by its width.
+
+    Raises ValueError if that is none that its encoder could leave.
+    """
+    taken, channels = weights[f"{REWARD_MODEL}lstm.weight_ih_l0"].shape[1], config.encoder.channels
+    if not taken or taken % channels[-1]:
+        raise ValueError(
+            f"its LSTM takes {taken} numbers, and its encoder leaves {channels[-1]} a cell"
+        )
+    return int(taken) // channels[-1]
+
+
+def _square(config: RewardModelConfig, weights: Weights) -> tuple[int, int]:
+    """Height and width of the frames, which DIAMOND has square: the LSTM's width tells them."""
+    cells = _cells(config, weights)
+    side = math.isqrt(cells)
+    if side**2 != cells:
+        raise UserError(
+            f"frames of {cells * config.encoder.multiple**2} pixels, of which its weights are, are "
+            "not square: say in a profile (--profile GAME.toml) how wide and high they are"
+        )
+    return side * config.encoder.multiple, side * config.encoder.multiple
+
+
+def _check_size(config: RewardModelConfig, weights: Weights, height: int, width: int) -> None:
+    """UserError if the frames are of another size than those that the networks were trained on."""
+    multiple = config.encoder.multiple
+    if height % multiple or width % multiple:
+        raise UserError(f"its frames need sides that are multiples of {multiple} pixels")
+    if (cells := _cells(config, weights)) * multiple**2 != height * width:
+        pixels, side = cells * multiple**2, math.isqrt(cells) * multiple
+        likely = f": size_px = [{side}, {side}]" if side**2 == pixels else ""
+        raise UserError(
+            f"its weights are of frames of {pixels} pixels, and {width} x {height} are "
+            f"{width * height}; put the right size into the profile{likely}"
+        )
 
 
 def _levels(weights: Weights, prefix: str) -> list[list[str]]:
@@ -194,6 +240,8 @@ def _describing(path: Path) -> Iterator[None]:
     try:
         with torch.device("meta"):
             yield
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     except KeyError as error:
         raise UserError(f"{path} lacks {error}") from error
     except (IndexError, ValueError) as error:

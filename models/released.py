@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,37 +40,71 @@ def atari(
     Raises UserError for a file that is no such checkpoint, or one of a game with other actions.
     """
     networks = load_atari(checkpoint)
-    denoiser = networks.denoiser.config
-    if denoiser.actions != actions.size:
+    config = networks.denoiser.config
+    if config.actions != actions.size:
         raise UserError(
-            f"{checkpoint} is of a game with {denoiser.actions} actions, and {title} has "
+            f"{checkpoint} is of a game with {config.actions} actions, and {title} has "
             f"{actions.size}"
         )
-    manifest = Manifest(
+    manifest = _describe(networks, name, title, actions, ATARI_FPS, licence)
+    nowhere: dict[str, NDArray[Any]] = {
+        "frames": np.zeros((0, config.context, config.height, config.width, 3), np.uint8),
+        "actions": np.zeros((0, config.context, actions.size), np.float32),
+    }
+    return Released(replace(manifest, game=game), _named(networks), nowhere)
+
+
+def own_game(
+    networks: AtariNetworks,
+    name: str,
+    actions: ActionSpace,
+    rate_fps: float,
+    licence: str,
+    starts: Mapping[str, NDArray[Any]],
+) -> Released:
+    """The world of a game that no emulator here plays, of networks as Atari games have them.
+
+    starts: places to begin from, as models/cartridge.py describes them; a black frame if there
+    are none.
+    """
+    config = networks.denoiser.config
+    if not starts:
+        frames = np.zeros((1, config.context, config.height, config.width, 3), np.uint8)
+        starts = {"frames": frames, "actions": np.tile(actions.idle(), (1, config.context, 1))}
+    title = name.replace("_", " ").title()
+    manifest = _describe(networks, name, title, actions, rate_fps, licence)
+    return Released(manifest, _named(networks), starts)
+
+
+def _describe(
+    networks: AtariNetworks,
+    name: str,
+    title: str,
+    actions: ActionSpace,
+    rate_fps: float,
+    licence: str,
+) -> Manifest:
+    """The manifest of a world that has a reward model and a player."""
+    return Manifest(
         name=name,
         title=title,
         actions=actions,
-        rate_fps=ATARI_FPS,
+        rate_fps=rate_fps,
         licence=licence,
-        denoiser=denoiser,
+        denoiser=networks.denoiser.config,
         reward_end=networks.reward_model.config,
         actor_critic=networks.actor_critic.config,
         presets={"standard": Preset(diamond.ATARI)},
-        game=game,
     )
-    shape = (0, denoiser.context, denoiser.height, denoiser.width, 3)
-    return Released(
-        manifest,
-        {
-            "denoiser": networks.denoiser,
-            "reward_end": networks.reward_model,
-            "actor_critic": networks.actor_critic,
-        },
-        {
-            "frames": np.zeros(shape, np.uint8),
-            "actions": np.zeros((0, denoiser.context, actions.size), np.float32),
-        },
-    )
+
+
+def _named(networks: AtariNetworks) -> dict[str, nn.Module]:
+    """The networks by the names that a cartridge has for them."""
+    return {
+        "denoiser": networks.denoiser,
+        "reward_end": networks.reward_model,
+        "actor_critic": networks.actor_critic,
+    }
 
 
 def csgo(checkpoint: Path, spawns: Sequence[Path], name: str, title: str, licence: str) -> Released:

@@ -29,6 +29,7 @@ from models.cartridge_writer import save
 from models.catalogue import World
 from models.diamond_weights import AtariNetworks, CsgoNetworks, load_atari, load_csgo, to_checkpoint
 from models.runtime import quick_dtype
+from tools import own_games
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 OWN_LICENCE = "not stated"
@@ -39,8 +40,9 @@ PREVIEW_STEPS = 40  # into a game, so that something is going on
 class ConvertConfig:
     """Turn a DIAMOND checkpoint into a cartridge, or a cartridge that came from one back.
 
-    A checkpoint of CS:GO is known by its weights and needs its spawn folders; any other is taken
-    for one of an Atari game, which has to be named.
+    A checkpoint of CS:GO needs its spawn folders. One of an Atari game has to be named, and its
+    emulator begins the dream. Of any other game a profile says what is pressed, how fast it steps
+    and how large its frames are; without one its actions are numbered.
     """
 
     src: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SRC")]
@@ -51,6 +53,14 @@ class ConvertConfig:
     """The Atari game that the checkpoint dreams."""
     spawns: Path | None = None
     """Folder that holds CS:GO's spawn folders 0, 1, ..."""
+    profile: Path | None = None
+    """A TOML file that describes any other game (engine/profile.py). Its keys are the actions in
+    their order, without the first one if that presses nothing."""
+    numbered: bool = False
+    """Of another game: play it with numbers for its actions."""
+    episodes: Path | None = None
+    """Folder of DIAMOND's episodes of another game (dataset/test), to begin from. Without them a
+    dream begins from a black frame."""
     precision: str = "float32"
     """What weights are stored as: float32, bfloat16, float16."""
     licence: str = OWN_LICENCE
@@ -66,22 +76,38 @@ def convert(config: ConvertConfig) -> None:
     """Convert in the direction that `src` asks for; says what was written."""
     if config.precision not in DTYPES:
         raise UserError(f"--precision must be one of {', '.join(DTYPES)}, not {config.precision}")
-    dtype = DTYPES[config.precision]
     if not config.src.exists():
         raise UserError(f"{config.src} is not there")
     if (config.src / CARD).is_file():
         to_pt(config.src, config.out)
-    elif config.spawns is not None:
-        spawns = _spawns(config.spawns)
-        write(released.csgo(config.src, spawns, "csgo", "CS:GO", config.licence), config.out, dtype)
-    elif config.game is not None:
+    else:
+        made, picture = _read(config)
+        write(made, config.out, DTYPES[config.precision], picture)
+    say(f"wrote {config.out}")
+
+
+def _read(config: ConvertConfig) -> tuple[released.Released, Frame | None]:
+    """The world that a command line describes, and a picture of its game if there is another than
+    of its first start."""
+    kinds = (config.game, config.spawns, config.profile, config.numbered or None)
+    if sum(kind is not None for kind in kinds) != 1:
+        raise UserError(
+            "say which world it is by one of these: --game pong, --spawns FOLDER for CS:GO, "
+            "--profile GAME.toml for a game that no emulator here plays, or --numbered for one of "
+            "which only the numbers of its actions are known"
+        )
+    src, licence = config.src, config.licence
+    if config.episodes and not (config.profile or config.numbered):
+        raise UserError("--episodes goes with --profile or --numbered: other worlds have starts")
+    if config.spawns is not None:
+        return released.csgo(src, _spawns(config.spawns), "csgo", "CS:GO", licence), None
+    if config.game is not None:
         game = find_game(config.game)
         title = game.replace("_", " ").title()
-        made, picture = with_emulator(config.src, game, title, game, config.licence)
-        write(made, config.out, dtype, picture)
-    else:
-        raise UserError("say which world it is: --game pong, or --spawns FOLDER for CS:GO")
-    say(f"wrote {config.out}")
+        return with_emulator(src, game, title, game, licence)
+    if config.profile is not None:
+        return own_games.with_profile(src, config.profile, config.episodes, licence), None
+    return own_games.numbered(src, config.out.resolve().name, config.episodes, licence), None
 
 
 def installed(
@@ -145,7 +171,8 @@ def write(
 ) -> None:
     """Write a released world as a cartridge; its picture is the first start's unless given."""
     if picture is None:
-        picture = made.starts["large" if "large" in made.starts else "frames"][0]
+        starts = made.starts
+        picture = starts["large"][0] if "large" in starts else starts["frames"][0, -1]
     manifest = made.manifest
     readme = (
         f"# {manifest.title}\n\nA world of DIAMOND (Alonso et al., NeurIPS 2024) as a cartridge of "
@@ -169,7 +196,9 @@ def _holds(checkpoint: Path, networks: AtariNetworks | CsgoNetworks) -> bool:
     """Whether a checkpoint is of such networks; others may have the same names for them."""
     try:
         atari = isinstance(networks, AtariNetworks)
-        held = load_atari(checkpoint) if atari else load_csgo(checkpoint)
+        config = networks.denoiser.config
+        size_px = config.height, config.width
+        held = load_atari(checkpoint, size_px) if atari else load_csgo(checkpoint)
     except UserError:
         return False
     here, there = ([net.config for net in vars(all_).values()] for all_ in (networks, held))

@@ -62,7 +62,8 @@ class Game:
     """A real game.
 
     name:    its own name.
-    open:    makes its world.
+    open:    makes its world. sized: makes it with frames of a height and width, where that can be
+             chosen.
     players: (world, seed) -> who plays an episode without a person, by kind.
     layouts: (folder, name) -> where a recording goes, by the name of its layout on disk.
     coverage: makes what counts the coverage of a world, for games that have places to cover.
@@ -77,6 +78,12 @@ class Game:
     )
     coverage: Callable[[Any], Coverage] | None = None
     episode_steps: int | None = None
+    sized: Callable[[tuple[int, int]], World] | None = None
+
+    def beside(self, dream: World) -> World:
+        """Its world as a dream of it needs it: with frames as large, where that can be chosen."""
+        height, width, _ = dream.frame_shape
+        return self.sized((height, width)) if self.sized else self.open()
 
     def player(self, kind: str, world: World, seed: int) -> CountingPlayer:
         """A player for one episode. Raises UserError if the game has none of this kind."""
@@ -108,7 +115,12 @@ def _atari(name: str) -> Game:
     from engine.worlds.atari_players import PADDLE_GAMES, RandomPlayer, ScriptedPlayer
 
     scripted = {"scripted": ScriptedPlayer} if name in PADDLE_GAMES else {}
-    return Game(name, lambda: AtariWorld(name), players={"random": RandomPlayer, **scripted})
+    return Game(
+        name,
+        lambda: AtariWorld(name),
+        players={"random": RandomPlayer, **scripted},
+        sized=lambda size_px: AtariWorld(name, size_px),
+    )
 
 
 def _doom() -> Game:

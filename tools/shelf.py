@@ -139,7 +139,7 @@ def open_world(found: Found, wishes: Wishes, report: Report = lambda line: None)
 
     report("starting the emulator")
     opening = [dream.actions.idle()] * (dream.context - 1)
-    real = game_called(dream.game).open()
+    real = game_called(dream.game).beside(dream)
     return PairWorld(dream, real, dream.enter, opening, dream.agent)
 
 

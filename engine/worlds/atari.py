@@ -48,19 +48,20 @@ class AtariWorld:
     """One of the 26 Atari 100k games, as `engine.contracts.World`.
 
     A step holds the action for four emulated frames and shows the larger of the last two in each
-    pixel (the console draws some objects every other frame), shrunk to 64 × 64 RGB by area
-    averaging. The reward is the game's own score gained over the four frames, unclipped. Every
-    action counts (none is repeated by chance), so a seed and the actions decide all frames.
+    pixel (the console draws some objects every other frame), shrunk by area averaging to 64 × 64
+    RGB or another size. The reward is the game's own score gained over the four frames, unclipped.
+    Every action counts (none is repeated by chance), so a seed and the actions decide all frames.
 
+    size_px: height and width of the frames.
     Raises UserError for a game that is not in the table.
     """
 
-    frame_shape = (SIZE_PX, SIZE_PX, 3)
     rate_fps = RATE_FPS
     starts = 1  # the seed chooses how long the game runs before the first frame
 
-    def __init__(self, game: str) -> None:
+    def __init__(self, game: str, size_px: tuple[int, int] = (SIZE_PX, SIZE_PX)) -> None:
         self.name = find_game(game)
+        self.frame_shape = (*size_px, 3)
         rom = Path(str(roms.get_rom_path(self.name)))
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
         self._ale = ale_py.ALEInterface()
@@ -153,8 +154,9 @@ class AtariWorld:
         reward += self._ale.act(code)
         self._ale.getScreenRGB(self._screen)
         np.maximum(self._screen, self._screen_before, out=self._screen)
+        height, width, _ = self.frame_shape
         self._frame = cv2.resize(
-            self._screen, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA
+            self._screen, (width, height), interpolation=cv2.INTER_AREA
         ).astype(np.uint8, copy=False)
         return reward
 
