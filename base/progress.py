@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tqdm import tqdm
@@ -44,6 +44,12 @@ class ProgressBar(tqdm):
         """Make room for a line above the bar."""
         if _is_terminal(self.fp):
             super().clear(nolock)
+
+    def set_postfix(
+        self, ordered_dict: Mapping[str, Any] | None = None, refresh: bool = True, **more: Any
+    ) -> None:
+        """Say something behind the bar; elsewhere than on a terminal when its next line is due."""
+        super().set_postfix(ordered_dict, refresh and _is_terminal(self.fp), **more)
 
     @classmethod
     def write(cls, s: str, file: Any = None, end: str = "\n", nolock: bool = False) -> None:

@@ -32,6 +32,18 @@ def test_a_log_has_a_line_now_and_then() -> None:
     assert lines[0].startswith("0%") and lines[-1].startswith("100%") and "half way" in lines
 
 
+def test_losses_behind_a_bar_wait_for_its_next_line() -> None:
+    """A training told its loss with every update, and its log grew by a line each."""
+    log, shown = io.StringIO(), Terminal()
+    for file in (log, shown):
+        with ProgressBar(total=50, file=file) as bar:
+            for _ in range(50):
+                bar.update()
+                bar.set_postfix(loss="0.25")
+    assert len(log.getvalue().splitlines()) <= 2 and "loss=0.25" in log.getvalue()
+    assert "loss=0.25" in shown.getvalue()
+
+
 def test_a_bar_that_leaves_nothing_leaves_no_end_in_a_log() -> None:
     log = io.StringIO()
     with ProgressBar(total=5, leave=False, file=log) as bar:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import shlex
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,29 +13,31 @@ from typing import Annotated, Literal
 
 import torch
 import tyro
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from base.cartridges import PREVIEW, find_cartridge
 from base.errors import UserError, run_main
 from base.progress import ProgressBar
 from base.terminal import say
+from datasets.batches import Batch, Batches, prefetch
+from datasets.segments import Segments
 from datasets.store import Store
 from models.cartridge import load
 from models.cartridge_writer import check_place, save
 from models.frame_prior import FramePrior, FramePriorConfig
 from models.frames import to_float
-from tools.dreams import check_fit, frames_of
+from tools.dreams import check_fit
 from training import speed
 from training.config import TrainConfig, check_numbers, check_pace
 from training.export import card, remade
 from training.learner import average
 from training.optimizer import build, schedule
-from training.prior_loss import prior_loss
+from training.prior_loss import MOMENTS, prior_loss
 from training.speed import Precision, autocast
 
 PROGRAM = "python -m tools.add_prior"
-MOST_FRAMES = 60_000  # kept in memory
+MEMORY_GB = 4.0  # of decoded recordings, at most
 WARMUP, COOLDOWN = 50, 0.6
 WEIGHT_DECAY, GRADIENT_CLIP = 0.01, 1.0
 POSITIVE = ("updates", "batch", "sigma", "learning_rate")
@@ -99,16 +102,16 @@ def add_prior(config: AddPriorConfig, said: str) -> None:
     world = cartridge.manifest
     if world.sampler is None:
         raise UserError(f"{config.cartridge} is played by presets, and a prior is for one way")
-    store = Store(config.data)
+    store = Store(config.data, MEMORY_GB)
     check_fit(store, world)
     height, width, _ = store.frame_shape
     network = TrainConfig(prior_sigma=config.sigma).frame_prior(height, width)
     assert network is not None
     manifest = remade(world, said, frame_prior=network)
-    frames = torch.from_numpy(frames_of(store, store.split()[0], MOST_FRAMES))
+    segments = Segments(store, store.split()[0], MOMENTS)
     device = speed.device(config.device)
     with speed.denormals_flushed():
-        prior = teach(network, frames.permute(0, 3, 1, 2), config, device)
+        prior = teach(network, Batches(segments, config.batch, config.seed), config, device)
     networks = {**cartridge.networks, "frame_prior": prior}
     preview = (folder / PREVIEW).read_bytes()
     save(config.out, manifest, networks, cartridge.starts, preview, card(manifest))
@@ -116,9 +119,9 @@ def add_prior(config: AddPriorConfig, said: str) -> None:
 
 
 def teach(
-    network: FramePriorConfig, frames: Tensor, config: AddPriorConfig, device: torch.device
+    network: FramePriorConfig, batches: Batches, config: AddPriorConfig, device: torch.device
 ) -> nn.Module:
-    """Return the average of a prior that learnt to mend frames uint8 (N, C, H, W)."""
+    """Return the average of a prior that learnt from windows of MOMENTS frames."""
     torch.manual_seed(config.seed)
     prior = FramePrior(network).to(device)
     averaged = copy.deepcopy(prior).requires_grad_(False).eval()
@@ -129,21 +132,21 @@ def teach(
     ]
     generator = torch.Generator().manual_seed(config.seed)
 
-    def drawn() -> Tensor:
-        return frames[torch.randint(len(frames), (config.batch,), generator=generator)]
-
-    def learn(batch: Tensor, precision: Precision) -> float:
+    def learn(batch: Batch, precision: Precision) -> float:
         with autocast(device, precision):
-            loss = prior_loss(prior, to_float(batch.to(device)), generator)
+            loss = prior_loss(prior, to_float(batch.frames.to(device)), generator)
         prior.zero_grad(set_to_none=True)
         loss.backward()
         return loss.item()
 
-    precision, _ = speed.quickest(config.precision, partial(learn, drawn()), device)
+    precision, _ = speed.quickest(config.precision, partial(learn, batches[0]), device)
     mean = 0.0
-    with ProgressBar(range(config.updates), unit="update", desc="mending", leave=False) as bar:
+    with (
+        closing(prefetch(batches, 0)) as windows,
+        ProgressBar(range(config.updates), unit="update", desc="mending", leave=False) as bar,
+    ):
         for index in bar:
-            loss = learn(drawn(), precision)
+            loss = learn(next(windows), precision)
             nn.utils.clip_grad_norm_(prior.parameters(), GRADIENT_CLIP)
             for optimizer, rate in zip(optimizers, rates, strict=True):
                 optimizer.step()

@@ -172,7 +172,7 @@ class StreamLearner(Learner):
                 dreamed = self.mended(dreamed)
             mending = losses.new_zeros(())
             if self.prior is not None:
-                mending = prior_loss(self.prior, target, generator)
+                mending = prior_loss(self.prior, frames, generator)
         if streams is not None:
             streams.advance(to_uint8(dreamed).cpu(), walked.frames[:, -1], undecided.cpu())
         return losses, head_loss, mending, count
