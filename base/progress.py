@@ -46,10 +46,13 @@ class ProgressBar(tqdm):
             super().clear(nolock)
 
     def set_postfix(
-        self, ordered_dict: Mapping[str, Any] | None = None, refresh: bool = True, **more: Any
+        self,
+        ordered_dict: Mapping[str, Any] | None = None,
+        refresh: bool | None = True,
+        **more: Any,
     ) -> None:
         """Say something behind the bar; elsewhere than on a terminal when its next line is due."""
-        super().set_postfix(ordered_dict, refresh and _is_terminal(self.fp), **more)
+        super().set_postfix(ordered_dict, bool(refresh) and _is_terminal(self.fp), **more)
 
     @classmethod
     def write(cls, s: str, file: Any = None, end: str = "\n", nolock: bool = False) -> None:
