@@ -73,6 +73,14 @@ def test_starts_come_from_held_out_games_that_go_on(data: Data) -> None:
     np.testing.assert_array_equal(starts["actions"], held_out.actions[None, : TINY.context])
 
 
+def test_the_first_start_is_a_new_game(tmp_path: Path) -> None:
+    """The first used to be some moment of a game, and after a game over play went on there."""
+    record_toys(tmp_path, 1000, 900, 900)
+    data = tiny_data(tmp_path)
+    frames = starting_contexts(data, TINY.context)["frames"]
+    np.testing.assert_array_equal(frames[0], data.store.read(data.held_out[0], 0, 4).frames)
+
+
 def test_starts_are_spread_over_all_held_out_games(tmp_path: Path) -> None:
     record_toys(tmp_path, 1000, 60, *(3,) * 9, 90)  # numbers 1 and 11 are held out
     data = tiny_data(tmp_path)

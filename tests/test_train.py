@@ -149,7 +149,8 @@ def test_a_dry_run_tells_what_would_be_and_writes_nothing(
     said, figures = "".join(lines), json.loads(last)
     assert figures["steps"] == figures["updates"] == 1000 and figures["seconds"] > 0
     assert re.search(r"updates +1000\n", said) and re.search(r"channels +\(8, 16\)\n", said)
-    assert re.search(r"parameters: denoiser 0\.\d\d M, head 0\.\d\d M\n", said)
+    sizes = r"denoiser 0\.\d\d M, head 0\.\d\d M, frame_prior \d\.\d\d M\n"
+    assert re.search(f"parameters: {sizes}", said)
     assert "2 episodes with 1000 steps to train on, 1 episodes held out" in said
     assert re.search(r"memory \d+\.\d GB, and up to 0\.0 GB more for decoded recordings", said)
     assert re.search(r"an update of 4 examples takes \d+\.\d\d s", said)

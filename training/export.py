@@ -156,20 +156,22 @@ def export(
 
 
 def starting_contexts(data: Data, length: int) -> dict[str, NDArray[Any]]:
-    """Up to STARTS contexts of held-out episodes, spread evenly over all of their moments.
+    """Up to STARTS contexts of held-out episodes: how the first begins, which is a new game, then
+    others spread evenly over all of their moments.
 
     From each of them the game went on for as long as evaluations go, so no start is a game
     about to end. As cartridges have it: frames uint8 (S, T, H, W, 3), actions float32 (S, T, A)
     and, of recordings in two sizes, large uint8 (S, H', W', 3).
     """
-    chosen = data.scored.spread_over(STARTS)
-    windows = [data.scored[index].window for index in chosen]
+    fresh = [(episode, 0) for episode in data.held_out if (episode, 0) in data.scored][:1]
+    spread = [data.scored.place(index) for index in data.scored.spread_over(STARTS)]
+    places = fresh + spread[len(fresh) :]
+    windows = [data.scored.read(*place, length).window for place in places]
     starts: dict[str, NDArray[Any]] = {
-        "frames": np.stack([window.frames[:length] for window in windows]),
-        "actions": np.stack([window.actions[:length] for window in windows]),
+        "frames": np.stack([window.frames for window in windows]),
+        "actions": np.stack([window.actions for window in windows]),
     }
     if data.large is not None:
-        places = [data.scored.place(index) for index in chosen]
         last = [(episode, first + length - 1) for episode, first in places]
         starts["large"] = np.concatenate([data.large.read(e, at, at + 1) for e, at in last])
     return starts
