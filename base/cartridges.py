@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from base.errors import UserError, unknown
+from base.files import check_inside, read_bytes
 from base.folders import worlds_folder
+from base.sizes import MB
 
 SHIPPED = Path(__file__).resolve().parent.parent / "cartridges"
 CARD, PREVIEW = "cartridge.json", "preview.png"
-LARGEST_CARD_BYTES = 1 << 20
+README = "README.md"
+LARGEST_CARD_BYTES = LARGEST_README_BYTES = MB
+LARGEST_PICTURE_BYTES = 16 * MB
 HUB_PREFIX = "hf:"  # before the OWNER/NAME of a cartridge in a repository on the Hub
 OWN_PREFIX = "own:"  # before the name of a world that was trained in the app
 LARGE = "large"  # in the folder of such a world: the run that teaches it to enlarge its pictures
@@ -47,3 +51,29 @@ def find_cartridge(name: str, folder: Path = SHIPPED) -> Path:
     if path.exists():
         raise UserError(f"{path} is not a cartridge: a cartridge is a folder with a {CARD}")
     raise unknown("cartridge", name, names)
+
+
+def read_part(folder: Path, name: str, most_bytes: int) -> bytes:
+    """A small file of a cartridge. UserError for one of more than `most_bytes`, one that leads
+    out of the cartridge, and one that cannot be read, as a pipe or a device."""
+    check_part(folder, name)
+    try:
+        return read_bytes(folder / name, most_bytes)
+    except OSError as error:
+        raise UserError(f"cannot read {folder / name}: {error.strerror or error}") from error
+
+
+def check_part(folder: Path, name: str) -> None:
+    """UserError for a file of a cartridge that is a link to somewhere outside of it."""
+    check_inside(_home(folder), folder / name, "the cartridge's folder")
+
+
+def _home(folder: Path) -> Path:
+    """What a cartridge's files lie in: its folder, or the Hub's cache that the folder is part of.
+
+    There CACHE/models--OWNER--NAME/snapshots/REVISION holds links to other places in CACHE.
+    """
+    folder = folder.resolve()
+    repo = folder.parent.parent
+    linked = folder.parent.name == "snapshots" and repo.name.startswith("models--")
+    return repo.parent if linked else folder

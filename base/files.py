@@ -107,14 +107,16 @@ def read_bytes(path: Path, most_bytes: int) -> bytes:
         return _bounded(file, path, most_bytes)
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, inside: Path | None = None) -> str:
     """A text that a person may have written and names: UTF-8, or UTF-16 as some editors save it.
 
-    It may come through a pipe. Raises UserError for one that cannot be read, is no text, or is too
-    large to be meant.
+    It may come through a pipe, but not if it has to lie `inside` a folder that is somebody else's.
+    Raises UserError for one that cannot be read, is no text, or is too large to be meant.
     """
+    if inside is not None:
+        check_inside(inside, path)
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb") if inside is None else open_regular(path) as file:
             return decode_text(_bounded(file, path, LARGEST_TEXT_BYTES))
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not a text file, or none in UTF-8: save it as that") from error
@@ -135,14 +137,17 @@ def decode_text(data: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def check_inside(folder: Path, file: Path) -> None:
-    """UserError for a file that is a link to somewhere outside of the folder it belongs to."""
+def check_inside(folder: Path, file: Path, named: str = "") -> None:
+    """UserError for a file that is a link to somewhere outside of the folder it belongs to.
+
+    named: what the message calls the folder.
+    """
     try:
         inside = folder.resolve() in file.resolve().parents
     except (OSError, RuntimeError) as error:  # before Python 3.13 links in a circle are the latter
         raise UserError(f"cannot read {file}: {error}") from error
     if not inside:
-        raise UserError(f"{file} leads out of {folder}")
+        raise UserError(f"{file} leads out of {named or folder}")
 
 
 def _bounded(file: BufferedReader, path: Path, most_bytes: int) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from base.errors import UserError
 
 T = TypeVar("T")
+LONGEST_NAME = 200
 
 
 def read(kind: type[T], data: Any, name: str = "") -> T:
@@ -24,6 +25,11 @@ def read(kind: type[T], data: Any, name: str = "") -> T:
     """
     value: T = _value(kind, data, name or kind.__name__)
     return value
+
+
+def is_name(value: Any) -> bool:
+    """Whether something is text that can be shown in a line: not empty, and not without end."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value.isprintable()
 
 
 def _value(kind: Any, data: Any, name: str) -> Any:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from base.errors import UserError
+from base.files import open_regular
 
 LARGEST_PICKLE = 1 << 26  # what names and shapes take, and no numbers
 CHUNK_BYTES = 1 << 22
@@ -128,7 +129,7 @@ def check_claims(path: Path, tensors: Iterable[Tensor]) -> None:
 
 def _is_zip(path: Path, what: str) -> bool:
     """Whether a file of torch.save is a zip archive. UserError for a file that is none of its."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         head = file.read(HEAD_BYTES)
     if head.startswith(ZIP):
         return True

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from base.errors import UserError
 from base.files import write_bytes
+from base.plain import LONGEST_NAME
 from datasets.chunks import CHUNK, chunks_of, unpack
 from datasets.heaps import check_heaps
 from datasets.packed import PackedEpisode, PackedSteps, Steps
@@ -102,8 +103,11 @@ def info_from_json(data: Any) -> EpisodeInfo:
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"the metadata is damaged ({error})") from error
-    if not "".join((info.game, info.player, *info.mixture)).isprintable():  # they are shown
+    shown = "".join((info.game, info.player, *info.mixture))
+    if not shown.isprintable():
         raise UserError("the metadata is damaged (a name that cannot be printed)")
+    if max(map(len, (info.game, info.player, *info.mixture, *info.actions.names))) > LONGEST_NAME:
+        raise UserError(f"the metadata is damaged (a name of more than {LONGEST_NAME} characters)")
     return info
 
 

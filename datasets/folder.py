@@ -52,7 +52,7 @@ def held_out_numbers(folder: Path) -> set[int] | None:
     path = folder / HELD_OUT
     if not path.exists():
         return None
-    words = [line.split("#")[0].strip() for line in read_text(path).splitlines()]
+    words = [line.split("#")[0].strip() for line in read_text(path, folder).splitlines()]
     wrong = next((w for w in words if w and not re.fullmatch(r"[0-9]{1,9}", w)), None)
     if wrong is not None:
         raise UserError(f"{path} lists '{wrong[:40]}', which is no number of an episode")

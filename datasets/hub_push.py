@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from base.errors import UserError
+from base.files import check_inside
 from base.hub import check_name
 from base.hub_push import README, front_matter, upload
 from base.terminal import printable
@@ -32,8 +33,10 @@ def push(folder: Path, repo: str, licence: str, private: bool = False) -> str:
     skipped = [reason for path, reason in store.skipped.items() if path not in damaged]
     if reasons := [*skipped, *unfinished]:
         raise UserError(f"not all of {folder} can be published: {reasons[0]}")
+    for path in store.paths:
+        check_inside(folder, path)
     files: dict[str, Path | bytes] = {path.name: path for path in store.paths}
-    if held_out_numbers(folder) is not None:  # and whatever it leads to is such a list
+    if held_out_numbers(folder) is not None:  # and it is such a list, in the folder
         files[HELD_OUT] = (folder / HELD_OUT).read_bytes()
     files[README] = card(store, repo, licence).encode()
     return upload(files, repo, f"Upload recordings of {store.info.game}", private, "dataset")

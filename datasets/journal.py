@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from base.errors import UserError
+from base.files import read_bytes
+from base.sizes import GB
 from datasets.chunks import CHUNK, chunks_of, unpack, unpack_chunk
 from datasets.episode import EpisodeInfo, check_sizes, info_from_json, write_episode
 from datasets.packed import PackedEpisode, PackedSteps, Steps
@@ -28,6 +30,7 @@ from engine.contracts import Frame
 
 VERSION = 1
 MAGIC = "dreamcart journal"
+LARGEST_BYTES = 16 * GB  # of a journal that is read into memory
 # zlib levels: more is slower than an emulator. Large frames hardly shrink further by the higher
 # one, which takes them twice as long.
 COMPRESSION, QUICK_COMPRESSION = 4, 1
@@ -180,7 +183,7 @@ def read_journal(path: Path) -> Journal:
     when its first block is damaged, or when no step is left of it.
     """
     try:
-        data = path.read_bytes()
+        data = read_bytes(path, LARGEST_BYTES)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     if _is_blank(data):

@@ -26,6 +26,8 @@ from minari.storage.datasets_root_dir import get_dataset_path
 from numpy.typing import NDArray
 
 from base.errors import UserError
+from base.files import read_bytes
+from base.sizes import MB
 from datasets.episode import EpisodeInfo, Steps, info_from_json
 from datasets.foreign import ForeignEpisode
 from datasets.minari_actions import ForeignActions, find_actions
@@ -36,7 +38,7 @@ from engine.contracts import DiscreteActions
 OURS = "dreamcart"  # the key of our own metadata
 ROOT = "MINARI_DATASETS_PATH"  # Minari's own: where its datasets are
 SMALLEST_EPISODE_BYTES = 100  # far below what any takes
-LARGEST_METADATA_BYTES = 256 << 20  # Minari lists the least and the largest value of every pixel
+LARGEST_METADATA_BYTES = 256 * MB  # Minari lists the least and the largest value of every pixel
 _ID = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*-v[0-9]{1,6}")
 
 
@@ -106,9 +108,7 @@ def find(name: str, observation: str = "") -> MinariSource:
             "minari download NAME"
         )
     try:
-        if (folder / "metadata.json").stat().st_size > LARGEST_METADATA_BYTES:
-            raise ValueError("it is too large")
-        data = json.loads((folder / "metadata.json").read_text("utf-8"))
+        data = json.loads(read_bytes(folder / "metadata.json", LARGEST_METADATA_BYTES))
         # Without its spaces Minari would build the environment that the file names: run its code.
         frames, actions = (json.loads(data[f"{s}_space"]) for s in ("observation", "action"))
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from base.errors import UserError
+from base.files import open_regular
 
 VERSION, RAW_VERSION = 1, 2  # frames compressed in chunks, and frames as they are
 READS = f"this program reads {VERSION} and {RAW_VERSION}"
@@ -44,7 +45,7 @@ def check_stamp(path: Path) -> tuple[int, int] | None:
     Checked before HDF5 sees a byte, since its library does not promise to survive damaged files.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             words = file.read(STAMP_BYTES).decode("latin-1").split()
             size = os.fstat(file.fileno()).st_size
             if words[:2] != MAGIC.split() or len(words) not in (7, 10):

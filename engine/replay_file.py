@@ -28,7 +28,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from base.errors import UserError
-from base.files import write_bytes, write_text
+from base.files import open_regular, read_bytes, write_bytes, write_text
+from base.plain import is_name
 from engine.contracts import ActionVector, Frame, World, making_of
 from engine.history import Moment
 from engine.saves import LARGEST_BYTES, moment_bytes
@@ -37,6 +38,7 @@ FORMAT, VERSION = "dreamcart replay", 1
 BATCH_S = 1.0  # of play that go into one line, and are lost at most
 SUFFIX = ".replay"
 LONGEST_HEADER = 1 << 16
+LONGEST_TEXT = 4096  # in a header: as long as any path
 MOST_AT_ONCE = 1000  # steps in a line
 LARGEST_SEED = 10**18  # to begin with: each further game counts one up
 
@@ -254,13 +256,13 @@ def cartridge_of(path: Path) -> str:
     Raises UserError for a file that is no replay; it may be one that `read_replay` refuses.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             line = file.readline(LONGEST_HEADER)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     header = _parsed(line)
     name = _typed(header.get("cartridge"), str)
-    if header.get("format") != FORMAT or not (name.isprintable() and 0 < len(name) <= 200):
+    if header.get("format") != FORMAT or not is_name(name):
         raise UserError(f"{path} is not a replay")
     return str(name)
 
@@ -268,9 +270,7 @@ def cartridge_of(path: Path) -> str:
 def read_replay(path: Path) -> Replay:
     """The replay in a file. Raises UserError, with the reason, for a file that holds none."""
     try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise UserError(f"{path} is too large for a replay")
-        data = path.read_bytes()
+        data = read_bytes(path, LARGEST_BYTES)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     *lines, _torn = data.split(b"\n")
@@ -284,8 +284,8 @@ def read_replay(path: Path) -> Replay:
         if not events or not isinstance(events[0][0], Began):
             raise UserError("it does not begin with a game")
         return Replay(
-            cartridge=_typed(header.get("cartridge"), str),
-            world=_typed(header.get("world"), str),
+            cartridge=_text(header.get("cartridge")),
+            world=_text(header.get("world")),
             asked=_texts(header.get("asked")),
             making=_texts(header.get("making")),
             events=events,
@@ -320,8 +320,14 @@ def _event(line: Mapping[str, Any]) -> tuple[Event, int]:
     raise UserError("it is damaged: one of its lines is no event")
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+        raise UserError("it is damaged: a text in its header is missing or too long")
+    return value
+
+
 def _texts(value: Any) -> dict[str, str]:
-    return {_typed(k, str): _typed(v, str) for k, v in _typed(value, dict).items()}
+    return {_text(k): _text(v) for k, v in _typed(value, dict).items()}
 
 
 def _whole(value: Any, limit: int) -> int:

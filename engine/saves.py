@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from base.errors import UserError
-from base.files import write_bytes
+from base.files import open_regular, write_bytes
+from base.sizes import MB
 from engine.contracts import Frame
 from engine.history import Moment
 
 VERSION = 1
-LARGEST_BYTES = 256 << 20  # a file that claims to unpack to more is not a moment
+LARGEST_BYTES = 256 * MB  # a file that claims to unpack to more is not a moment
 NOT_A_MOMENT = "is damaged or not a saved moment"
 _SNAPSHOT = "snapshot."
 
@@ -132,9 +133,13 @@ def _read_arrays(
 ) -> dict[str, NDArray[Any]]:
     """The arrays of these names, or all; UserError for what is no npz file of plain arrays."""
     try:
+        if isinstance(file, Path):
+            with open_regular(file) as opened:
+                return _read_arrays(opened, wanted)
         with zipfile.ZipFile(file) as archive:
             if sum(member.file_size for member in archive.infolist()) > LARGEST_BYTES:
                 raise UserError(NOT_A_MOMENT)
+        file.seek(0)
         with np.load(file, allow_pickle=False) as archive:
             names = archive.files if wanted is None else set(wanted).intersection(archive.files)
             return {name: np.asarray(archive[name]) for name in names}

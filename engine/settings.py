@@ -14,7 +14,7 @@ from base.errors import UserError
 from base.files import open_regular, write_text
 from base.folders import config_folder
 from base.locks import holding
-from base.plain import read
+from base.plain import is_name, read
 from base.sizes import MB
 from base.terminal import say
 from engine.command_table import PLAYER, check_keys
@@ -22,7 +22,6 @@ from engine.keyboard import key_writing
 
 FILE = "settings.json"
 LARGEST_BYTES = MB  # a file that is longer is not one of ours
-LONGEST_NAME = 200  # of a key, a button or a world
 DEPTHS = {"keys": 2, "last_played": 1}  # of mappings in a field, down to its entries
 PATIENCE_S = 10.0  # with another program at the file: a write takes milliseconds
 
@@ -54,7 +53,7 @@ class Settings:
         names += [name for bound in self.keys.values() for name in bound]
         names += [key for bound in self.keys.values() for keys in bound.values() for key in keys]
         for name in names:  # they are drawn in a window, where not every string can be
-            if not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
+            if not is_name(name):
                 raise ValueError("a name is empty, too long or not to be written")
         check_keys(self.keys.get(PLAYER, {}))
 

@@ -35,7 +35,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from base import plain
-from base.cartridges import CARD, LARGEST_CARD_BYTES, PREVIEW
+from base.cartridges import CARD, LARGEST_CARD_BYTES, PREVIEW, check_part, read_part
 from base.errors import UserError
 from base.files import sha256
 from models.actor_critic import ActorCritic, ActorCriticConfig
@@ -55,7 +55,6 @@ NETWORKS = (
     "frame_prior",
 )  # as the manifest calls them
 STARTS = "starts.safetensors"
-README = "README.md"
 U8, F32 = np.dtype(np.uint8), np.dtype(np.float32)
 STORED = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -170,11 +169,7 @@ def read_card(path: Path) -> tuple[Manifest, dict[str, FileEntry]]:
     """
     card = Path(path) / CARD
     try:
-        if card.stat().st_size > LARGEST_CARD_BYTES:
-            raise UserError(f"{card} is too large to be a cartridge's")
-        data: Any = json.loads(card.read_text("utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read {card}: {error.strerror or error}") from error
+        data: Any = json.loads(read_part(Path(path), CARD, LARGEST_CARD_BYTES).decode())
     except (ValueError, RecursionError) as error:
         raise UserError(f"{card} is truncated or altered: it is not JSON") from error
     if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
@@ -253,28 +248,11 @@ def _entries(data: Any, manifest: Manifest) -> dict[str, FileEntry]:
     return {name: plain.read(FileEntry, data[name], name) for name in names}
 
 
-def check_inside(folder: Path, file: Path) -> None:
-    """UserError for a file that is a link to somewhere outside of its cartridge."""
-    if _home(folder) not in file.resolve().parents:
-        raise UserError(f"{file} leads out of the cartridge's folder")
-
-
-def _home(folder: Path) -> Path:
-    """What a cartridge's files lie in: its folder, or the Hub's cache that the folder is part of.
-
-    There CACHE/models--OWNER--NAME/snapshots/REVISION holds links to other places in CACHE.
-    """
-    folder = folder.resolve()
-    repo = folder.parent.parent
-    linked = folder.parent.name == "snapshots" and repo.name.startswith("models--")
-    return repo.parent if linked else folder
-
-
 def _check_file(folder: Path, name: str, entry: FileEntry) -> None:
     """UserError unless a file is where the cartridge is and holds what the card says."""
     file = folder / name
     try:
-        check_inside(folder, file)
+        check_part(folder, name)
         if file.exists() and not file.is_file():
             raise UserError(f"{file} is not a file")
         size = file.stat().st_size
@@ -284,8 +262,6 @@ def _check_file(folder: Path, name: str, entry: FileEntry) -> None:
             raise UserError(f"{file} was altered: its SHA-256 is not the one in {CARD}")
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror or error}") from error
-    except RuntimeError as error:  # before Python 3.13 the error for links that lead in a circle
-        raise UserError(f"cannot read {file}: {error}") from error
 
 
 def _put_weights(network: nn.Module, path: Path, dtype: torch.dtype) -> None:

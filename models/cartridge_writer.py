@@ -14,12 +14,11 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from base.cartridges import CARD, PREVIEW
+from base.cartridges import CARD, LARGEST_CARD_BYTES, PREVIEW, README, read_part
 from base.errors import UserError
 from base.files import sha256, sync_folder
 from models.cartridge import (
     FORMAT,
-    README,
     STARTS,
     VERSION,
     Networks,
@@ -107,9 +106,9 @@ def _may_replace(path: Path) -> bool:
     if not any(path.iterdir()):
         return True
     try:
-        data = json.loads((path / CARD).read_text("utf-8"))
+        data = json.loads(read_part(path, CARD, LARGEST_CARD_BYTES))
         return isinstance(data, dict) and data.get("format") == FORMAT
-    except (OSError, ValueError, RecursionError):
+    except (UserError, ValueError, RecursionError):
         return False
 
 

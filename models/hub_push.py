@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from base.cartridges import CARD, HUB_PREFIX
-from base.files import read_text
+from base.cartridges import CARD, HUB_PREFIX, LARGEST_README_BYTES, README, read_part
+from base.errors import UserError
+from base.files import decode_text
 from base.hub import check_name
 from base.hub_push import front_matter, upload
-from models.cartridge import README, check, check_inside
+from models.cartridge import check
 from models.manifest import Manifest
 
 TAGS = ["dreamcart", "world-model", "diffusion", "game"]
@@ -23,12 +25,20 @@ def push(folder: Path, repo: str, private: bool = False) -> str:
     check_name(repo)
     checked = check(folder)
     manifest = checked.load().manifest
-    readme = folder / README
-    check_inside(folder, readme)
-    card = model_card(manifest, read_text(readme) if readme.is_file() else "", repo)
+    card = model_card(manifest, _readme(folder), repo)
     files: dict[str, Path | bytes] = {name: folder / name for name in (CARD, *checked.entries)}
     message = f"Upload the cartridge {manifest.name}"
     return upload({**files, README: card.encode()}, repo, message, private)
+
+
+def _readme(folder: Path) -> str:
+    """A cartridge's own card; empty if it has none. UserError for one that cannot be read."""
+    if not os.path.lexists(folder / README):
+        return ""
+    try:
+        return decode_text(read_part(folder, README, LARGEST_README_BYTES))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{folder / README} is not a text file") from error
 
 
 def model_card(manifest: Manifest, readme: str, repo: str) -> str:

@@ -79,6 +79,13 @@ class Manifest:
             raise UserError("a world needs a name and a title")
         if not "".join((self.name, self.title, self.licence, self.game)).isprintable():
             raise UserError("name, title, licence and game must be of characters to be printed")
+        shown = (self.name, self.title, self.licence, self.game, *self.presets, *self.metrics)
+        shown += (*self.actions.names, *self.actions.keys)
+        if max(map(len, shown)) > plain.LONGEST_NAME:
+            raise UserError(
+                f"name, title, licence, game and all other names have {plain.LONGEST_NAME} "
+                "characters at most"
+            )
         if not 0 < self.rate_fps <= 1000:
             raise UserError(f"a world cannot make {self.rate_fps} steps a second")
         if config.actions != self.actions.size:

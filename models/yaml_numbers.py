@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from base.errors import UserError
+from base.files import read_bytes
 
 LARGEST_BYTES = 1 << 16
 DEEPEST = 20
@@ -40,7 +41,7 @@ def read_numbers(path: Path) -> dict[str, Value]:
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise UserError(f"{path} is too large to be a configuration")
-        text = path.read_text("utf-8")
+        text = read_bytes(path, LARGEST_BYTES).decode()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from base.cartridges import PREVIEW, find_cartridge
+from base.cartridges import LARGEST_PICTURE_BYTES, PREVIEW, find_cartridge, read_part
 from base.errors import UserError, run_main
 from base.terminal import say
 from models.cartridge import Cartridge, load
@@ -67,7 +67,7 @@ def blend(config: BlendConfig, said: str) -> None:
     if first.manifest.upsampler and second.manifest.upsampler:
         _mix("upsampler", first, second, config)
     manifest = remade(second.manifest, said)
-    preview = (folder / PREVIEW).read_bytes()
+    preview = read_part(folder, PREVIEW, LARGEST_PICTURE_BYTES)
     save(config.out, manifest, second.networks, second.starts, preview, card(manifest))
     say(f"wrote {config.out}: play it with python play.py {config.out}")
 

@@ -16,7 +16,7 @@ import tyro
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
-from base.cartridges import PREVIEW, find_cartridge
+from base.cartridges import LARGEST_PICTURE_BYTES, PREVIEW, find_cartridge, read_part
 from base.errors import UserError, run_main
 from base.progress import ProgressBar
 from base.terminal import say
@@ -126,7 +126,7 @@ def decide(config: DecideConfig, said: str) -> None:
     parts = {f"decider.{name}": weight for name, weight in decider.state_dict().items()}
     network.load_state_dict({**world.state_dict(), **parts})
     networks = {**cartridge.networks, "denoiser": network}
-    preview = (folder / PREVIEW).read_bytes()
+    preview = read_part(folder, PREVIEW, LARGEST_PICTURE_BYTES)
     save(config.out, manifest, networks, cartridge.starts, preview, card(manifest))
     say(f"wrote {config.out}: play it with python play.py {config.out}")
 

@@ -12,11 +12,18 @@ from typing import Any
 import cv2
 import numpy as np
 
-from base.cartridges import CARD, LARGEST_CARD_BYTES, PREVIEW
+from base.cartridges import (
+    CARD,
+    LARGEST_CARD_BYTES,
+    LARGEST_PICTURE_BYTES,
+    PREVIEW,
+    read_part,
+)
+from base.errors import UserError
 from base.pictures import fitted
+from base.plain import is_name
 from engine.contracts import Frame
 
-LARGEST_PICTURE_BYTES = 16 << 20
 LARGEST_SIDE_PX = 4096
 SHOWN_WIDTH_PX = 640  # of a picture, at most
 PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -40,28 +47,24 @@ def read_label(folder: Path) -> Label | None:
     What the files hold is checked when the cartridge is loaded, not here.
     """
     try:
-        if (folder / CARD).stat().st_size > LARGEST_CARD_BYTES:
-            return None
-        data: Any = json.loads((folder / CARD).read_text("utf-8"))
+        data: Any = json.loads(read_part(folder, CARD, LARGEST_CARD_BYTES))
         title, rate_fps, names = data["title"], float(data["rate_fps"]), list(data["files"])
-        if not (isinstance(title, str) and title.isprintable() and 0 < len(title) <= 200):
+        if not is_name(title):
             return None
         if not (math.isfinite(rate_fps) and rate_fps > 0):
             return None
         if any(Path(name).name != name for name in names):  # leads out of the folder
             return None
         return Label(title, rate_fps, sum((folder / name).stat().st_size for name in names))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
+    except (OSError, UserError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
 
 
 def read_preview(folder: Path) -> Frame | None:
     """A cartridge's picture, not larger than a menu can use; None if it cannot be read."""
     try:
-        if (folder / PREVIEW).stat().st_size > LARGEST_PICTURE_BYTES:
-            return None
-        data = (folder / PREVIEW).read_bytes()
-    except OSError:
+        data = read_part(folder, PREVIEW, LARGEST_PICTURE_BYTES)
+    except UserError:
         return None
     # The sizes come first in the file, so a picture that would not fit in memory is never unpacked.
     if not data.startswith(PNG_START) or len(data) < 24:

@@ -6,10 +6,11 @@ import json
 import time
 from pathlib import Path
 
-from base.files import write_text
+from base.files import read_bytes, write_text
 
 NAME = "progress.json"
 EVERY_S = 1.0
+LARGEST_BYTES = 1000
 
 
 class Progress:
@@ -33,7 +34,7 @@ class Progress:
 def read(folder: Path) -> tuple[int, int] | None:
     """Updates made and updates in all of the run in a folder; None if it does not tell."""
     try:
-        data = json.loads((folder / NAME).read_text("utf-8"))
+        data = json.loads(read_bytes(folder / NAME, LARGEST_BYTES))
         done, updates = data["done"], data["updates"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from base import plain
 from base.errors import UserError
-from base.files import write_text
+from base.files import read_bytes, write_text
+from base.sizes import MB
 from training.presets import Preset, Recipe
 from training.speed import Choice
 
 NAME = "config.json"
+LARGEST_BYTES = MB
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def load(folder: Path) -> RunConfig:
     """Read what `save` wrote. Raises UserError if there is no such run."""
     path = folder / NAME
     try:
-        return plain.read(RunConfig, json.loads(path.read_text("utf-8")), "config")
+        return plain.read(RunConfig, json.loads(read_bytes(path, LARGEST_BYTES)), "config")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"there is no run to resume in {folder}: it has no {NAME}") from error
     except OSError as error:
