@@ -21,7 +21,6 @@ from base.locks import holding
 from base.terminal import say
 from engine.contracts import Frame, Report
 from engine.video import encode_png
-from engine.worlds.atari import AtariWorld
 from engine.worlds.atari_games import find_game
 from models import hub, released
 from models.cartridge import Checked, check, load
@@ -158,6 +157,9 @@ def with_emulator(
     checkpoint: Path, name: str, title: str, game: str, licence: str
 ) -> tuple[released.Released, Frame]:
     """The world of an Atari checkpoint, and a picture of the game that it dreams."""
+    # Imported here: without ale-py, which a bundle may have to leave out, other worlds still play.
+    from engine.worlds.atari import AtariWorld
+
     real = AtariWorld(game)
     made = released.atari(checkpoint, name, title, game, real.actions, licence)
     picture, rng = real.reset(seed=0), np.random.default_rng(0)
