@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from base.errors import UserError
 from base.hub_errors import UnreachableError, explained
 from base.hub_file import REPO_NAME, Kind, Remote, cache_folder, receive
-from base.sizes import in_words
+from base.sizes import GB, MB, in_words
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
 
 NEWEST = "main"  # what the Hub calls the last revision
-LARGEST_FILE_BYTES = 16 << 30  # far beyond what plays in real time, and beyond any episode
-SPARE_BYTES = 64 << 20  # left free on the disk
+LARGEST_FILE_BYTES = 16 * GB  # far beyond what plays in real time, and beyond any episode
+SPARE_BYTES = 64 * MB  # left free on the disk
 REVISION = re.compile("[0-9a-f]{40}")
 DIGEST = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from base.errors import UserError
+from base.sizes import GB
 from datasets.episode import EpisodeFile, EpisodeInfo, differences
 from datasets.folder import held_out_numbers, numbered
 from datasets.journal import EmptyJournalError, JournalEpisode, read_journal
@@ -76,7 +77,7 @@ class Store:
         self.info: EpisodeInfo = self._files[0].info
         self.frame_shape = self._files[0].frame_shape
         self._frame_bytes = math.prod(self.frame_shape)
-        self._memory_left = int(memory_gb * 1e9)
+        self._memory_left = int(memory_gb * GB)
         self._kept: dict[int, NDArray[np.uint8]] = {}
         self._keeping = threading.Lock()
 

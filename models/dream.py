@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from base.errors import UserError
 from base.pictures import fitted
+from base.sizes import MB
 from engine.contracts import (
     DENOISING_STEPS,
     FEWER,
@@ -38,7 +39,7 @@ CONTEXT_NOISE, PRECISION, SEED = "context noise", "precision", "seed"
 PLAYERS = ("you", "recording")
 OLD_CLOCK = 6  # numbers of a moment's clock before there were knobs
 NOISE_UNIT = 1e-6  # of context noise, in snapshots
-LARGE_BYTES = 200 << 20
+LARGE_BYTES = 200 * MB
 THUMBNAIL_PX = 128  # of a start's picture, at most
 INSET_SHARE = 1 / 3  # of the shown frame's width
 LOTS = 101  # tells the random numbers of events from those of frames

@@ -15,11 +15,12 @@ from torch import nn
 
 from base.errors import UserError
 from base.files import write_bytes
+from base.sizes import GB
 from models import runtime_choice
 from models.runtime_choice import Choice, Inputs, Outputs
 
 HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
-KEPT_BYTES = 1 << 30  # of all kept graphs together; those used longest ago go first
+KEPT_BYTES = GB  # of all kept graphs together; those used longest ago go first
 SUFFIX = ".graph"
 DIGEST = hashlib.sha256().digest_size
 

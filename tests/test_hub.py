@@ -307,7 +307,7 @@ def test_no_network_is_one_line(server: HubServer, monkeypatch: pytest.MonkeyPat
 def test_a_full_disk_is_known_before(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full = type("Usage", (), {"free": SPARE_BYTES})
     monkeypatch.setattr("base.hub.shutil.disk_usage", lambda place: full)
-    with pytest.raises(UserError, match=r"Pong needs 67.6 MB at .*hub, and 67.1 MB are free"):
+    with pytest.raises(UserError, match=r"Pong needs 64.5 MB at .*hub, and 64 MB are free"):
         fetch(PONG, never)
     assert not library.exists()
 

@@ -20,6 +20,7 @@ import tyro
 
 from base.cartridges import find_cartridge
 from base.errors import UserError, run_main
+from base.sizes import MB
 from base.terminal import say
 from models.cartridge import check, load
 from models.runtime import Choice, TorchRunner, frame_ms
@@ -201,7 +202,7 @@ def most_memory_mb(process: subprocess.Popen[str]) -> float:
         while process.poll() is None:
             most = max(most, watched.memory_info().rss)
             time.sleep(WATCH_S)
-    return most / 1e6
+    return most / MB
 
 
 def time_eager(path: Path) -> float:

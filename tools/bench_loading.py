@@ -15,6 +15,7 @@ import tyro
 
 from base.errors import UserError
 from base.progress import ProgressBar
+from base.sizes import MB
 from datasets.batches import Batches, prefetch
 from datasets.segments import Segments
 from datasets.store import Store
@@ -73,7 +74,7 @@ def bench_loading(
                 continue
             counts[name] += BATCH
             if not looks or now_s >= looks[-1][0] + LOOK_EVERY_S:
-                looks.append((now_s, process.memory_info().rss / 1e6))
+                looks.append((now_s, process.memory_info().rss / MB))
             if now_s >= bench.minutes * 60:
                 break
     numbers = growth(looks)

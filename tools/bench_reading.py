@@ -14,6 +14,7 @@ import psutil
 import tyro
 
 from base.errors import UserError
+from base.sizes import MB
 from datasets.csgo import FULL, LOW, parse_name
 from datasets.csgo_layout import CsgoFileError
 from datasets.segments import Segments
@@ -84,7 +85,7 @@ def bench_reading(bench: ReadingBench) -> dict[str, object]:
     for name in (LOW, FULL):
         if name in rates:
             figures[f"{name}_ratio"] = round(rates[name] / rates[f"original_{name}"], 1)
-    figures["reading_growth_mb"] = round((process.memory_info().rss - settled) / 1e6, 1)
+    figures["reading_growth_mb"] = round((process.memory_info().rss - settled) / MB, 1)
     return figures
 
 

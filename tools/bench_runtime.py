@@ -16,6 +16,7 @@ from torch import nn
 
 from base.cartridges import find_cartridge
 from base.errors import UserError
+from base.sizes import GB, MB
 from base.terminal import say
 from models import diamond
 from models.cartridge import load
@@ -112,7 +113,7 @@ def time_world(name: str, bench: RuntimeBench, rates: Rates) -> dict[str, object
             "near_share": round(float((off <= NEAR_LEVELS).mean()), 5),
             "limit_ms": round(limit_ms, 3),
             "reached": round(limit_ms / median_ms, 3),
-            "mbytes": round(work.bytes_in(choice.precision) / 1e6, 1),
+            "mbytes": round(work.bytes_in(choice.precision) / MB, 1),
             **rates.figures(choice),
         }
     return {
@@ -178,7 +179,7 @@ class Rates:
     def figures(self, choice: Choice) -> dict[str, float]:
         return {
             "conv_gflops": round(self.conv(choice) / 1e9, 1),
-            "copy_gbytes_s": round(self.copy(choice) / 1e9, 1),
+            "copy_gbytes_s": round(self.copy(choice) / GB, 1),
         }
 
     def _measured(self, rate: Callable[..., float], *of: str) -> float:

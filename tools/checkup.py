@@ -15,12 +15,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from base.sizes import GB
+
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements.txt"
 OLDEST, NEWEST = (3, 11), (3, 14)
 PROBE_S = 60  # that a window may take to open
 NO_AUDIO = "none-is-called-so"  # a driver that SDL does not have, as on a machine without sound
-GB = 10**9
 LITTLE_GB, ROOMY_GB = 0.2, 4.0  # free: for moments and choices; for CS:GO, downloaded and converted
 INSTALL = f"pip install -r {REQUIREMENTS.name}"
 REINSTALL = f"pip install --force-reinstall -r {REQUIREMENTS.name}"

@@ -12,7 +12,7 @@ import tyro
 
 from base.errors import UserError, run_main
 from base.progress import ProgressBar
-from base.sizes import in_words
+from base.sizes import GB, in_words
 from base.terminal import say
 from datasets.csgo_import import REPORT, Rules, left, run
 from datasets.csgo_layout import FRAMES
@@ -124,7 +124,7 @@ def _within(items: list[Item], limit_gb: float | None) -> list[Item]:
     kept, size = [], 0
     for item in items:
         size += item.size
-        if size > limit_gb * 1e9:
+        if size > limit_gb * GB:
             break
         kept.append(item)
     return kept

@@ -17,6 +17,7 @@ import psutil
 import tyro
 
 from base.errors import UserError
+from base.sizes import MB
 from engine.contracts import ActionVector, Report, Step, World
 from engine.lent_window import LentWindow
 from engine.loop import play
@@ -208,7 +209,7 @@ class Hands(LentWindow):
         first, looked = self.watcher.steps, self._clock()
         end = looked + bench.minutes * 60
         while self._clock() < end:
-            notes.memory.append((self._clock() - looked, self._process.memory_info().rss / 1e6))
+            notes.memory.append((self._clock() - looked, self._process.memory_info().rss / MB))
             yield from self._press_keys(min(end, self._clock() + SAMPLE_S), rng)
         notes.span_s, notes.steps = self._clock() - looked, self.watcher.steps - first
         self._coming.append(KeyDown("p", self._clock()))

@@ -20,6 +20,7 @@ from base.cartridges import find_cartridge
 from base.errors import UserError, run_main
 from base.interrupts import end_with_input
 from base.memory import keep_freed_memory
+from base.sizes import GB
 from base.terminal import say
 from models import cartridge
 from models.cartridge_writer import check_place
@@ -287,8 +288,8 @@ def _estimate(run: Run, data: Data, as_json: bool) -> None:
     _, parts = part_of(run.config.train)
     seconds = update_seconds(learner, run.done, parts)
     if learner.device.type == "cuda":
-        say(f"GPU memory {torch.cuda.max_memory_allocated() / 1e9:.1f} GB")
-    memory = psutil.Process().memory_info().rss / 1e9
+        say(f"GPU memory {torch.cuda.max_memory_allocated() / GB:.1f} GB")
+    memory = psutil.Process().memory_info().rss / GB
     recordings = min(data.decoded_gb, run.config.memory_gb)
     say(f"memory {memory:.1f} GB, and up to {recordings:.1f} GB more for decoded recordings")
     say(f"an update of {parts * learner.config.batch} examples takes {seconds:.2f} s")

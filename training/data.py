@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from base.errors import UserError
+from base.sizes import GB
 from datasets.segments import Segments
 from datasets.store import Store
 from training.frame_config import UpsamplerConfig
@@ -47,7 +48,7 @@ class Data:
     def decoded_gb(self) -> float:
         """What all frames take in memory."""
         stores = [self.store, *([self.large.store] if self.large else [])]
-        return sum(_decoded_bytes(store) for store in stores) / 1e9
+        return sum(_decoded_bytes(store) for store in stores) / GB
 
 
 def open_data(folder: Path, recipe: Recipe, memory_gb: float) -> Data:
