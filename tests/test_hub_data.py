@@ -286,5 +286,5 @@ def test_what_is_published_as_held_out_is_such_a_list(
     (tmp_path / "key").write_text("-----BEGIN PRIVATE KEY-----\n")
     (recorded / "held_out.txt").unlink()
     (recorded / "held_out.txt").symlink_to(tmp_path / "key")
-    with pytest.raises(UserError, match="is no number of an episode"):
+    with pytest.raises(UserError, match=r"held_out\.txt leads out of"):
         push(recorded, REPO, "mit")
