@@ -42,6 +42,7 @@ from models.actor_critic import ActorCritic, ActorCriticConfig
 from models.denoiser import Denoiser, DenoiserConfig
 from models.frame_prior import FramePrior, FramePriorConfig
 from models.manifest import Manifest, manifest_from_json
+from models.old_cards import without_decider
 from models.reward_end import RewardEnd, RewardEndConfig
 from models.reward_model import RewardModel, RewardModelConfig
 
@@ -267,7 +268,7 @@ def _check_file(folder: Path, name: str, entry: FileEntry) -> None:
 def _put_weights(network: nn.Module, path: Path, dtype: torch.dtype) -> None:
     """Put stored weights into a network that has only shapes so far."""
     try:
-        stored = safetensors.torch.load_file(path)
+        stored = without_decider(safetensors.torch.load_file(path))
         for name, tensor in stored.items():
             if tensor.dtype not in STORED or not bool(tensor.isfinite().all()):
                 raise UserError(f"{path} has weights that are no finite numbers: {name}")

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.decider import Decider
-from models.deciding import decided
 from models.frames import quantise, truncate
 from models.sampler import Levels, SamplerConfig, sample
 from models.texture import texture_error
@@ -54,8 +51,6 @@ class DenoiserConfig:
                    all of them if it is 0 or more than there are.
     floor:         every estimate of a frame is clamped and brought to the level below it, of the
                    256 that stored frames have; else finished frames are, to the nearest.
-    decider:       channels of a small network that makes up its mind about finished frames
-                   (models/decider.py); 0 for none.
     """
 
     height: int
@@ -69,7 +64,6 @@ class DenoiserConfig:
     noised_context: bool = False
     last_actions: int = 0
     floor: bool = False
-    decider: int = 0
 
     @property
     def actions_told(self) -> int:
@@ -90,10 +84,6 @@ class DenoiserConfig:
             raise ValueError(f"unet.cond must be a multiple of {2 * self.actions_told}")
         if not 0 <= self.sigma_offset < 100:
             raise ValueError(f"sigma_offset must be between 0 and 100, not {self.sigma_offset}")
-        if self.decider < 0:
-            raise ValueError(f"decider must not be negative, and {self.decider} is")
-        if self.decider and self.target == "frame":
-            raise ValueError("a decider is for estimates of changes, not of frames")
         if self.floor and self.target != "frame":
             raise ValueError("floor is for estimates of frames, not of changes")
 
@@ -136,7 +126,6 @@ class Denoiser(nn.Module):
         self.cond = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         outputs = 5 if config.target == "warp" else 3  # a flow, beside colours
         self.unet = UNet(3 * (config.context + 1), outputs, config.unet)
-        self.decider = Decider(config.decider) if config.decider else None
 
     def forward(
         self,
@@ -286,42 +275,6 @@ class Denoiser(nn.Module):
         last = context[:, -1]
         return torch.zeros_like(last) if self.config.target == "frame" else last
 
-    def walk_losses(
-        self,
-        frame: Tensor,
-        noise: Tensor,
-        estimate: Tensor,
-        context: Tensor,
-        actions: Tensor,
-        levels: Levels,
-        shown: Tensor,
-        learnt: Tensor,
-        changed_weight: float = 1.0,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The rest of a walk that `loss` began: its training loss (B,), the frame it ends in, and
-        (B,) bool where an estimate left it open what that is to show.
-
-        At each later level the network is shown what play shows it there, so it learns from its own
-        estimates, and to make up its mind about them (models/deciding.py).
-        noise: what the walk began with; estimate: the frame that `loss` returned for it at the
-        first level. All else as in `loss` and `next_frame`.
-        """
-        base, behind = self.base(context), context.median(dim=1).values
-        x, clean = levels.sigmas[0] * noise, estimate - base
-        loss = torch.zeros(len(frame), device=frame.device)
-        undecided = torch.zeros_like(loss, dtype=torch.bool)
-        for sigma, lower in pairwise(levels.sigmas):
-            guess = clean.detach()
-            x = levels.onward(guess, x, sigma, lower)
-            level = torch.full_like(loss, lower)
-            clean = self(x, level, shown, actions)
-            true, decided_there = decided(base + guess, base + clean.detach(), frame, behind)
-            weight = self.weight(true, context, changed_weight) * (learnt | decided_there)
-            error = (clean - (true - base)).square() * weight
-            loss = loss + error.mean(dim=(1, 2, 3)) / self.scales(level)[2].flatten().square()
-            undecided = undecided | decided_there.flatten(1).any(dim=1)
-        return loss, self.finished(base, clean.detach()), undecided
-
     def next_frame(
         self,
         noise: Tensor,
@@ -356,8 +309,7 @@ class Denoiser(nn.Module):
 
     def finished(self, base: Tensor, made: Tensor) -> Tensor:
         """The frame (B, C, H, W) that a target made relative to `base` is of."""
-        frame = quantise(base + self.settle(made))
-        return frame if self.decider is None else quantise(self.decider(frame, base))
+        return quantise(base + self.settle(made))
 
     def settle(self, estimate: Tensor) -> Tensor:
         """A finished estimate of the target; of a change, what is too faint to be one is none.

@@ -234,7 +234,7 @@ class DiffusionWorld:
         noises = {round(level / NOISE_UNIT): level for level in self._walks.context_noises}
         if not (
             0 <= start < self.starts
-            and 1 <= count <= self._walks.most
+            and count >= 1
             and min(seed, steps) >= 0
             and noise in noises
             and 0 <= precision < len(PRECISIONS)
@@ -243,6 +243,7 @@ class DiffusionWorld:
         named = PRECISIONS[precision]
         if named not in self._walks.precisions:  # it comes from another machine
             named = self._walk.way.precision
+        count = min(count, self._walks.most)  # the world took more steps when this was saved
         self._walk = self._walks.walk(count, noises[noise], named)
         self._state = {name: snapshot[name].copy() for name in self._state}
         self._seed, self._steps, self._start = seed, steps, start

@@ -14,9 +14,11 @@ from models.reward_end import RewardEnd
 def lengthened(network: nn.Module, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     """Weights that `network` can load, of one like it that may have seen fewer frames.
 
-    The frames before those that were seen count for nothing.
+    The frames before those that were seen count for nothing. Other networks than a Denoiser and a
+    RewardEnd, whose OLDEST says what reads the frames, look at none before.
     """
-    assert isinstance(network, Denoiser | RewardEnd)  # whose OLDEST says what reads the frames
+    if not isinstance(network, Denoiser | RewardEnd):
+        return weights
     name, oldest = network.OLDEST
     weight = weights[name]
     missing = network.state_dict()[name].shape[1] - weight.shape[1]

@@ -13,6 +13,7 @@ from engine.contracts import ActionSpace, actions_from_json
 from models.actor_critic import ActorCriticConfig
 from models.denoiser import DenoiserConfig
 from models.frame_prior import FramePriorConfig
+from models.old_cards import renewed
 from models.reward_end import RewardEndConfig
 from models.reward_model import RewardModelConfig
 from models.sampler import Levels, SamplerConfig
@@ -108,7 +109,6 @@ class Manifest:
         self._check_companions()
         for network in filter(None, (config, self.upsampler)):
             _check_limits(network.height, network.width, network.context, network.unet)
-            _within("channels", network.decider)
             _within("actions", network.actions)
         if self.sampler is not None:
             _within("sigmas", len(self.sampler.sigmas))
@@ -154,8 +154,9 @@ class Manifest:
 
 
 def manifest_from_json(data: Mapping[str, Any]) -> Manifest:
-    """Read what `Manifest.to_json` wrote. Raises UserError on anything else."""
-    return plain.read(Manifest, {**data, "actions": actions_from_json(data.get("actions"))}, "card")
+    """Read what `Manifest.to_json` wrote, once or now. Raises UserError on anything else."""
+    actions = actions_from_json(data.get("actions"))
+    return plain.read(Manifest, {**renewed(data), "actions": actions}, "card")
 
 
 def _plain(value: Any) -> Any:

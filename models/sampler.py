@@ -8,25 +8,18 @@ Shapes: B batch, T context frames, C = 3 channels, H W pixels, D draws.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from models.schedule import karras
 
 Denoise = Callable[[Tensor, float], Tensor]
-Onward = Callable[[Tensor, Tensor, float, float], Tensor]  # (estimate, x, its level, the next)
 DenoiseAfter = Callable[[Tensor, float, Tensor], Tensor]  # the context is given with each call
 
-LevelWalk = Literal["euler", "insist"]  # ways down levels that are given one by one
-
 MOST_STEPS = 100
-EMPHASIS = 2.0  # measured on Breakout: 1.5 does as well, and 3 worse than none
-FAINT = 0.1  # of [-1, 1]: an estimate's halos; there too, and 0.08 to 0.2 do as well
 LARGEST_SIGMA = 1000.0
 
 
@@ -39,7 +32,6 @@ class SamplerConfig:
     s_churn:  how much fresh noise (deviation s_noise) is added before a step, summed over the
               steps and relative to their levels; only at levels from s_tmin to s_tmax.
     s_cond:   deviation of the noise added to the context, which the network is told.
-    insist:   levels after the first are shown what `emphasised` makes.
 
     Off, unless weights were released with a sampler that did it so:
     unit_start:   the walk starts from noise of deviation 1, not sigma_max.
@@ -57,7 +49,6 @@ class SamplerConfig:
     s_tmax: float = LARGEST_SIGMA
     s_noise: float = 1.0
     s_cond: float = 0.0
-    insist: bool = False
     unit_start: bool = False
     churn_untold: bool = False
     context_noise_adds_up: bool = False
@@ -74,8 +65,6 @@ class SamplerConfig:
             raise ValueError(f"rho must be between 1 and 100, not {self.rho}")
         if self.order not in (1, 2):
             raise ValueError(f"order must be 1 or 2, not {self.order}")
-        if self.insist and self.order != 1:
-            raise ValueError("a walk that insists has order 1")
         if not (0 <= self.s_churn < math.inf and 0 <= self.s_noise < math.inf):
             raise ValueError("s_churn and s_noise must be finite and not negative")
         if not 0 <= self.s_tmin <= self.s_tmax < math.inf:
@@ -111,12 +100,11 @@ class SamplerConfig:
 
 @dataclass(frozen=True)
 class Levels:
-    """A walk down noise levels that are given one by one, a network call each; it ends at 0.
+    """Euler's walk down noise levels that are given one by one, a network call each, to 0.
 
-    name: one of ONWARD. sigmas: the levels, positive and falling, in units of the clean frame.
+    sigmas: the levels, positive and falling, in units of the clean frame.
     """
 
-    name: LevelWalk
     sigmas: tuple[float, ...]
 
     def __post_init__(self) -> None:
@@ -129,16 +117,12 @@ class Levels:
         """
         x = noise * self.sigmas[0]
         for sigma, lower in zip(self.sigmas, [*self.sigmas[1:], 0.0], strict=True):
-            x = self.onward(denoise(x, sigma), x, sigma, lower)
+            x = toward(denoise(x, sigma), x, sigma, lower)
         return x
-
-    def onward(self, clean: Tensor, x: Tensor, sigma: float, lower: float) -> Tensor:
-        """What level `lower` is shown, once x at level sigma has been estimated to be `clean`."""
-        return ONWARD[self.name](clean, x, sigma, lower)
 
     def first(self, count: int) -> Levels:
         """The walk that ends after so many of the levels."""
-        return Levels(self.name, self.sigmas[:count])
+        return Levels(self.sigmas[:count])
 
 
 def sample(denoise: DenoiseAfter, noise: Tensor, context: Tensor, config: SamplerConfig) -> Tensor:
@@ -159,7 +143,6 @@ def walk(
     """`sample`, yielding x after each step."""
     if noise.shape[1] != config.draws(context.shape[1]):
         raise ValueError(f"{config.draws(context.shape[1])} draws needed, not {noise.shape[1]}")
-    onward = emphasised if config.insist else toward
     x = noise[:, 0] * (1.0 if config.unit_start else config.sigma_max)
     used = 1
     levels = zip(config.sigmas, config.churned, [*config.sigmas[1:], 0.0], strict=True)
@@ -172,7 +155,7 @@ def walk(
             context = context + noise[:, used:stop] * config.s_cond
             used = stop
         first = denoise(x, sigma if config.churn_untold else raised, context)
-        reached = onward(first, x, raised, lower)
+        reached = toward(first, x, raised, lower)
         if config.order == 2 and lower > 0:
             second = denoise(reached, lower, context)
             slopes = (x - first) / raised + (reached - second) / lower
@@ -189,21 +172,6 @@ def toward(clean: Tensor, x: Tensor, sigma: float, lower: float) -> Tensor:
     """
     # x + (lower - sigma) · (x - clean)/sigma, written so that lower = 0 is exact.
     return clean if lower == 0 else clean + (x - clean) * (lower / sigma)
-
-
-def emphasised(clean: Tensor, x: Tensor, sigma: float, lower: float) -> Tensor:
-    """In place of such a step the estimate itself, without noise: to look at it again, and insist.
-
-    For networks that have learnt to estimate at the first level what may come next. Where that is
-    several things it shows each of them faintly, and under fresh noise what is faint goes under: a
-    ball in three places is in none a step later. So what they are shown instead is EMPHASIS times
-    as strong, and there is nothing to hide it. What is below FAINT is left out, or it would come
-    out as a halo: edges are blurred where nobody knows exactly where they are.
-    """
-    return clean if lower == 0 else EMPHASIS * F.hardshrink(clean, FAINT)
-
-
-ONWARD: Mapping[LevelWalk, Onward] = {"euler": toward, "insist": emphasised}
 
 
 def check_sigmas(sigmas: Sequence[float]) -> None:

@@ -13,14 +13,13 @@ import pytest
 import torch
 
 from models.cartridge import check, load
-from models.decider import Decider
 from models.runners_torch import GraphRunner, TorchRunner
 from models.runtime import Choice, prepare
 from models.walks import Walks
 from tests.other_device import NAME, OtherDevice
-from tests.recordings import record_in_two_sizes, record_toys
+from tests.recordings import record_in_two_sizes
 from tests.released_files import pong, shooter, write_cartridge
-from tests.tiny_cartridge import manifest, write_tiny_cartridge
+from tests.tiny_cartridge import manifest, tiny_prior, write_tiny_cartridge
 from tests.tiny_training import (
     PLAINLY,
     TINY,
@@ -30,7 +29,6 @@ from tests.tiny_training import (
     record_enough,
 )
 from tools import train as tool
-from tools.decide import DecideConfig, decide
 from training import speed
 from training.presets import Recipe
 
@@ -94,13 +92,15 @@ def test_captured_work_stays_where_it_is(
         other.capture(partial(work, here, there))
 
 
-@pytest.mark.parametrize("kind", ["decided", "moved", "atari", "csgo"])
+@pytest.mark.parametrize("kind", ["mended", "moved", "atari", "csgo"])
 def test_every_kind_of_world_is_played_there(kind: str, tmp_path: Path) -> None:
     path, of = tmp_path / "world", manifest()
-    special = {"decided": {"decider": 8}, "moved": {"target": "warp"}}
+    special = {
+        "mended": {"frame_prior": tiny_prior()},
+        "moved": {"denoiser": dataclasses.replace(of.denoiser, target="warp")},
+    }
     if kind in special:
-        denoiser = dataclasses.replace(of.denoiser, **special[kind])  # type: ignore[arg-type]
-        write_tiny_cartridge(path, dataclasses.replace(of, denoiser=denoiser))
+        write_tiny_cartridge(path, dataclasses.replace(of, **special[kind]))  # type: ignore[arg-type]
     else:
         write_cartridge(pong() if kind == "atari" else shooter(tmp_path, 1), path)
     walks = Walks(check(path).load(torch.float32), "cpu", "float32")
@@ -137,24 +137,3 @@ def test_a_world_in_two_sizes_is_trained_there(tmp_path: Path) -> None:
         words = ["--out", str(out), "--data", str(tmp_path / "shooter"), "--preset", preset]
         assert tool.main([*words, *flags_of(recipe), *PLAINLY, *onto]) == 0
     assert load(tmp_path / "both" / "cartridge").networks.keys() == {"denoiser", "upsampler"}
-
-
-@pytest.mark.usefixtures("learnt_there", "other")
-def test_a_decider_is_taught_there(tmp_path: Path) -> None:
-    record_toys(tmp_path / "toys", 30, 30, 30, shape=(16, 16))
-    world, out = write_tiny_cartridge(tmp_path / "world"), tmp_path / "out"
-    config = DecideConfig(
-        str(world),
-        tmp_path / "toys",
-        out,
-        windows=20,
-        updates=3,
-        batch=10,
-        width=8,
-        precision="fp32",
-    )
-    decide(config, "as it was said")
-    made = load(out).networks["denoiser"].state_dict()
-    assert not torch.equal(
-        made["decider.conv_in.weight"], Decider(8).state_dict()["conv_in.weight"]
-    )

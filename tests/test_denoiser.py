@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import get_args
 
 import pytest
 import torch
@@ -20,7 +19,7 @@ from models.denoiser import (
     Target,
 )
 from models.frames import quantise, to_float, truncate
-from models.sampler import Levels, LevelWalk, SamplerConfig
+from models.sampler import Levels, SamplerConfig
 from models.texture import texture_error
 from models.unet import UNetConfig
 from tests.networks import awaken
@@ -29,7 +28,7 @@ B, T, A, SIDE = 3, 2, 4, 8
 UNET = UNetConfig(channels=(8, 16), depths=(1, 1), attention=(False, False), cond=16, patch=2)
 NOTHING = torch.zeros(8, 1, A)  # done, by each of eight players
 TARGETS: tuple[Target, ...] = ("frame", "change", "warp")
-LEVELS = Levels("euler", (2.0, 0.5))
+LEVELS = Levels((2.0, 0.5))
 
 
 def config(target: Target) -> DenoiserConfig:
@@ -218,74 +217,6 @@ def test_estimates_of_released_networks_are_levels_below(example: Example) -> No
     torch.testing.assert_close(estimate, truncate(raw))
 
 
-@pytest.mark.parametrize("name", get_args(LevelWalk))
-@pytest.mark.parametrize("target", TARGETS)
-def test_a_walk_that_is_learnt_from_ends_as_in_play(
-    target: Target, name: LevelWalk, example: Example
-) -> None:
-    """Later levels once learnt from the true frame behind noise, and the first with that shining
-    through; play shows neither."""
-    denoiser = awaken(Denoiser(config(target)))
-    levels = Levels(name, (2.0, 0.5, 0.25))
-    given = (example.context, example.actions)
-    sigma, begins = torch.full((B,), 2.0), torch.ones(B, dtype=torch.bool)
-    _, estimate = denoiser.loss(example.frame, sigma, example.noise, *given, begins=begins)
-    everywhere = torch.ones(B, 1, SIDE, SIDE, dtype=torch.bool)
-    walk = (example.frame, example.noise, estimate, *given, levels, example.context)
-    loss, frame, _ = denoiser.walk_losses(*walk, everywhere)
-    with torch.no_grad():
-        played = denoiser.next_frame(example.noise, *given, levels)
-    # Up to rounding, which may fall otherwise beside a threshold.
-    assert (((frame - played) * 127.5).abs() < 1.01).float().mean() > 0.99
-    assert not frame.requires_grad
-    loss.sum().backward()
-    assert all(p.grad is not None for p in denoiser.unet.parameters())
-    nowhere, same, _ = denoiser.walk_losses(*walk, ~everywhere)
-    assert torch.equal(same, frame) and (nowhere == 0).all() and (loss > 0).all()
-    # A walk of one level has nothing more to learn.
-    single = (*walk[:5], Levels(name, (2.0,)), example.context)
-    assert (denoiser.walk_losses(*single, everywhere)[0] == 0).all()
-
-
-def test_where_a_walk_ends_right_there_is_nothing_to_learn(
-    example: Example, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    denoiser = Denoiser(config("change"))
-    change = example.frame - example.context[:, -1]
-    monkeypatch.setattr(denoiser, "forward", lambda *_: change)
-    everywhere = torch.ones(B, 1, SIDE, SIDE, dtype=torch.bool)
-    walk = (example.noise, example.context[:, -1], example.context, example.actions, LEVELS)
-    loss, frame, _ = denoiser.walk_losses(example.frame, *walk, example.context, everywhere)
-    assert (loss == 0).all()
-    assert (frame - example.frame).abs().max() < 3 / 127.5  # what is too faint is left out
-
-
-def test_at_the_end_of_a_walk_a_thing_that_was_believed_elsewhere_is_learnt_there(
-    example: Example, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Even where nothing else is, since a dream is elsewhere than the recording."""
-    denoiser = Denoiser(config("change"))
-    black = -torch.ones(B, 3, SIDE, SIDE)
-    true, elsewhere = black.clone(), black.clone()
-    true[..., 1, 1:3] = 1.0
-    elsewhere[..., 6, 5:7] = 1.0
-    context, nowhere = black[:, None].repeat(1, T, 1, 1, 1), torch.zeros(B, 1, SIDE, SIDE) > 0
-
-    def learnt(answer: Tensor, estimate: Tensor) -> tuple[float, bool]:
-        monkeypatch.setattr(denoiser, "forward", lambda *_: answer - black)
-        given = (true, example.noise, estimate, context, example.actions)
-        loss, _, undecided = denoiser.walk_losses(*given, LEVELS, context, nowhere)
-        return loss.mean().item(), bool(undecided.any())
-
-    def loss(answer: Tensor) -> float:
-        loss, undecided = learnt(answer, 0.3 * elsewhere + 0.7 * black)
-        assert undecided
-        return loss
-
-    assert loss(elsewhere) < 1e-6 < min(loss(true), loss(black))
-    assert learnt(true, estimate=true) == (0, False)
-
-
 @pytest.mark.parametrize("target", TARGETS)
 @torch.no_grad()
 def test_both_samplers_walk_the_same_way(target: Target, example: Example) -> None:
@@ -293,7 +224,7 @@ def test_both_samplers_walk_the_same_way(target: Target, example: Example) -> No
     given = (example.context, example.actions)
     sampler = SamplerConfig(3, 0.1, 2.0)
     made = denoiser.sample(example.noise[:, None], *given, sampler)
-    levels = Levels("euler", sampler.sigmas)
+    levels = Levels(sampler.sigmas)
     assert torch.equal(made, denoiser.next_frame(example.noise, *given, levels))
 
 

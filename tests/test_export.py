@@ -39,6 +39,7 @@ def test_what_is_exported_plays(data: Data, tmp_path: Path) -> None:
     for updates in (5, 10):  # the second takes the place of the first
         export(tmp_path / "out", world, learner, data, SCORES, updates, made_by, None)
     cartridge = load(tmp_path / "out")
+    assert set(cartridge.networks) == {"denoiser", "reward_end", "frame_prior"}
     for name, weight in learner.denoiser_ema.state_dict().items():
         stored = cartridge.networks["denoiser"].state_dict()[name]
         torch.testing.assert_close(stored, weight, rtol=0.01, atol=1e-6)  # bf16 on disk

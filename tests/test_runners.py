@@ -22,7 +22,7 @@ from models.runtime import Choice, Decision, Inputs, Runner, prepare
 from models.walks import Walks
 from tests.processor import openvino_way
 from tests.released_files import pong, shooter, write_cartridge
-from tests.tiny_cartridge import write_tiny_cartridge
+from tests.tiny_cartridge import manifest, tiny_prior, write_tiny_cartridge
 
 PLAIN = Choice("torch", "cpu", "float32")
 HALF = Choice("torch", "cpu", "bfloat16")
@@ -41,14 +41,15 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime_choice, "cpu_threads", lambda: 1)
 
 
-@pytest.fixture(scope="module", params=["tiny", "atari", "csgo"])
+@pytest.fixture(scope="module", params=["tiny", "mended", "atari", "csgo"])
 def cartridge(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Cartridge:
-    """The three kinds of worlds, small."""
+    """The three kinds of worlds, small, and one with a frame prior."""
     path: Path = tmp_path_factory.mktemp(request.param) / "world"
-    if request.param == "tiny":
-        write_tiny_cartridge(path)
+    if request.param in ("tiny", "mended"):
+        prior = tiny_prior() if request.param == "mended" else None
+        write_tiny_cartridge(path, replace(manifest(), frame_prior=prior))
     else:
         write_cartridge(pong() if request.param == "atari" else shooter(path.parent, 1), path)
     return check(path).load(torch.float32)

@@ -35,7 +35,7 @@ def reference(
 @pytest.mark.parametrize("sigmas", [[1.0], [2.0, 0.5], [5.0, 1.0, 0.3, 0.002]])
 def test_the_walk_is_the_papers(sigmas: list[float]) -> None:
     noise = np.random.default_rng(3).standard_normal((2, 3, 4, 5))
-    made = Levels("euler", tuple(sigmas)).walk(denoise, torch.from_numpy(noise))
+    made = Levels(tuple(sigmas)).walk(denoise, torch.from_numpy(noise))
     np.testing.assert_allclose(made.numpy(), reference(denoise, noise, sigmas), rtol=1e-9)
 
 
@@ -46,7 +46,7 @@ def test_each_level_is_called_once_and_the_last_answer_is_the_frame() -> None:
         called.append((x[0].item(), sigma))
         return torch.full_like(x, 0.25)
 
-    made = Levels("euler", (2.0, 0.5)).walk(constant, torch.ones(1))
+    made = Levels((2.0, 0.5)).walk(constant, torch.ones(1))
     assert made.item() == 0.25  # exactly: no rounding on the last step
     assert called == [(2.0, 2.0), (0.25 + 1.75 / 4, 0.5)]
 
@@ -55,7 +55,7 @@ def test_each_level_is_called_once_and_the_last_answer_is_the_frame() -> None:
     "wrong", [[], [0.5, 2.0], [1.0, 1.0], [1.0, 0.0], [-1.0], [math.nan], [math.inf, 1.0]]
 )
 def test_levels_that_do_not_fall_to_0_are_refused(wrong: list[float]) -> None:
-    for refuse in (check_sigmas, lambda sigmas: Levels("euler", tuple(sigmas))):
+    for refuse in (check_sigmas, lambda sigmas: Levels(tuple(sigmas))):
         with pytest.raises(ValueError, match="noise levels must be positive and falling"):
             refuse(wrong)
 
@@ -123,41 +123,10 @@ def test_every_way_of_walking_is_the_papers_but_for_what_is_named(name: str) -> 
     assert torch.equal(sample(denoise_after, *given), steps[-1])
 
 
-def test_insisting_shows_the_estimate_again_twice_as_strong_and_without_noise() -> None:
-    """Under fresh noise a ball that was faintly in three places was in none a step later; and what
-    was fainter than that came out as a halo, by which a ball was no longer one."""
-    seen: list[tuple[Tensor, float]] = []
-    faint, shape = 0.09, (2, 3, 4, 4)
-    beside = torch.zeros(shape)
-    beside[..., 0] = 1.0
-
-    def denoise(x: Tensor, sigma: float) -> Tensor:
-        seen.append((x, sigma))
-        return torch.where(beside > 0, -faint, 0.2 * len(seen))
-
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    made = Levels("insist", (2.0, 0.5, 0.25)).walk(denoise, noise)
-    assert [sigma for _, sigma in seen] == [2.0, 0.5, 0.25]
-    assert torch.equal(seen[0][0], 2 * noise)
-    torch.testing.assert_close(seen[1][0], 0.4 * (1 - beside))
-    torch.testing.assert_close(seen[2][0], 0.8 * (1 - beside))
-    torch.testing.assert_close(made, torch.where(beside > 0, -faint, 0.6))
-
-
-def test_a_config_insists_as_the_plain_walk_does() -> None:
-    config = dataclasses.replace(PLAIN, insist=True)
-    noise, context = torch.randn(B, 1, 3, SIDE, SIDE), torch.zeros(B, T, 3, SIDE, SIDE)
-    made = sample(lambda x, sigma, _: denoise(x, sigma), noise, context, config)
-    assert torch.equal(made, Levels("insist", PLAIN.sigmas).walk(denoise, noise[:, 0]))
-    assert not torch.equal(made, Levels("euler", PLAIN.sigmas).walk(denoise, noise[:, 0]))
-    with pytest.raises(ValueError, match="order 1"):
-        dataclasses.replace(config, order=2)
-
-
 def test_a_plain_config_walks_as_euler_does() -> None:
     noise, context = torch.randn(B, 1, 3, SIDE, SIDE), torch.zeros(B, T, 3, SIDE, SIDE)
     made = sample(lambda x, sigma, _: denoise(x, sigma), noise, context, PLAIN)
-    assert torch.equal(made, Levels("euler", PLAIN.sigmas).walk(denoise, noise[:, 0]))
+    assert torch.equal(made, Levels(PLAIN.sigmas).walk(denoise, noise[:, 0]))
 
 
 @pytest.mark.parametrize("wrong", [0, 2])
@@ -193,6 +162,6 @@ def test_impossible_walks_are_refused(wrong: dict[str, Any], says: str) -> None:
 
 def test_a_walk_down_given_levels_can_end_after_the_first_ones() -> None:
     noise = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    levels = Levels("insist", (2.0, 0.5, 0.25))
-    assert levels.first(2) == Levels("insist", (2.0, 0.5))
+    levels = Levels((2.0, 0.5, 0.25))
+    assert levels.first(2) == Levels((2.0, 0.5))
     assert not torch.equal(levels.first(2).walk(denoise, noise), levels.walk(denoise, noise))

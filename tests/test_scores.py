@@ -17,7 +17,7 @@ from models.sampler import Levels
 from training.scores import GREY, STRIP_FRAMES, STRIP_ROWS, dream, psnr, score, strip
 
 CONTEXT, STEPS, SIDE = 2, 5, 4
-LEVELS = Levels("insist", (2.0, 0.5))
+LEVELS = Levels((2.0, 0.5))
 
 
 def test_psnr_by_hand() -> None:

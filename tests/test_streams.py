@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 
 import pytest
 import torch
@@ -13,7 +12,6 @@ from datasets.batches import Batch, collate
 from datasets.segments import Segments
 from datasets.store import Store
 from tests.recordings import record_toys
-from training.hard_places import Place
 from training.streams import BRIEF_STEPS, KEPT_PLACES, RUN_UP, Streams
 
 CONTEXT = 3
@@ -35,9 +33,8 @@ def streams(
     lost_light: float = 1.4,
     retried: float = 0.5,
     seed: int = 0,
-    known: Sequence[Sequence[Place]] = (),
 ) -> Streams:
-    return Streams(segments, count, enduring, most_steps, lost_light, retried, seed, known)
+    return Streams(segments, count, enduring, most_steps, lost_light, retried, seed)
 
 
 def started(walking: Streams) -> Batch:
@@ -47,18 +44,9 @@ def started(walking: Streams) -> Batch:
     return batch
 
 
-def advance(
-    walking: Streams, dreamed: Tensor, recorded: Tensor, undecided: Sequence[int] = ()
-) -> None:
-    """undecided: the dreams whose first step left it open what comes."""
-    rows = torch.zeros(len(dreamed), dtype=torch.bool)
-    rows[list(undecided)] = True
-    walking.advance(dreamed, recorded, rows)
-
-
 def dream_perfectly(walking: Streams, update: int) -> Batch:
     batch = walking.batch(update)
-    advance(walking, batch.frames[:, -1], batch.frames[:, -1])
+    walking.advance(batch.frames[:, -1], batch.frames[:, -1])
     return batch
 
 
@@ -79,7 +67,7 @@ def test_a_perfect_dream_is_the_recording_step_by_step(segments: Segments) -> No
             if age >= 0:
                 assert walking.places[row].tolist() == places[row].tolist()
                 walked += 1
-        advance(walking, batch.frames[:, -1], batch.frames[:, -1])
+        walking.advance(batch.frames[:, -1], batch.frames[:, -1])
         places, ages = walking.places.clone(), walking.ages.clone()
     assert walked > 100
 
@@ -124,7 +112,7 @@ def test_a_dream_that_lost_the_recording_is_started_over_and_others_keep_their_o
     true = batch.frames[:, -1]
     nearly = true.int().add(1).clamp(0, 255).to(torch.uint8)
     dreamed = torch.stack((nearly[0], 255 - true[1], nearly[2]))
-    advance(walking, dreamed, batch.frames[:, -1])
+    walking.advance(dreamed, batch.frames[:, -1])
     assert walking.ages.tolist() == [1, -1, 1]
     following = walking.batch(1)
     assert torch.equal(walking.context[0, -1], nearly[0])
@@ -143,7 +131,7 @@ def test_a_dream_that_endures_goes_on_without_what_went_elsewhere(segments: Segm
     assert walking.learnable().all()
     dreamed = frames[:, -1].clone()
     dreamed[:, :, 4, 9], dreamed[:, :, 4, 3] = 60, 255  # the dot took another way
-    advance(walking, dreamed, frames[:, -1])
+    walking.advance(dreamed, frames[:, -1])
     assert walking.ages.tolist() == [1, 1, -1]
     assert walking.hard[-1].tolist() == [0, 5]
 
@@ -151,11 +139,11 @@ def test_a_dream_that_endures_goes_on_without_what_went_elsewhere(segments: Segm
     assert not learnable[:2, 0, :10, :16].any()
     assert learnable[:2, 0, 11:].all() and learnable[:2, 0, :, 16:].all()
     # What is lost already is not lost once more, and comes back when it does.
-    advance(walking, dreamed, frames[:, -1])
+    walking.advance(dreamed, frames[:, -1])
     assert walking.ages.tolist()[:2] == [2, 2]
     assert (walking.hard[:-1] < 0).all()
     for _ in range(CONTEXT):
-        advance(walking, frames[:, -1], frames[:, -1])
+        walking.advance(frames[:, -1], frames[:, -1])
     assert walking.learnable().all()
 
 
@@ -174,12 +162,12 @@ def test_what_vanished_is_to_come_back_and_what_appeared_is_to_go(
     walking.places[:] = torch.tensor([0, 5])
     dreamed = frames[:, -1].clone()
     dreamed[:, :, 4, 9:12] = dreamed_level
-    advance(walking, dreamed, frames[:, -1])
+    walking.advance(dreamed, frames[:, -1])
     assert walking.hard[-1].tolist() == [0, 5]
     assert walking.learnable().all()
 
     dreamed[:, :, 15, 30], dreamed[:, :, 15, 26] = 250, 0  # and a dot is elsewhere besides
-    advance(walking, dreamed, frames[:, -1])
+    walking.advance(dreamed, frames[:, -1])
     learnable = walking.learnable()[0, 0]
     assert learnable[:9].all() and not learnable[15, 31]
 
@@ -188,7 +176,7 @@ def test_no_dream_is_lost_that_may_differ_in_everything(segments: Segments) -> N
     walking = streams(segments, count=2, lost_light=18)
     batch = started(walking)
     walking.places[:] = torch.tensor([0, 5])
-    advance(walking, 255 - batch.frames[:, -1], batch.frames[:, -1])
+    walking.advance(255 - batch.frames[:, -1], batch.frames[:, -1])
     assert walking.ages.tolist() == [1, 1]
     assert walking.learnable().all() and (walking.hard < 0).all()
 
@@ -197,7 +185,7 @@ def test_a_dream_of_something_else_altogether_is_over(segments: Segments) -> Non
     walking = streams(segments, count=2, enduring=2)
     batch = started(walking)
     walking.places[:] = torch.tensor([0, 5])
-    advance(walking, 255 - batch.frames[:, -1], batch.frames[:, -1])
+    walking.advance(255 - batch.frames[:, -1], batch.frames[:, -1])
     assert walking.ages.tolist() == [-1, -1]
 
 
@@ -218,7 +206,7 @@ def test_faint_noise_all_over_is_forgiven_and_a_vanished_dot_is_not(
     recorded[2, -1, :, 4, 4] += 55  # a quarter as much
     started(walking)
     walking.places[:] = torch.tensor([0, 5])
-    advance(walking, dreamed.clamp(0, 255).to(torch.uint8), recorded[:, -1])
+    walking.advance(dreamed.clamp(0, 255).to(torch.uint8), recorded[:, -1])
     assert walking.ages.tolist() == [1, -1, 1]
 
 
@@ -231,7 +219,7 @@ def test_dreams_start_shortly_before_places_where_one_was_lost(segments: Segment
     walking.places[:] = torch.tensor([0, 11])
     dreamed = batch.frames[:, -1].clone()
     dreamed[3] = 255 - dreamed[3]
-    advance(walking, dreamed, batch.frames[:, -1])
+    walking.advance(dreamed, batch.frames[:, -1])
     assert walking.hard[-1].tolist() == [0, 11] and (walking.hard[:-1] < 0).all()
 
     rehearsed = walking.rehearse(0, fresh, 0.5)
@@ -258,7 +246,9 @@ def test_dreams_that_start_before_hard_places_are_brief_unless_they_endure(
     batch = started(walking)
     walking.places[:] = torch.tensor([0, 5])
     true = batch.frames[:, -1]
-    advance(walking, true, true, undecided=[4])  # nothing is lost
+    dreamed = true.clone()
+    dreamed[4] = 255 - true[4]
+    walking.advance(dreamed, true)
     assert walking.hard[-1].tolist() == [0, 5] and (walking.hard[:-1] < 0).all()
 
     walking.ages[:] = -1
@@ -271,29 +261,10 @@ def test_dreams_that_start_before_hard_places_are_brief_unless_they_endure(
         assert (walking.ages >= 0).all()
         dreamed = frames[:, -1].clone()
         dreamed[:, :, 4, 9] = 255 if i == 2 else 60  # what just went wrong can still be mended
-        advance(walking, dreamed, frames[:, -1])
+        walking.advance(dreamed, frames[:, -1])
         assert walking.astray[:, -1].all() == (i == 2)
     assert (walking.ages < 0).tolist() == [False] * 2 + [True] * 4
     assert BRIEF_STEPS > RUN_UP  # so each comes past the place
-
-
-def test_of_known_kinds_of_hard_places_each_is_practised_as_often_as_any_other(
-    segments: Segments,
-) -> None:
-    """And as often as what is found."""
-    walking = streams(segments, count=300, retried=1.0, known=[[(0, 20)], [(2, 9), (2, 10)]])
-    batch = walking.batch(0)
-    assert {episode for episode, _ in walking.places.tolist()} == {0, 2}
-    assert (walking.hard < 0).all()
-    rehearsed = walking.rehearse(0, batch, 0.5)
-    assert not torch.equal(rehearsed.frames[:150], batch.frames[:150])
-    assert torch.equal(rehearsed.frames[150:], batch.frames[150:])
-
-    walking.hard[-1] = torch.tensor((1, 4))
-    walking.ages[:] = -1
-    walking.batch(1)
-    _, counts = walking.places[:, 0].unique(return_counts=True)
-    assert len(counts) == 3 and counts.min() > 70
 
 
 def test_a_place_found_hard_again_is_kept_once_and_the_longest_not_found_goes(
@@ -305,7 +276,7 @@ def test_a_place_found_hard_again_is_kept_once_and_the_longest_not_found_goes(
     def found(*places: tuple[int, int]) -> None:
         walking.places = torch.tensor(places)
         walking.astray[:] = False
-        advance(walking, true, true, undecided=range(3))
+        walking.advance(255 - true, true)
 
     found((0, 5), (0, 6), (0, 5))
     assert walking.hard[-2:].tolist() == [[0, 6], [0, 5]] and (walking.hard[:-2] < 0).all()
@@ -331,7 +302,7 @@ def test_saved_and_loaded_they_go_on_exactly(segments: Segments) -> None:
     for update in range(4):
         batch = walking.batch(update)
         dreamed = batch.frames[:, -1].roll(update, dims=3)  # some are lost, others are not
-        advance(walking, dreamed, batch.frames[:, -1])
+        walking.advance(dreamed, batch.frames[:, -1])
     torch.save(walking.state_dict(), file)
     restored = streams(segments, most_steps=6)
     restored.load_state_dict(torch.load(io.BytesIO(file.getvalue()), weights_only=True))

@@ -75,9 +75,12 @@ def test_recordings_that_will_not_do_are_refused_before_anything_is_written(
         (["--batch", "2"], "--streams must be fewer than --batch: 1 at most"),
         (["--streams", "0", "--texture-weight", "1"], "--texture-weight counts in dreams only"),
         (["--streams", "-1"], "--streams must not be negative, and -1 is"),
-        (["--sigmas", "0.5", "2"], "--sigmas: noise levels must be positive and falling"),
-        (["--sigmas", "nan"], "--sigmas: noise levels must be positive and falling"),
-        (["--share-first", "0.9", "--share-later", "0.2"], "must add up to 1 or less"),
+        (["--sigma", "0"], "--sigma must be more than 0, not 0.0"),
+        (["--sigma", "nan"], "--sigma must be a finite number, not nan"),
+        (["--sigma", "1e9"], "--sigma must be at most 1000, not 1000000000.0"),
+        (["--share-first", "1.5"], "--share-first must be at most 1, not 1.5"),
+        (["--prior-sigma", "0"], "sigma must be between 0 and 1, not 0.0"),
+        (["--prior-channels", "100"], "100 channels do not divide into 3 groups"),
         (["--share-first", "-0.5"], "--share-first must not be negative, and -0.5 is"),
         (["--learning-rate", "nan"], "--learning-rate must be a finite number, not nan"),
         (["--gradient-clip", "0"], "--gradient-clip must be more than 0, not 0.0"),
@@ -149,7 +152,7 @@ def test_a_dry_run_tells_what_would_be_and_writes_nothing(
     said, figures = "".join(lines), json.loads(last)
     assert figures["steps"] == figures["updates"] == 1000 and figures["seconds"] > 0
     assert re.search(r"updates +1000\n", said) and re.search(r"channels +\(8, 16\)\n", said)
-    sizes = r"denoiser 0\.\d\d M, head 0\.\d\d M, frame_prior \d\.\d\d M\n"
+    sizes = r"denoiser 0\.\d\d M, head 0\.\d\d M, frame_prior 0\.\d\d M\n"
     assert re.search(f"parameters: {sizes}", said)
     assert "2 episodes with 1000 steps to train on, 1 episodes held out" in said
     assert re.search(r"memory \d+\.\d GB, and up to 0\.0 GB more for decoded recordings", said)

@@ -176,7 +176,7 @@ def test_more_updates_may_be_asked_for_and_fewer_if_they_are_still_to_come(
 
 @pytest.mark.parametrize(
     "words",
-    [["--seed", "1"], ["--batch", "32"], ["--channels", "8", "24"], ["--sigmas", "2"]],
+    [["--seed", "1"], ["--batch", "32"], ["--channels", "8", "24"], ["--sigma", "3"]],
 )
 def test_the_recipe_of_a_run_cannot_change(train: Train, finished: Path, words: list[str]) -> None:
     """--batch 32, being the default, used to be taken for no answer."""
@@ -222,6 +222,26 @@ def test_a_run_may_start_from_a_cartridges_weights(
     assert train("--resume") == 0
     again = checkpoint.load(tmp_path / "run")
     assert once is not None and same(once, again)
+
+
+def test_a_run_may_start_from_a_world_with_a_frame_prior_or_without(
+    train: Train, whole: Path, tmp_path: Path
+) -> None:
+    """One without, as worlds of before are, leaves it as random as it begins."""
+    slowly = ["--learning-rate", "1e-9", "--muon-learning-rate", "1e-9", "--updates", "1"]
+    bare, again = tmp_path / "bare", tmp_path / "again"
+    start = ["--start-from", str(whole / "cartridge"), *slowly]
+    assert train(*start, "--prior-channels", out=bare) == 0
+    assert "frame_prior" not in load(bare / "cartridge").networks
+    assert train("--start-from", str(bare / "cartridge"), *slowly, out=again) == 0
+    assert train(*start) == 0
+    first, second, third = (
+        load(path / "cartridge").networks["frame_prior"].state_dict()
+        for path in (whole, tmp_path / "run", again)
+    )
+    for name, weight in first.items():
+        torch.testing.assert_close(second[name], weight, atol=1e-6, rtol=0, msg=name)
+    assert first.keys() == third.keys() and any((first[n] != third[n]).any() for n in first)
 
 
 def test_what_a_run_starts_from_is_played_with_its_own_noise_embedding(
@@ -284,7 +304,11 @@ def test_a_run_may_start_from_a_world_where_nothing_tells_rewards(
     world, bare = load(whole / "cartridge"), tmp_path / "bare"
     sampler = SamplerConfig(1, 0.5, 2.0)
     manifest = replace(
-        world.manifest, sampler=None, reward_end=None, presets={"fast": Preset(sampler, None)}
+        world.manifest,
+        sampler=None,
+        reward_end=None,
+        frame_prior=None,
+        presets={"fast": Preset(sampler, None)},
     )
     preview = (whole / "cartridge" / PREVIEW).read_bytes()
     save(bare, manifest, world.networks, world.starts, preview, "")

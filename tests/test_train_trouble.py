@@ -101,7 +101,7 @@ def edited(**changes: Any) -> Callable[[dict[str, Any]], str]:
         (edited(train__updates=2.5), "'config.train.updates' has a value .*: 2.5"),
         (edited(train__updates=0), "--updates must be more than 0, not 0"),
         (edited(train__learning_rate=float("nan")), "'config.train.learning_rate' .*: nan"),
-        (edited(train__sigmas=[0.5, 2]), "noise levels must be positive and falling"),
+        (edited(train__sigma=-1), "--sigma must be more than 0, not -1.0"),
         (edited(train__target="noise"), "'config.train.target' has a value .*: 'noise'"),
         (edited(train__flavour=1), "'config.train' has a field .* not known here: 'flavour'"),
         (edited(choice__precision="fp8"), "'config.choice.precision' has a value .*: 'fp8'"),

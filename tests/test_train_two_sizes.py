@@ -128,16 +128,16 @@ def test_a_world_of_few_levels_takes_an_upsampler_too(
     assert played(worlds / "small" / "cartridge")[1].shape == (3, 10, 16, 3)
     tool.main(words_of("csgo-upsampler", tmp_path, data, worlds / "small" / "cartridge"))
     both = load(tmp_path / "cartridge").manifest
-    assert both.presets["fast"].frame.sigmas == TINY.sigmas and both.reward_end is None
+    assert both.presets["fast"].frame.sigmas == (TINY.sigma,) and both.reward_end is None
     assert played(tmp_path / "cartridge")[1].shape == (3, 20, 32, 3)
 
 
 def test_levels_that_no_sampler_has_take_no_upsampler() -> None:
     world = manifest()
-    single = frame_sampler(replace(world, sampler=Levels("euler", (2.0,))), "fast")
+    single = frame_sampler(replace(world, sampler=Levels((2.0,))), "fast")
     assert single.sigmas == (2.0,)
     with pytest.raises(UserError, match=r"played at noise levels .*; an upsampler can be added"):
-        frame_sampler(replace(world, sampler=Levels("euler", (2.0, 1.9, 0.5))), "fast")
+        frame_sampler(replace(world, sampler=Levels((2.0, 1.9, 0.5))), "fast")
 
 
 @pytest.mark.parametrize("preset", ["csgo", "csgo-upsampler"])

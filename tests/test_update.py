@@ -15,8 +15,10 @@ from datasets.batches import Batches
 from models.frames import to_float, to_uint8
 from tests.networks import awaken
 from tests.tiny_training import TINY, record_enough, tiny_data, tiny_learner
+from training.config import TrainConfig
 from training.data import Data
 from training.learner import Losses, average
+from training.presets import PRESETS
 from training.update import StreamLearner, draw_sigmas
 
 
@@ -42,36 +44,29 @@ def weights(learner: StreamLearner) -> dict[str, Tensor]:
 
 
 def test_noise_is_shared_out_as_configured() -> None:
-    config = replace(
-        TINY,
-        sigmas=(2.0, 0.5, 0.1),
-        share_first=0.3,
-        share_later=0.5,
-        sigma_location=-1.2,
-        sigma_scale=1.4,
-    )
+    config = replace(TINY, sigma=2.0, share_first=0.3, sigma_location=-1.2, sigma_scale=1.4)
     rows, streams = 20_000, 4_000
     sigma = draw_sigmas(config, streams, rows, torch.Generator().manual_seed(0))
     assert (sigma[:streams] == 2).all()
     rest = sigma[streams:]
-    shares = {level: (rest == level).float().mean().item() for level in (2.0, 0.5, 0.1)}
-    assert shares[0.5] == pytest.approx(0.25, abs=0.02)
-    assert shares[0.1] == pytest.approx(0.25, abs=0.02)
-    spread = rest[~torch.isin(rest, torch.tensor([2.0, 0.5, 0.1]))]
-    # Of the log-normal rest, what is above the first level is drawn down to it.
+    spread = rest[rest != 2]
+    # Of the log-normal rest, what is above the level of play is drawn down to it.
     above = 0.5 * (1 - torch.erf((torch.tensor(2.0).log() + 1.2) / 1.4 / 2**0.5)).item()
-    assert len(spread) / len(rest) == pytest.approx(0.2 * (1 - above), abs=0.02)
-    assert shares[2.0] == pytest.approx(0.3 + 0.2 * above, abs=0.02)
-    assert spread.log().median().item() == pytest.approx(-1.3, abs=0.15)
+    assert len(spread) / len(rest) == pytest.approx(0.7 * (1 - above), abs=0.02)
+    assert spread.log().median().item() == pytest.approx(-1.3, abs=0.1)
     assert spread.min() >= 0.002 and spread.max() < 2
 
 
-def test_a_single_level_has_nothing_later() -> None:
-    config = replace(TINY, sigmas=(2.0,), share_first=0.4, share_later=0.6)
+@pytest.mark.parametrize("preset", ["small", "doom"])
+def test_worlds_of_one_size_learn_at_the_level_that_they_are_played_at(preset: str) -> None:
+    config = PRESETS[preset]  # type: ignore[index]
+    assert isinstance(config, TrainConfig)
     assert (draw_sigmas(config, 0, 100, torch.Generator().manual_seed(0)) == 2).all()
 
 
-@pytest.mark.parametrize("change", [{}, {"streams": 0}, {"sigmas": (2.0,)}, {"target": "frame"}])
+@pytest.mark.parametrize(
+    "change", [{}, {"streams": 0}, {"prior_channels": ()}, {"target": "frame"}]
+)
 def test_a_seed_decides_the_losses(data: Data, change: dict[str, object]) -> None:
     config = replace(TINY, **change)  # type: ignore[arg-type]
     first, again = (train(tiny_learner(data, config), data, 0, 3) for _ in range(2))
@@ -122,7 +117,10 @@ def test_the_learning_rate_follows_the_schedule_from_the_configured_one(data: Da
         rates.append([o.param_groups[0]["lr"] for o in learner.optimizers])
     for rate, full in zip(
         zip(*rates, strict=True),
-        (config.learning_rate, config.muon_learning_rate, config.head_learning_rate),
+        (
+            *(config.learning_rate, config.muon_learning_rate) * 2,  # the denoiser's, the prior's
+            config.head_learning_rate,
+        ),
         strict=True,
     ):
         # Warm-up over 3 updates; the cool-down, over a quarter of 6, begins after update 5.
@@ -169,7 +167,8 @@ def perfect(learner: StreamLearner, data: Data, monkeypatch: pytest.MonkeyPatch)
 def test_a_perfect_network_dreams_along_with_the_recording(
     data: Data, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = replace(TINY, target=target, stream_steps=100)  # type: ignore[arg-type]
+    changed: dict[str, Any] = {"target": target, "stream_steps": 100, "prior_channels": ()}
+    config = replace(TINY, **changed)
     learner = tiny_learner(data, config)
     streams = learner.streams
     assert streams is not None
@@ -221,15 +220,6 @@ def test_a_stream_goes_on_with_the_frame_that_play_would_show(data: Data) -> Non
         played = learner.denoiser.next_frame(noise, context, actions, config.levels)
     train(learner, data, 0, 1)
     assert (to_uint8(played).int() - streams.context[:, -1].int()).abs().max() <= 1  # of rounding
-
-
-def test_dreams_learn_at_the_later_levels_and_recorded_examples_at_the_first(data: Data) -> None:
-    one, both = (
-        tiny_learner(data, replace(TINY, sigmas=sigmas, share_first=1.0, share_later=0.0))
-        for sigmas in ((2.0,), (2.0, 0.5))
-    )
-    [a], [b] = train(one, data, 0, 1), train(both, data, 0, 1)
-    assert b["recorded"] == a["recorded"] and b["dreamed"] > 1.01 * a["dreamed"]
 
 
 def test_texture_counts_in_dreams_alone(data: Data) -> None:
@@ -336,7 +326,7 @@ def test_with_log_loss_what_hardly_moves_counts_as_much(
     learner = tiny_learner(data, replace(TINY, log_loss=True))
     pulls = torch.ones(2, requires_grad=True)
     losses = pulls * torch.tensor([1.0, 1000.0])
-    monkeypatch.setattr(learner, "losses", lambda *_: (losses, torch.zeros(()), 0))
+    monkeypatch.setattr(learner, "losses", lambda *_: (losses, torch.zeros(()), torch.zeros(()), 0))
     learner.gradients(0, learner.batches[0])
     assert pulls.grad is not None
     torch.testing.assert_close(pulls.grad, torch.tensor([0.5, 0.5]), rtol=0.03, atol=0)

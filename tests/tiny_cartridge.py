@@ -12,6 +12,7 @@ from torch import nn
 from models.cartridge import build, described
 from models.cartridge_writer import save
 from models.denoiser import DenoiserConfig
+from models.frame_prior import FramePriorConfig
 from models.manifest import Manifest
 from models.reward_end import RewardEndConfig
 from models.sampler import Levels
@@ -31,13 +32,18 @@ def manifest(side_px: int = SIDE_PX, channels: tuple[int, ...] = (16, 32)) -> Ma
         title="A tiny dream",
         denoiser=DenoiserConfig(side_px, side_px, CONTEXT, ACTIONS.size, "change", 0.1, unet),
         reward_end=RewardEndConfig(side_px, side_px, frames=3, channels=8),
-        sampler=Levels("euler", (2.0, 0.5)),
+        sampler=Levels((2.0, 0.5)),
         actions=ACTIONS,
         rate_fps=15.0,
         licence="CC0-1.0",
         metrics={"psnr_db": 12.5},
         source={"commands": ["made by a test"]},
     )
+
+
+def tiny_prior(side_px: int = SIDE_PX) -> FramePriorConfig:
+    """What mends the frames of a tiny world."""
+    return FramePriorConfig(side_px, side_px, UNetConfig((8,), (1,), (False,), cond=16, patch=2))
 
 
 def networks(of: Manifest, seed: int = 0) -> dict[str, nn.Module]:

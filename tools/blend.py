@@ -17,7 +17,6 @@ from base.errors import UserError, run_main
 from base.terminal import say
 from models.cartridge import Cartridge, load
 from models.cartridge_writer import check_place, save
-from models.decider import without_decider
 from models.denoiser import DenoiserConfig
 from models.lengthen import lengthened
 from training.export import card, remade
@@ -31,8 +30,7 @@ class BlendConfig:
 
     Between two such there is often one that dreams better than both (Wortsman et al. 2022, "Model
     soups"): what one has unlearnt the other still has. Mixed are the denoisers and, where both have
-    one, the networks that enlarge; all else is as in SECOND, its decider too. FIRST may see fewer
-    frames.
+    one, the networks that enlarge; all else is as in SECOND. FIRST may see fewer frames.
     """
 
     first: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FIRST")]
@@ -75,8 +73,8 @@ def blend(config: BlendConfig, said: str) -> None:
 def _mix(name: str, first: Cartridge, second: Cartridge, config: BlendConfig) -> None:
     """Move a network of the second towards that of the first."""
     network = second.networks[name]
-    weights = lengthened(network, without_decider(first.networks[name].state_dict()))
-    own = without_decider(network.state_dict())
+    weights = lengthened(network, first.networks[name].state_dict())
+    own = network.state_dict()
     alike = _kind(getattr(first.manifest, name)) == _kind(getattr(second.manifest, name))
     if not alike or {k: v.shape for k, v in weights.items()} != {
         k: v.shape for k, v in own.items()
@@ -91,9 +89,9 @@ def _mix(name: str, first: Cartridge, second: Cartridge, config: BlendConfig) ->
 
 
 def _kind(config: DenoiserConfig) -> dict[str, Any]:
-    """What weights mean: all of it but how far back they look, and what is decided after them."""
+    """What weights mean: all of it but how far back they look."""
     kind = dataclasses.asdict(config)
-    del kind["context"], kind["last_actions"], kind["decider"]
+    del kind["context"], kind["last_actions"]
     return kind
 
 

@@ -10,7 +10,6 @@ import torch
 from base.errors import UserError
 from models import cartridge
 from models.cartridge import Cartridge
-from models.decider import without_decider
 from models.denoiser import Denoiser, DenoiserConfig
 from models.frame_prior import FramePrior
 from models.lengthen import lengthened
@@ -19,7 +18,6 @@ from training.config import TrainConfig
 from training.data import Data
 from training.export import frame_sampler
 from training.frame_config import WAYS, SequenceConfig, UpsamplerConfig
-from training.hard_places import read_hard_places
 from training.learner import IN_CARTRIDGES, Learner
 from training.presets import Recipe
 from training.sequence_learner import SequenceLearner
@@ -63,8 +61,6 @@ def _stream_learner(recipe: TrainConfig, data: Data, device: torch.device) -> St
     prior = FramePrior(mending).to(device) if mending else None
     streams = None
     if recipe.streams:
-        listed = recipe.hard_places
-        known = read_hard_places(Path(listed), data.segments) if listed else []
         enduring = round(recipe.share_enduring * recipe.streams)
         streams = Streams(
             data.segments,
@@ -74,7 +70,6 @@ def _stream_learner(recipe: TrainConfig, data: Data, device: torch.device) -> St
             recipe.lost_light,
             recipe.share_retried,
             recipe.seed + 1,
-            known,
         )
     return StreamLearner(recipe, _placed(denoiser, device), head, prior, streams, data)
 
@@ -108,9 +103,9 @@ def _sizes(data: Data) -> tuple[int, int, int]:
 def begin_with(learner: Learner, path: Path) -> None:
     """Take a cartridge's weights into a new learner's networks and averages.
 
-    Networks that saw fewer frames may be taken: the frames before count for nothing at first. A
-    decider is left behind: it was taught what that network leaves open. Of a world where nothing
-    tells rewards and ends, the head that is to tell them begins as it is.
+    Networks that saw fewer frames may be taken: the frames before count for nothing at first. Of a
+    world where nothing tells rewards and ends, the head that is to tell them begins as it is; so
+    does a frame prior of a world without one.
     Raises UserError for what is no cartridge, and for networks of other shapes.
     """
     networks = cartridge.load(path).networks
@@ -119,8 +114,7 @@ def begin_with(learner: Learner, path: Path) -> None:
         if name not in networks and network is not learner.denoiser:
             continue
         try:
-            weights = without_decider(networks[name].state_dict())
-            network.load_state_dict(lengthened(network, weights))
+            network.load_state_dict(lengthened(network, networks[name].state_dict()))
         except (KeyError, RuntimeError) as error:
             raise UserError(
                 f"the {name} of {path} is not of this recipe's shape, for frames of this size and "

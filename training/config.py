@@ -11,7 +11,7 @@ from base.errors import UserError
 from models.denoiser import DenoiserConfig, Target
 from models.frame_prior import FramePriorConfig
 from models.reward_end import RewardEndConfig
-from models.sampler import Levels, check_sigmas
+from models.sampler import LARGEST_SIGMA, Levels
 from models.unet import UNetConfig
 
 if TYPE_CHECKING:
@@ -21,19 +21,18 @@ PRIOR_COND = 64  # width of what tells the prior how much noise there is
 LARGEST_SEED = 2**32 - 1
 POSITIVE = (
     "updates", "batch", "stream_steps", "context", "head_channels", "changed_weight",
-    "lost_light",
-    "learning_rate", "head_learning_rate", "gradient_clip",
+    "lost_light", "sigma", "learning_rate", "head_learning_rate", "gradient_clip",
 )  # fmt: skip
 NOT_NEGATIVE = (
     "streams", "prior_sigma", "share_enduring", "share_retried", "share_rehearsed", "share_events",
-    "share_stilled", "share_first", "share_later", "last_actions", "texture_weight", "sigma_scale",
+    "share_stilled", "share_first", "last_actions", "texture_weight", "sigma_scale",
     "context_noise", "muon_learning_rate", "weight_decay", "warmup", "cooldown", "ema", "seed",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The recipe for a world model that plays in a few denoising steps.
+    """The recipe for a world model that plays in one denoising step.
 
     Every value was measured on two CPU cores with Breakout; the notes say what it is for.
     """
@@ -52,23 +51,17 @@ class TrainConfig:
     stream_steps: int = 200
     """A dream is restarted from the recording after this many steps; the others also when lost."""
     share_retried: float = 0.5
-    """Share of the streams that start shortly before a place found hard: where one was lost, or the
-    first level left it open what comes. Unless they endure they are over soon after it."""
-    hard_places: str = ""
-    """A CSV file that lists more such places (training/hard_places.py), as tools.breakout_bounces
-    writes; each kind is practised as often as those found."""
+    """Share of the streams that start shortly before a place where one was lost. Unless they
+    endure they are over soon after it."""
     share_rehearsed: float = 0.4
     """Share of the other examples that is taken from such places."""
     share_events: float = 0.25
     """Share of the rest that is drawn where a reward, a lost life or an end comes next."""
-    sigmas: tuple[float, ...] = (2.0,)
-    """Noise levels of play, one network call each; training starts where play starts."""
+    sigma: float = 2.0
+    """Noise level of play, which makes a frame in one network call; dreams learn there, too."""
     share_first: float = 1.0
-    """Share of the other examples at exactly the first level, where all is prediction. Dreams learn
-    there too, and at each later level from what play shows there."""
-    share_later: float = 0.0
-    """Share of them at the later levels, from the true answer behind noise; the rest is spread
-    log-normally below the first."""
+    """Share of the other examples at exactly that level, where all is prediction; the rest is
+    spread log-normally below it."""
     sigma_location: float = -1.2
     """Mean of ln sigma of that rest."""
     sigma_scale: float = 1.4
@@ -135,14 +128,8 @@ class TrainConfig:
             raise UserError(f"--streams must be fewer than --batch: {self.batch - 1} at most")
         if self.texture_weight and not self.streams:
             raise UserError("--texture-weight counts in dreams only, and --streams 0 makes none")
-        if self.hard_places and not self.streams:
-            raise UserError("--hard-places is for dreams, and --streams 0 makes none")
-        try:
-            check_sigmas(self.sigmas)
-        except ValueError as error:
-            raise UserError(f"--sigmas: {error}") from error
-        if self.share_first + self.share_later > 1:
-            raise UserError("--share-first and --share-later must add up to 1 or less")
+        if self.sigma > LARGEST_SIGMA:
+            raise UserError(f"--sigma must be at most {LARGEST_SIGMA:g}, not {self.sigma}")
         for name in (n for n in NOT_NEGATIVE if n.startswith("share_")):
             if getattr(self, name) > 1:
                 raise UserError(f"{flag(name)} must be at most 1, not {getattr(self, name)}")
@@ -156,7 +143,7 @@ class TrainConfig:
     @property
     def levels(self) -> Levels:
         """How its world is played."""
-        return Levels("insist", self.sigmas)
+        return Levels((self.sigma,))
 
     @property
     def passes(self) -> int:

@@ -68,7 +68,8 @@ def enlarged_world(
 ) -> Manifest:
     """A world with an upsampler to the large frames of some recordings.
 
-    What tells rewards and ends, or plays, is left behind: with an upsampler nothing does.
+    What tells rewards and ends, plays, or mends frames is left behind: with an upsampler nothing
+    does.
     Raises UserError for recordings that are not of this world, and ValueError for an upsampler
     that cannot be built.
     """
@@ -92,6 +93,7 @@ def enlarged_world(
         name=name,
         reward_end=None,
         actor_critic=None,
+        frame_prior=None,
         upsampler=recipe.upsampler(tall, wide),
         sampler=None,
         presets={
@@ -112,8 +114,7 @@ def frame_sampler(world: Manifest, way: str) -> SamplerConfig:
     if world.sampler is None:
         return world.presets.get(way, next(iter(world.presets.values()))).frame
     first, *rest = sigmas = world.sampler.sigmas
-    least, insist = rest[-1] if rest else first / 2, world.sampler.name == "insist"
-    sampler = SamplerConfig(len(sigmas), least, first, insist=insist)
+    sampler = SamplerConfig(len(sigmas), rest[-1] if rest else first / 2, first)
     if sampler.sigmas != sigmas:
         raise UserError(
             f"{world.name} is played at noise levels {list(sigmas)}; an upsampler can be added to "

@@ -12,6 +12,7 @@ from base import plain
 from base.errors import UserError
 from base.files import read_bytes, write_text
 from base.sizes import MB
+from training.old_runs import renewed
 from training.presets import Preset, Recipe
 from training.speed import Choice
 
@@ -69,15 +70,24 @@ def save(folder: Path, config: RunConfig) -> None:
 
 
 def load(folder: Path) -> RunConfig:
-    """Read what `save` wrote. Raises UserError if there is no such run."""
+    """Read what `save` wrote, once or now. Raises UserError if there is no such run."""
     path = folder / NAME
     try:
-        return plain.read(RunConfig, json.loads(read_bytes(path, LARGEST_BYTES)), "config")
+        data = json.loads(read_bytes(path, LARGEST_BYTES))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"there is no run to resume in {folder}: it has no {NAME}") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not a run's configuration: it is not JSON") from error
+    try:
+        data = renewed(data)
+    except UserError as error:
+        raise UserError(
+            f"the run in {folder} cannot be resumed: it {error}; begin another, with --start-from "
+            "and its cartridge for its weights"
+        ) from error
+    try:
+        return plain.read(RunConfig, data, "config")
     except UserError as error:
         raise UserError(f"{path} is not a run's configuration: {error}") from error

@@ -5,23 +5,20 @@ trains it to make the recorded next frame from its own last frames, and the fram
 takes its place in the context of the next update. So training on rollouts of tens of steps costs
 no more than training on single ones. A dream that no longer resembles the recording would teach
 things to jump, so it is started over from the recording. In a game where most steps are easy there
-is most to learn where dreams are lost, or where the first step of a walk leaves it open what comes:
-a bounce, say. Such hard places are kept; a share of the dreams starts shortly before one and is
-brief, so that these are practised again and again, and other examples are taken from them.
+is most to learn where dreams are lost: at a bounce, say. Such hard places are kept; a share of the
+dreams starts shortly before one and is brief, so that these are practised again and again, and
+other examples are taken from them.
 
 So most dreams stay short, and none would learn to clean up what a long dream leaves behind. Some
 therefore go on when they are lost, and so do the brief ones, since what is just gone is easier to
 bring back than what has long been. Of what is astray they learn what can be mended: what is gone is
 to come back, and what should not be there is to go. What is only elsewhere than in the recording
-they do not learn at the first level of noise, or they would learn to make it jump or vanish; at
-later ones they learn to keep it where it is (models/deciding.py).
+they do not learn, or they would learn to make it jump or vanish.
 
 Shapes: S streams, T context frames, C H W a frame, A action width.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -30,7 +27,6 @@ from torch import Tensor
 
 from datasets.batches import Batch, collate, join
 from datasets.segments import Segment, Segments
-from training.hard_places import Place
 
 KEPT_PLACES = 256
 RUN_UP = 2  # a dream starts fewer steps than this before a hard place
@@ -38,6 +34,7 @@ BRIEF_STEPS = 4  # such a dream's: it goes on a little after the place, even if 
 LOST_PATCH_PX = 3
 REACH_PX = 5  # how far what is astray may move in a step
 HOPELESS = 0.5  # share of a picture within that reach at which even an enduring dream is over
+Place = tuple[int, int]  # an episode, by position, and the first frame of a window
 SAVED = ("places", "ages", "steps", "context", "elsewhere", "astray", "hard")
 
 
@@ -51,15 +48,14 @@ class Streams:
     retried:    share of dreams that start shortly before a hard place. Unless they endure they are
                 brief, and go on when they are lost, too.
     seed:       decides, with an update's number, where dreams start.
-    known:      kinds of hard places known beforehand, of each its windows: episode and first frame.
     places:     int64 (S, 2), episode and first frame of the window that comes next.
     ages:       int64 (S,), steps dreamed so far, or -1 for a dream to be started.
     steps:      int64 (S,), the age at which each is started over.
     context:    uint8 (S, T, C, H, W), each dream's own last frames.
     elsewhere:  bool (S, T, H, W), where these show things that are elsewhere in the recording.
     astray:     bool (S, T), which of them show anything that the recording does not.
-    hard:       int64 (KEPT_PLACES, 2), hard places: the windows whose last frame was dreamed wrong
-                or was left open, those found last at the end; -1 for none yet.
+    hard:       int64 (KEPT_PLACES, 2), hard places: the windows whose last frame was dreamed
+                wrong, those found last at the end; -1 for none yet.
     """
 
     def __init__(
@@ -71,7 +67,6 @@ class Streams:
         lost_light: float,
         retried: float,
         seed: int,
-        known: Sequence[Sequence[Place]] = (),
     ) -> None:
         self.segments = segments
         self.enduring = torch.arange(count) < enduring
@@ -79,7 +74,6 @@ class Streams:
         self.lost_light = lost_light
         self.retried = retried
         self.seed = seed
-        self.known = known
         self.places = torch.zeros(count, 2, dtype=torch.int64)
         self.ages = torch.full((count,), -1)
         self.steps = torch.full((count,), most_steps)
@@ -113,12 +107,12 @@ class Streams:
 
         The batch itself as long as none is known.
         """
-        kinds, count = self._kinds(), round(share * len(batch.frames))
-        if not kinds or not count:
+        hard, count = self._found(), round(share * len(batch.frames))
+        if not hard or not count:
             return batch
         rng = np.random.default_rng([self.seed, update, 1])
         return join(
-            collate([self.segments.read(*_drawn(kinds, rng)) for _ in range(count)]),
+            collate([self.segments.read(*_drawn(hard, rng)) for _ in range(count)]),
             batch.rows(slice(count, None)),
         )
 
@@ -126,18 +120,17 @@ class Streams:
         """Where next frames can be learnt, (S, 1, H, W) bool: out of reach of what is elsewhere."""
         return ~_reach(self.elsewhere.any(dim=1))
 
-    def advance(self, dreamed: Tensor, recorded: Tensor, undecided: Tensor) -> None:
+    def advance(self, dreamed: Tensor, recorded: Tensor) -> None:
         """Take the dreamed frames (S, C, H, W) uint8 into the contexts and move on a step.
 
         recorded: the frames of the same shape that come next in the recordings. Dreams that are
         lost, old enough or at their episode's end are to be started anew.
-        undecided: bool (S,), where the first step left it open what comes.
         """
         off = _off(dreamed, recorded)
         now = _astray(off, self.lost_light)
         lost = now.flatten(1).any(dim=1)
         hopeless = _reach(now).float().mean(dim=(1, 2, 3)) > HOPELESS
-        self._keep(self.places[(lost | undecided) & ~self.astray.any(dim=1)].tolist())
+        self._keep(self.places[lost & ~self.astray.any(dim=1)].tolist())
         self.context = _moved_on(self.context, dreamed)
         self.elsewhere = _moved_on(self.elsewhere, _elsewhere(off, now, self.lost_light))
         self.astray = _moved_on(self.astray, lost)
@@ -175,10 +168,10 @@ class Streams:
 
     def _start(self, i: int, rng: np.random.Generator) -> None:
         """Place dream i: anywhere, or shortly before a hard place."""
-        kinds = self._kinds()
+        hard = self._found()
         self.steps[i] = self.most_steps
-        if kinds and rng.random() < self.retried:
-            episode, first = _drawn(kinds, rng)
+        if hard and rng.random() < self.retried:
+            episode, first = _drawn(hard, rng)
             first = max(0, first - int(rng.integers(RUN_UP)))
             if not self.enduring[i]:
                 self.steps[i] = min(BRIEF_STEPS, self.most_steps)
@@ -194,16 +187,13 @@ class Streams:
             kept.append(place)
         self.hard = torch.tensor(kept)
 
-    def _kinds(self) -> list[Sequence[Place]]:
-        """Hard places: of each kind that is known, and those found."""
-        found = [(episode, first) for episode, first in self.hard.tolist() if episode >= 0]
-        return [*self.known, *([found] if found else [])]
+    def _found(self) -> list[Place]:
+        """The hard places that were found so far."""
+        return [(episode, first) for episode, first in self.hard.tolist() if episode >= 0]
 
 
-def _drawn(kinds: Sequence[Sequence[Place]], rng: np.random.Generator) -> Place:
-    """A place of any kind, each as often as any other."""
-    kind = kinds[int(rng.integers(len(kinds)))]
-    return kind[int(rng.integers(len(kind)))]
+def _drawn(places: list[Place], rng: np.random.Generator) -> Place:
+    return places[int(rng.integers(len(places)))]
 
 
 def _off(dreamed: Tensor, recorded: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from datasets.batches import Batch, Batches, collate, join
@@ -146,7 +145,7 @@ class StreamLearner(Learner):
                 learnt=learnt,
                 texture_weight=config.texture_weight,
                 textured=(torch.arange(len(frames)) < count).to(self.device),
-                begins=sigma == config.sigmas[0],
+                begins=sigma == config.sigma,
             )
             # Weighed, or a head shown many ends would call an end where there is none.
             head_loss = self.head.loss(
@@ -157,24 +156,13 @@ class StreamLearner(Learner):
                 batch.weight,
             )
             if streams is not None:
-                later, dreamed, undecided = self.denoiser.walk_losses(
-                    target[:count],
-                    noise[:count],
-                    estimate[:count],
-                    context[:count],
-                    batch.actions[:count, :-1],
-                    config.levels,
-                    shown[:count],
-                    learnt[:count],
-                    config.changed_weight,
-                )
-                losses = losses + F.pad(later, (0, len(losses) - count))
-                dreamed = self.mended(dreamed)
+                base = self.denoiser.base(context[:count])
+                dreamed = self.mended(self.denoiser.finished(base, estimate[:count] - base))
             mending = losses.new_zeros(())
             if self.prior is not None:
                 mending = prior_loss(self.prior, frames, generator)
         if streams is not None:
-            streams.advance(to_uint8(dreamed).cpu(), walked.frames[:, -1], undecided.cpu())
+            streams.advance(to_uint8(dreamed).cpu(), walked.frames[:, -1])
         return losses, head_loss, mending, count
 
     @torch.no_grad()
@@ -188,19 +176,12 @@ class StreamLearner(Learner):
 
 
 def draw_sigmas(config: TrainConfig, streams: int, rows: int, generator: torch.Generator) -> Tensor:
-    """Noise levels (rows,): the first `streams` at the first level, the rest mixed as configured.
+    """Noise levels (rows,): the first `streams` at that of play, the rest mixed as configured.
 
     Where play starts all is prediction; at low noise the answer still shows through, and a model
     trained there alone learns to denoise and not to predict.
     """
-    first, later = config.sigmas[0], config.sigmas[1:] or config.sigmas
-    kind = torch.rand(rows, generator=generator)
-    which = torch.randint(len(later), (rows,), generator=generator)
+    first = torch.rand(rows, generator=generator) < config.share_first
+    first[:streams] = True
     spread = torch.randn(rows, generator=generator) * config.sigma_scale + config.sigma_location
-    sigma = spread.exp().clamp(0.002, first)
-    sigma = torch.where(
-        kind < config.share_first + config.share_later, torch.tensor(later)[which], sigma
-    )
-    sigma[kind < config.share_first] = first
-    sigma[:streams] = first
-    return sigma
+    return spread.exp().clamp(0.002, config.sigma).masked_fill(first, config.sigma)
