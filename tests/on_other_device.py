@@ -96,7 +96,7 @@ def test_captured_work_stays_where_it_is(
 def test_every_kind_of_world_is_played_there(kind: str, tmp_path: Path) -> None:
     path, of = tmp_path / "world", manifest()
     special = {
-        "mended": {"frame_prior": tiny_prior()},
+        "mended": {"frame_prior": tiny_prior(sigma=0.5)},
         "moved": {"denoiser": dataclasses.replace(of.denoiser, target="warp")},
     }
     if kind in special:

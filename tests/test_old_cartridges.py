@@ -76,6 +76,12 @@ def test_it_can_be_blended(tmp_path: Path) -> None:
         assert load(tmp_path / "out").manifest.sampler == Levels((2.0,))
 
 
+def as_written(world: Manifest) -> dict[str, Any]:
+    """What a card holds of a world."""
+    data: dict[str, Any] = json.loads(json.dumps(world.to_json()))
+    return data
+
+
 def with_presets(**insisting: bool) -> dict[str, Any]:
     """A card with presets of three steps, each of which says whether it insists."""
     sampler = SamplerConfig(3, 0.1, 2.0)
@@ -85,7 +91,7 @@ def with_presets(**insisting: bool) -> dict[str, Any]:
         reward_end=None,
         presets=dict.fromkeys(insisting, Preset(sampler)),
     )
-    data: dict[str, Any] = json.loads(json.dumps(world.to_json()))
+    data = as_written(world)
     for name, insist in insisting.items():
         data["presets"][name]["frame"]["insist"] = insist
     return data
@@ -98,7 +104,7 @@ def test_of_a_preset_that_insisted_the_first_step_is_left() -> None:
 
 
 def test_a_walk_by_eulers_method_keeps_all_of_its_levels() -> None:
-    data: dict[str, Any] = json.loads(json.dumps(manifest().to_json()))
+    data = as_written(manifest())
     data["sampler"]["name"] = "euler"
     assert manifest_from_json(data) == manifest()
 
@@ -114,21 +120,21 @@ def test_a_walk_by_eulers_method_keeps_all_of_its_levels() -> None:
 )
 def test_what_was_refused_before_still_is(sampler: dict[str, Any], says: str) -> None:
     with pytest.raises(UserError, match=says):
-        manifest_from_json({**manifest().to_json(), "sampler": sampler})
+        manifest_from_json({**as_written(manifest()), "sampler": sampler})
 
 
+NAMES = st.sampled_from(["frame", "insist", "steps", "name", "sigmas", "decider", "other"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=3),
     lambda part: st.lists(part, max_size=3) | st.dictionaries(NAMES, part, max_size=4),
     max_leaves=12,
 )
-NAMES = st.sampled_from(["frame", "insist", "steps", "name", "sigmas", "decider", "other"])
 PARTS = st.sampled_from(["denoiser", "upsampler", "sampler", "presets"])
 
 
 @given(st.dictionaries(PARTS, JSON))
 def test_any_card_is_read_or_refused(parts: dict[str, Any]) -> None:
-    whole = manifest().to_json()
+    whole = as_written(manifest())
     assert renewed(renewed(parts)) == renewed(parts) or parts != parts  # nan is not itself
     try:
         assert isinstance(manifest_from_json({**whole, **parts}), Manifest)

@@ -19,6 +19,7 @@ from training import run_config
 from training.config import TrainConfig
 from training.old_runs import renewed
 
+pytest_plugins = "tests.training_runs"
 OLD = Path(__file__).parent / "data" / "old_runs"
 
 

@@ -48,7 +48,7 @@ def cartridge(
     """The three kinds of worlds, small, and one with a frame prior."""
     path: Path = tmp_path_factory.mktemp(request.param) / "world"
     if request.param in ("tiny", "mended"):
-        prior = tiny_prior() if request.param == "mended" else None
+        prior = tiny_prior(sigma=0.5) if request.param == "mended" else None
         write_tiny_cartridge(path, replace(manifest(), frame_prior=prior))
     else:
         write_cartridge(pong() if request.param == "atari" else shooter(path.parent, 1), path)

@@ -41,9 +41,10 @@ def manifest(side_px: int = SIDE_PX, channels: tuple[int, ...] = (16, 32)) -> Ma
     )
 
 
-def tiny_prior(side_px: int = SIDE_PX) -> FramePriorConfig:
+def tiny_prior(side_px: int = SIDE_PX, sigma: float = 0.04) -> FramePriorConfig:
     """What mends the frames of a tiny world."""
-    return FramePriorConfig(side_px, side_px, UNetConfig((8,), (1,), (False,), cond=16, patch=2))
+    unet = UNetConfig((8,), (1,), (False,), cond=16, patch=2)
+    return FramePriorConfig(side_px, side_px, unet, sigma)
 
 
 def networks(of: Manifest, seed: int = 0) -> dict[str, nn.Module]:
