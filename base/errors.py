@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 
 from base.terminal import printable, say
 
+LONGEST_LINE = 4000  # of an error: a name in a file may be without an end, and be told of
+
 
 class UserError(Exception):
     """A mistake in what was asked for or given: one line, what was wrong and what to do.
@@ -18,6 +20,8 @@ class UserError(Exception):
     """
 
     def __init__(self, line: str = "") -> None:
+        if len(line) > LONGEST_LINE:
+            line = f"{line[: LONGEST_LINE - 1000]} [...] {line[-1000:]}"
         super().__init__(printable(line))
 
 

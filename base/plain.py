@@ -50,7 +50,7 @@ def _value(kind: Any, data: Any, name: str) -> Any:
         return float(data)
     if isinstance(kind, type) and kind not in (int, float) and isinstance(data, kind):
         return data
-    raise UserError(f"'{name}' has a value that it cannot have: {_short(data)}")
+    raise UserError(f"'{name}' has a value that it cannot have: {short(data)}")
 
 
 def _may_be(kind: Any, data: Any) -> bool:
@@ -63,7 +63,7 @@ def _may_be(kind: Any, data: Any) -> bool:
 def _instance(kind: Any, data: dict[str, Any], name: str) -> Any:
     known = {field.name: field for field in fields(kind)}
     if extra := sorted(set(data) - set(known)):
-        raise UserError(f"'{name}' has a field that is not known here: {_short(extra[0])}")
+        raise UserError(f"'{name}' has a field that is not known here: {short(extra[0])}")
     required = {n for n, f in known.items() if f.default is f.default_factory is MISSING}
     if absent := sorted(required - set(data)):
         raise UserError(f"'{name}' lacks '{absent[0]}'")
@@ -75,6 +75,7 @@ def _instance(kind: Any, data: dict[str, Any], name: str) -> Any:
         raise UserError(f"'{name}' cannot be: {error}") from error
 
 
-def _short(data: Any) -> str:
+def short(data: Any) -> str:
+    """Show a value of any kind in a few words of a message."""
     text = repr(data) if not isinstance(data, (dict, list)) else type(data).__name__
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -227,7 +227,7 @@ def _record(
             video = stack.enter_context(writing_video(wanted.video, world.rate_fps))
         for i, step in enumerate(played):
             rewards[i], ended[i] = step.reward, step.ended
-            if (keep or places) and step.frame.shape != world.frame_shape:
+            if (keep or places) and step.frame.shape != frames.shape[1:]:
                 raise UserError("frames of two sizes do not go into one file or picture")
             if keep:
                 frames[i] = step.frame

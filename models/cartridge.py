@@ -177,7 +177,9 @@ def read_card(path: Path) -> tuple[Manifest, dict[str, FileEntry]]:
         raise UserError(f"{card} does not describe a cartridge")
     version = data.pop("version", None)
     if type(version) is not int or version != VERSION:
-        raise UserError(f"{card} has format version {version!r}; this program reads {VERSION}")
+        raise UserError(
+            f"{card} has format version {plain.short(version)}; this program reads {VERSION}"
+        )
     try:
         files = data.pop("files", None)
         manifest = manifest_from_json(data)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from base.errors import UserError
+from base.files import open_regular
 from engine.contracts import ActionSpace, CsgoActions
 from models import diamond
 from models.diamond_weights import AtariNetworks, CsgoNetworks, load_atari, load_csgo
@@ -194,6 +195,7 @@ def read_spawn(folder: Path) -> dict[str, NDArray[Any]]:
 def _read_npy(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """An array of bytes, mapped from its file, so that no header can ask for more than there is."""
     try:
+        open_regular(path).close()  # NumPy would wait for a pipe
         array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error

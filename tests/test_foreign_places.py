@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from engine.saves import read_picture
 from models.cartridge import load, read_card
 from models.cartridge_writer import save
 from models.hub_push import push
+from models.released import read_spawn
 from models.torch_file import read as read_checkpoint
 from models.yaml_numbers import read_numbers
 from tests.recordings import record_toys
@@ -54,6 +56,7 @@ READERS: dict[str, Read] = {
     "moment.npz": lambda path: read_picture(path, "toy"),
     "agent.yaml": read_numbers,
     "agent.pt": read_checkpoint,
+    "low_res.npy": lambda path: read_spawn(path.parent),
     "held_out.txt": lambda path: held_out_numbers(path.parent),
     "episode_000000.h5": lambda path: Store(path.parent),
     "episode_000000.journal": lambda path: Store(path.parent),
@@ -181,14 +184,21 @@ def test_actions_with_names_without_an_end_are_refused(own: Path) -> None:
         read_card(own)
 
 
-def test_such_a_licence_is_not_written_either(tmp_path: Path) -> None:
-    import dataclasses
+def test_an_error_that_tells_of_a_name_without_an_end_has_one(own: Path) -> None:
+    card: dict[str, Any] = json.loads((own / "cartridge.json").read_text())
+    card["actions"]["buttons"][0] = [LONG]
+    (own / "cartridge.json").write_text(json.dumps(card))
+    with pytest.raises(UserError, match="no key is bound to: xxx") as caught:
+        read_card(own)
+    assert len(str(caught.value)) < 5000
 
+
+def test_such_a_licence_is_not_written_either(tmp_path: Path) -> None:
     described = manifest()
     with pytest.raises(UserError, match="200 characters at most"):
         save(
             tmp_path / "own",
-            dataclasses.replace(described, licence=LONG),
+            replace(described, licence=LONG),
             networks(described),
             starts(described),
             b"",

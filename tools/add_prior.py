@@ -16,7 +16,7 @@ import tyro
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from base.cartridges import PREVIEW, find_cartridge
+from base.cartridges import LARGEST_PICTURE_BYTES, PREVIEW, find_cartridge, read_part
 from base.errors import UserError, run_main
 from base.progress import ProgressBar
 from base.terminal import say
@@ -113,7 +113,7 @@ def add_prior(config: AddPriorConfig, said: str) -> None:
     with speed.denormals_flushed():
         prior = teach(network, Batches(segments, config.batch, config.seed), config, device)
     networks = {**cartridge.networks, "frame_prior": prior}
-    preview = (folder / PREVIEW).read_bytes()
+    preview = read_part(folder, PREVIEW, LARGEST_PICTURE_BYTES)
     save(config.out, manifest, networks, cartridge.starts, preview, card(manifest))
     say(f"wrote {config.out}: play it with python play.py {config.out}")
 
