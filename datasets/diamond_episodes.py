@@ -100,7 +100,11 @@ def _explained(path: Path) -> Iterator[None]:
 def _tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of an episode by name: of the right types, and as many rows in each."""
     data: Any = load(path, "episode of DIAMOND")
-    if type(data) is not dict or set(data) != {*_NAMES, "info"} or type(data["info"]) is not dict:
+    if (
+        not isinstance(data, dict)
+        or set(data) != {*_NAMES, "info"}
+        or not isinstance(data["info"], dict)
+    ):
         raise UserError(f"{path} is no episode of DIAMOND: it holds no {', '.join(_NAMES)}, info")
     tensors = {name: data[name] for name in _NAMES}
     if "final_observation" in data["info"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,12 @@ def test_numbers_of_other_types_are_numbers_too(tmp_path: Path) -> None:
     path = write(tmp_path, 0, episode(rew=rewards, end=torch.zeros(5, dtype=torch.bfloat16)))
     read = diamond_episodes.read(path, INFO)
     assert read.steps.rewards.tolist() == [0, 1, 2, 3, 4] and not read.steps.ended.any()
+
+
+def test_episodes_may_be_in_any_kind_of_dict(tmp_path: Path) -> None:
+    whole = episode()
+    path = write(tmp_path, 0, OrderedDict(whole, info=OrderedDict(whole["info"])))
+    assert len(diamond_episodes.read(path, INFO).frames) == 6
 
 
 def test_buttons_of_csgo_are_known_by_their_number(tmp_path: Path) -> None:
