@@ -55,11 +55,13 @@ def blurred(moments: Tensor, generator: torch.Generator) -> Tensor:
     most = torch.minimum(1 - 2 * first, (1 - first) / 2).clamp(max=STRONGEST)
     second = most * torch.rand(shape, generator=generator)
     share = torch.stack((first, second)) * (torch.rand(shape, generator=generator) < BLURRED)
-    rows, reach = torch.arange(b), min(MOMENTS, moments.shape[1])
+    reach = min(MOMENTS, moments.shape[1])
+    which = torch.randint(1, reach, (2, b), generator=generator)
+    share[1, which[0] == which[1]] = 0  # or together they might be the strongest
+    rows = torch.arange(b)
     last, total = moments[:, -1], moments[:, -1]
-    for part in share.to(device):
-        which = -1 - torch.randint(1, reach, (b,), generator=generator)
-        total = total + part * (moments[rows, which] - last)
+    for part, back in zip(share.to(device), which, strict=True):
+        total = total + part * (moments[rows, -1 - back] - last)
     return total
 
 
