@@ -138,7 +138,7 @@ def test_it_learns_to_mend_what_dreams_spoil() -> None:
             return (prior.mend(frames) - clean).square().mean().sqrt().item()
 
     before = off(damaged)
-    for update in range(150):
+    for update in range(300):
         optimizer.zero_grad()
         prior_loss(prior, moments_of(16, seed=update), generator).backward()
         optimizer.step()
