@@ -128,21 +128,22 @@ def test_it_learns_to_mend_what_dreams_spoil() -> None:
     """And to leave a good frame good."""
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(1)
-    prior = FramePrior(tiny_prior())
+    prior = FramePrior(tiny_prior(sigma=0.2))
     optimizer = torch.optim.Adam(prior.parameters(), 3e-3)
     clean = frames_of(16, seed=9)
-    damaged = spoilt(clean, torch.full((16,), 0.04), torch.Generator().manual_seed(2))
+    damaged = spoilt(clean, torch.full((16,), 0.2), torch.Generator().manual_seed(2))
 
     def off(frames: Tensor) -> float:
         with torch.no_grad():
             return (prior.mend(frames) - clean).square().mean().sqrt().item()
 
     before = off(damaged)
-    for update in range(300):
+    for update in range(200):
+        optimizer.param_groups[0]["lr"] = 3e-3 * (1 - update / 200)
         optimizer.zero_grad()
         prior_loss(prior, moments_of(16, seed=update), generator).backward()
         optimizer.step()
-    assert off(damaged) < 0.85 * before
+    assert off(damaged) < 0.75 * before
     assert off(clean) < 0.5 * before
 
 
