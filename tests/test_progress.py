@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import time
 
 import pytest
@@ -70,7 +71,9 @@ def test_the_hubs_library_has_no_bars_in_a_log(
 ) -> None:
     from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
 
-    monkeypatch.delenv("HF_HUB_DISABLE_PROGRESS_BARS", raising=False)
+    # The library reads the variable of that name once, when it is imported.
+    bars = sys.modules["huggingface_hub.utils.tqdm"]
+    monkeypatch.setattr(bars, "HF_HUB_DISABLE_PROGRESS_BARS", None)
     monkeypatch.setattr("sys.stderr", Terminal() if terminal else io.StringIO())
     enable_progress_bars()
     progress.hush_hub()

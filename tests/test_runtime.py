@@ -272,8 +272,10 @@ def test_what_cannot_be_prepared_is_passed_over(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_names_that_are_not_known_are_answered_with_the_nearest() -> None:
-    with pytest.raises(UserError, match="did you mean 'cpu'"):
+    with pytest.raises(UserError, match="did you mean 'cuda'"):
         candidates(device="gpu")
+    with pytest.raises(UserError, match="did you mean 'cpu'"):
+        candidates(device="cpus")
     with pytest.raises(UserError, match="did you mean 'bfloat16'"):
         candidates(precision="bfloat-16")
 
