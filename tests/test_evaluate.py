@@ -367,10 +367,12 @@ def test_the_command_prints_json_in_one_line(
     described = manifest(side_px=8, channels=(16,))
     write_tiny_cartridge(tmp_path / "tiny", described)
     record_toys(tmp_path / "data", 70, 70)
-    toy_command(tmp_path, monkeypatch, "--json", "--starts", "2", "--frames", "5")
+    brief = ("--play-seconds", "2", "--play-starts", "2", "--starts", "2", "--frames", "5")
+    toy_command(tmp_path, monkeypatch, "--json", *brief)
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert figures["cartridge"] == "tiny" and figures["psnr_50_starts"] == 2
     assert 0 < figures["psnr_1_db"] < 60
+    assert 0 <= figures["unreal_1s"] <= 1 and "unreal_10s" not in figures
     assert "life" not in figures, "what a ball is, is known for Breakout alone"
     assert "turn" not in figures and "upsampler_db" not in figures
 

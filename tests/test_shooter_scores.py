@@ -157,6 +157,7 @@ def test_the_command_measures_shooters_with_an_upsampler_and_without(
     path = write_tiny_cartridge(tmp_path / "tiny", world(large))
     plainly = ["--starts", "2", "--frames", "4", "--device", "cpu", "--precision", "float32"]
     command = ["evaluate", str(path), "--data", str(recordings / "low"), *plainly]
+    command += ["--play-seconds", "2", "--play-starts", "2"]
     monkeypatch.setattr(sys, "argv", [*command, "--json"])
     evaluate.main()
     figures = json.loads(capsys.readouterr().out.splitlines()[-1])
