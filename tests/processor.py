@@ -14,12 +14,15 @@ def openvino(precision: str) -> object:
     return _where_it_is(precision, precision)
 
 
-def openvino_way(precision: str) -> object:
-    """Return a test parameter: a way to run in that precision, skipped likewise."""
-    return _where_it_is(Choice("openvino", "cpu", precision), precision)
+def cpu_way(engine: str, precision: str) -> object:
+    """Return a test parameter: a way to run in that precision, skipped likewise.
+
+    PyTorch's too: where the processor has none it is emulated, slowly, and never offered.
+    """
+    return _where_it_is(Choice(engine, "cpu", precision), precision)
 
 
 def _where_it_is(value: object, precision: str) -> object:
     missing = precision not in openvino_precisions()
-    reason = f"OpenVINO has no {precision} on this processor and would work in float32"
+    reason = f"this processor has no {precision}, and OpenVINO would work in float32"
     return pytest.param(value, marks=pytest.mark.skipif(missing, reason=reason))

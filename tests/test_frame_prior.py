@@ -138,8 +138,8 @@ def test_it_learns_to_mend_what_dreams_spoil() -> None:
             return (prior.mend(frames) - clean).square().mean().sqrt().item()
 
     before = off(damaged)
-    for update in range(200):
-        optimizer.param_groups[0]["lr"] = 3e-3 * (1 - update / 200)
+    for update in range(120):
+        optimizer.param_groups[0]["lr"] = 3e-3 * (1 - update / 120)
         optimizer.zero_grad()
         prior_loss(prior, moments_of(16, seed=update), generator).backward()
         optimizer.step()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from base.errors import UserError
 from datasets.store import Store
@@ -19,10 +21,20 @@ from tests.toy_world import ACTIONS, ToyWorld
 from tools import breakout_scores
 from tools.dreams import Footage, frames_of
 from tools.evaluation import curves, long_play
+from tools.evaluation import told_apart as told_apart_module
 from tools.evaluation.long_play import LongPlay, LoopingPlayer, judged, over_time
 from tools.evaluation.patches import LEAST_LEVELS, PatchBank, cut
 from tools.evaluation.text import REGIONS, readable
 from tools.evaluation.told_apart import told_apart
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Two threads that wait for each other are slow where other tests run beside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def pictures(count: int, seed: int, shape: tuple[int, int] = (16, 16)) -> np.ndarray:
@@ -80,7 +92,10 @@ def test_distances_are_exact() -> None:
     assert bank.distances(shown).max() < 0.05
 
 
-def test_the_same_frames_cannot_be_told_apart_and_others_can() -> None:
+def test_the_same_frames_cannot_be_told_apart_and_others_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(told_apart_module, "UPDATES", 80)  # for pictures as plain as these
     recorded = pictures(80, 0), pictures(80, 1)
     alike = told_apart((pictures(80, 2), pictures(80, 3)), recorded)
     tinted = tuple(np.maximum(pictures(80, seed), 40) for seed in (2, 3))

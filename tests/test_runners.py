@@ -20,7 +20,7 @@ from models.runners_networks import PackedConv2d, fit
 from models.runners_torch import ALIGNED, GraphRunner, pack
 from models.runtime import Choice, Decision, Inputs, Runner, prepare
 from models.walks import Walks
-from tests.processor import openvino_way
+from tests.processor import cpu_way, openvino
 from tests.released_files import pong, shooter, write_cartridge
 from tests.tiny_cartridge import manifest, tiny_prior, write_tiny_cartridge
 
@@ -28,9 +28,9 @@ PLAIN = Choice("torch", "cpu", "float32")
 HALF = Choice("torch", "cpu", "bfloat16")
 CPU_WAYS = [
     PLAIN,
-    HALF,
+    cpu_way("torch", "bfloat16"),
     Choice("openvino", "cpu", "float32"),
-    openvino_way("bfloat16"),
+    cpu_way("openvino", "bfloat16"),
 ]
 GPU_WAYS = [Choice("torch", "cuda", "bfloat16", graph=graph) for graph in (False, True)]
 
@@ -145,7 +145,7 @@ def test_cuda_makes_the_frames_of_every_kind_of_world(choice: Choice, walks: Wal
         assert_near(runner, plain, inputs_of(walks, seed))
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", [openvino("float32"), openvino("bfloat16")])
 def test_a_captured_step_answers_to_what_is_put_in(precision: str, walks: Walks) -> None:
     """What a replay reads is what the last frame's inputs were written to, not those it was
     captured with; and what it gave stays as it was."""

@@ -31,7 +31,7 @@ from models.runtime import (
     prepare,
     quick_dtype,
 )
-from tests.processor import OPENVINO, openvino, openvino_way
+from tests.processor import OPENVINO, cpu_way, openvino
 from tests.tiny_cartridge import manifest, networks, starts
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,10 +68,10 @@ def int8(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "choice",
     [
-        openvino_way("float32"),
-        openvino_way("bfloat16"),
+        cpu_way("openvino", "float32"),
+        cpu_way("openvino", "bfloat16"),
         pytest.param(Choice("openvino", "cpu", "int8"), marks=INT8),
-        Choice("torch", "cpu", "bfloat16"),
+        cpu_way("torch", "bfloat16"),
     ],
     ids=Choice.describe,
 )
