@@ -27,6 +27,7 @@ NOT_NEGATIVE = (
     "streams", "prior_sigma", "share_enduring", "share_retried", "share_rehearsed", "share_events",
     "share_stilled", "share_first", "last_actions", "texture_weight", "sigma_scale",
     "context_noise", "muon_learning_rate", "weight_decay", "warmup", "cooldown", "ema", "seed",
+    "rollouts_from",
 )  # fmt: skip
 
 
@@ -43,6 +44,9 @@ class TrainConfig:
     """Examples in an update."""
     streams: int = 16
     """Of these, how many continue the model's own dream instead of a recorded context."""
+    rollouts_from: float = 0.15
+    """Share of the updates before the streams begin. A network that cannot yet tell the next frame
+    from the recorded ones learns nothing from its own: they only drown what there is to learn."""
     lost_light: float = 1.4
     """A dream is lost where it differs from the recording by so much light, of [-1, 1] summed over
     3 x 3 pixels: 1.4 is seven tenths of a pixel of one colour, and with 18 none is ever lost."""
@@ -110,7 +114,7 @@ class TrainConfig:
     """Of AdamW, for the reward and ending head."""
     weight_decay: float = 0.01
     """Of both, on weights only."""
-    warmup: int = 100
+    warmup: int = 20
     """Updates over which the learning rate rises."""
     cooldown: float = 0.55
     """Share of the updates over which it falls to 0."""
@@ -130,7 +134,7 @@ class TrainConfig:
             raise UserError("--texture-weight counts in dreams only, and --streams 0 makes none")
         if self.sigma > LARGEST_SIGMA:
             raise UserError(f"--sigma must be at most {LARGEST_SIGMA:g}, not {self.sigma}")
-        for name in (n for n in NOT_NEGATIVE if n.startswith("share_")):
+        for name in (n for n in NOT_NEGATIVE if n.startswith("share_") or n == "rollouts_from"):
             if getattr(self, name) > 1:
                 raise UserError(f"{flag(name)} must be at most 1, not {getattr(self, name)}")
         check_pace(self.ema, self.cooldown, self.seed)

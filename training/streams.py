@@ -89,13 +89,13 @@ class Streams:
         rng = np.random.default_rng([self.seed, update])
         rows: list[Segment] = []
         starting = self.ages < 0
+        first = bool(starting.all())
         for i in range(len(self.ages)):
             if starting[i]:
                 self._start(i, rng)
                 # The first are of all ages, or all would be started over at the same update.
-                self.ages[i] = int(rng.integers(int(self.steps[i]))) if update == 0 else 0
-            episode, first = self.places[i].tolist()
-            rows.append(self.segments.read(episode, first))
+                self.ages[i] = int(rng.integers(int(self.steps[i]))) if first else 0
+            rows.append(self.segments.read(*self.places[i].tolist()))
         batch = collate(rows)
         self.context[starting] = batch.frames[starting, :-1]
         self.elsewhere[starting] = False

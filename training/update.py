@@ -61,7 +61,7 @@ class StreamLearner(Learner):
         """batch: recorded windows of T + 1 frames, besides those of the streams.
 
         Reports, averaged over the examples of each kind: recorded, dreamed, the denoiser's loss
-        after recorded contexts and after its own (0 if there are no streams); head, that of the
+        after recorded contexts and after its own (0 without streams); head, that of the
         head; prior, that of the frame prior; gradient_norm, the denoiser's before clipping;
         stream_age, in steps.
         """
@@ -110,7 +110,8 @@ class StreamLearner(Learner):
 
         The streams move on by one dreamed frame.
         """
-        config, streams = self.config, self.streams
+        config = self.config
+        streams = self.streams if index >= config.rollouts_from * config.updates else None
         batch, count = fresh, 0
         if streams is not None:
             walked = streams.batch(index)
@@ -160,7 +161,7 @@ class StreamLearner(Learner):
                 dreamed = self.mended(self.denoiser.finished(base, estimate[:count] - base))
             mending = losses.new_zeros(())
             if self.prior is not None:
-                mending = prior_loss(self.prior, frames, generator)
+                mending = prior_loss(self.prior, frames[count:], generator)
         if streams is not None:
             streams.advance(to_uint8(dreamed).cpu(), walked.frames[:, -1])
         return losses, head_loss, mending, count
