@@ -17,18 +17,19 @@ from base.errors import UserError, run_main
 from base.files import check_writable, write_text
 from base.folders import data_folder, recordings_folder
 from base.terminal import say
-from engine import headless, loop, menu
 from engine.action_file import MOST_STEPS
 from engine.contracts import Report, World
-from engine.observer import Recorder
-from engine.replay_file import LARGEST_SEED, Replay, ReplayWriter, read_replay
-from engine.screen import Window
+from engine.player import headless, loop
+from engine.player.observer import Recorder
+from engine.player.replay_file import LARGEST_SEED, Replay, ReplayWriter, read_replay
 from engine.settings import SettingsFile
-from engine.window import NoDisplayError, open_window
-from tools.live_recording import LiveRecording
-from tools.replays import as_asked, asked, world_of
-from tools.shelf import Found, Wishes, find, open_world
-from tools.speeds import keep_speed
+from engine.ui.pygame.window import NoDisplayError, open_window
+from engine.ui.screen import Window
+from engine.ui.screens import menu
+from tools.app.live_recording import LiveRecording
+from tools.app.replays import as_asked, asked, world_of
+from tools.app.resolver import Found, Wishes, find, open_world
+from tools.app.speeds import keep_speed
 
 SHIPPED = "breakout"  # what is played where no world is named and no menu can be shown
 HEADLESS_STEPS = 300
@@ -189,8 +190,8 @@ def choose_in_menu(flags: Flags, wishes: Wishes) -> int:
     except NoDisplayError as error:
         return make_film(flags, opener(wishes, find(SHIPPED)), error)
     # Imported late: what is played by its name needs none of it.
-    from tools.workshop import HomeWorkshop
-    from tools.worlds import Worlds
+    from tools.app.workshop import HomeWorkshop
+    from tools.app.worlds import Worlds
 
     settings = SettingsFile()
 

@@ -18,7 +18,7 @@ from base.errors import UserError
 from base.files import write_bytes
 from base.plain import LONGEST_NAME
 from datasets.chunks import CHUNK, chunks_of, unpack
-from datasets.heaps import check_heaps
+from datasets.hdf5_guard import check_heaps
 from datasets.packed import PackedEpisode, PackedSteps, Steps
 from datasets.stamp import (
     MAGIC,

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from datasets.csgo import FULL, LOW, LOW_SHAPE
 from datasets.episode import EpisodeInfo
+from datasets.importers.csgo import FULL, LOW, LOW_SHAPE
 from datasets.recording import Recording
 from datasets.resize import shrink
 from engine.contracts import ActionVector, Frame, Step

@@ -44,7 +44,7 @@ class ActionSpace(Protocol):
     """What can be done in a world, and how it is written as a vector (A,).
 
     names: one name for each entry of the vector.
-    keys:  logical button -> names of the keys (of engine.keyboard, and "left button" and
+    keys:  logical button -> names of the keys (of engine.input.keyboard, and "left button" and
            "right button" of the mouse) bound to it by default.
     mouse: whether the motion of the mouse means something.
     """

@@ -144,8 +144,8 @@ class World(Protocol):
 class Switch:
     """Something that a world lets its player change while it is played, by a key.
 
-    key:     the key that it comes with, as engine.keyboard names it; whatever key the player sets,
-             the switch goes by this one in replays and settings.
+    key:     the key that it comes with, as engine.input.keyboard names it; whatever key the player
+             sets, the switch goes by this one in replays and settings.
     meaning: what it does, for the list of keys.
     """
 

@@ -36,12 +36,12 @@ from typing import Any
 
 from base.errors import UserError, unknown
 from base.files import decode_text
-from engine.command_table import COMMANDS
 from engine.contracts import HeldActions
-from engine.key_meanings import meant_key
-from engine.keyboard import KEYS
-from engine.pads import STICK, TRIGGERS
-from engine.screen import MOUSE_BUTTONS
+from engine.input.command_table import COMMANDS
+from engine.input.key_meanings import meant_key
+from engine.input.keyboard import KEYS
+from engine.input.pads import STICK, TRIGGERS
+from engine.ui.screen import MOUSE_BUTTONS
 
 MOST_BYTES = 1 << 16
 FASTEST_FPS = 120

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from engine.contracts import ActionSpace, ActionVector, Frame, Snapshot
-from models.actor_critic import ActorCritic
-from models.frame_step import draw, to_context
+from models.networks.actor_critic import ActorCritic
+from models.runtime.frame_step import draw, to_context
 
 LOTS = 102  # tells its random numbers from those of a dream with the same seed
 

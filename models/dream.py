@@ -29,11 +29,11 @@ from engine.contracts import (
     Step,
     Switched,
 )
-from models.actor_critic import ActorCritic
 from models.agent import Agent
-from models.cartridge import Cartridge, Checked
-from models.runtime import PRECISIONS, Compile, quick_dtype
-from models.walks import Walks
+from models.cartridge.reader import Cartridge, Checked
+from models.networks.actor_critic import ActorCritic
+from models.runtime.sampler_cache import Walks
+from models.runtime.selection import PRECISIONS, Compile, quick_dtype
 
 CONTEXT_NOISE, PRECISION, SEED = "context noise", "precision", "seed"
 PLAYERS = ("you", "recording")
@@ -300,7 +300,8 @@ def open_world(
 ) -> DiffusionWorld:
     """Load a cartridge and get it ready to play on this machine.
 
-    checked: by models.cartridge.check. The rest is as for models.walks.Walks.
+    checked: by models.cartridge.reader.check. The rest is as for
+    models.runtime.sampler_cache.Walks.
     Raises UserError for what is not a whole cartridge and for what this machine cannot do.
     """
     # What is large is kept in memory as it is worked with; the rest is quicker in float32.

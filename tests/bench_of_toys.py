@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from base.errors import UserError
-from engine.errands import Watch
-from engine.null_window import NullWindow, VirtualClock
-from engine.page import Page, Tile
-from engine.screen import CloseAsked, Event, KeyDown, Picture, Window
-from engine.workshop import RealGame, Recorded
+from engine.jobs import Watch
+from engine.ui.null_window import NullWindow, VirtualClock
+from engine.ui.page import Page, Tile
+from engine.ui.screen import CloseAsked, Event, KeyDown, Picture, Window
+from engine.ui.screens.workshop import RealGame, Recorded
 
 PONG = Recorded(
     "pong_game",

@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from datasets.csgo_layout import FRAME_SHAPE, Gameplay, write
+from datasets.importers.csgo_layout import FRAME_SHAPE, Gameplay, write
 from engine.csgo_actions import CsgoActions
 
 COUNT = 8  # frames, where the dataset has 1000

@@ -117,7 +117,7 @@ def use(server: HubServer, home: Path, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(constants, name, value)
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         patch.delenv(name, raising=False)
-    patch.setattr("base.hub_file.PAUSES_S", (0.0, 0.0))
+    patch.setattr("hub.transfer.PAUSES_S", (0.0, 0.0))
 
 
 def sha256(data: bytes) -> str:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import time
 
-from engine.bindings import written
-from engine.keyboard import WRITING, letter_of
-from engine.screen import KeyDown
-from engine.window import open_window
+from engine.input.bindings import written
+from engine.input.keyboard import WRITING, letter_of
+from engine.ui.pygame.window import open_window
+from engine.ui.screen import KeyDown
 
 
 def say(what: object) -> None:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.cartridge import check, load
-from models.runners_torch import GraphRunner, TorchRunner
-from models.runtime import Choice, prepare
-from models.walks import Walks
+from models.cartridge.reader import check, load
+from models.runtime.sampler_cache import Walks
+from models.runtime.selection import Choice, prepare
+from models.runtime.torch_runner import GraphRunner, TorchRunner
 from tests.other_device import NAME, OtherDevice
 from tests.recordings import record_in_two_sizes
 from tests.released_files import pong, shooter, write_cartridge
@@ -30,7 +30,7 @@ from tests.tiny_training import (
 )
 from tools import train as tool
 from training import speed
-from training.presets import Recipe
+from training.recipes.presets import Recipe
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from models.diamond_weights import AtariNetworks, CsgoNetworks, load_atari, load_csgo
+from models.diamond.weights import AtariNetworks, CsgoNetworks, load_atari, load_csgo
 
 DATA = Path(__file__).parent / "data" / "diamond"
 NEAR = 1e-4  # absolute, of what networks answer

@@ -17,10 +17,10 @@ from typing import Any
 import pygame
 
 import play
-from engine.page_layout import lay_out
-from engine.screen import Picture
-from engine.window import DesktopWindow
-from engine.window_pads import BUTTONS
+from engine.ui.page_layout import lay_out
+from engine.ui.pygame.pads import BUTTONS
+from engine.ui.pygame.window import DesktopWindow
+from engine.ui.screen import Picture
 from tests.toy_world import ToyWorld
 
 SHAPE = (64, 64)
@@ -69,10 +69,10 @@ class Dream(ToyWorld):
 
 def put_toy_in_place() -> None:
     """Let every cartridge open as a toy."""
-    dream, cartridge = types.ModuleType("models.dream"), types.ModuleType("models.cartridge")
+    dream, cartridge = types.ModuleType("models.dream"), types.ModuleType("models.cartridge.reader")
     dream.open_world = lambda path, **choices: Dream()  # type: ignore[attr-defined]
     cartridge.check = lambda path: path  # type: ignore[attr-defined]
-    sys.modules |= {"models.dream": dream, "models.cartridge": cartridge}
+    sys.modules |= {"models.dream": dream, "models.cartridge.reader": cartridge}
 
 
 def act_as_pad() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.runtime_choice import Choice, openvino_precisions, quick_cpu_precision
+from models.runtime.choice import Choice, openvino_precisions, quick_cpu_precision
 
 OPENVINO = Choice("openvino", "cpu", quick_cpu_precision())  # the quickest that needs no int8
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.worlds.atari import AtariWorld
-from models import cartridge
-from models.released import Released, atari, csgo
+from engine.games.atari import AtariWorld
+from models.cartridge import reader as cartridge
+from models.diamond.released import Released, atari, csgo
 from tests.parity import DATA
 from tools.convert import write
 

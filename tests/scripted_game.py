@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from engine.contracts import ActionSpace, ActionVector, Frame, Step, World
-from engine.loop import play
-from engine.null_window import NullWindow, VirtualClock
-from engine.observer import Observer
-from engine.pacing import Timings
-from engine.screen import CloseAsked, Event, KeyDown, KeyUp
+from engine.player.loop import play
+from engine.player.observer import Observer
+from engine.player.pacing import Timings
+from engine.player.worker import Worker
 from engine.settings import SettingsFile
-from engine.worker import Worker
+from engine.ui.null_window import NullWindow, VirtualClock
+from engine.ui.screen import CloseAsked, Event, KeyDown, KeyUp
 from tests.toy_world import ToyWorld
 
 TICK_S = 1 / 15

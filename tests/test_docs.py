@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from base.sizes import in_words
-from models.catalogue import read_catalogue
+from hub.catalogue import read_catalogue
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "datasets/FORMAT.md"]
@@ -22,11 +22,11 @@ INLINE = re.compile(r"`([^`\n]+)`")
 PROGRAM = re.compile(r"(?:python -m tools\.([a-z_]+)|python (play\.py))((?:\s.*)?)")
 FLAG = re.compile(r"`(--[a-z][a-z-]*)")
 MORE = {  # sources that hold flags of a program, beside its own
-    "bench": ["tools/bench_*.py", "tools/soak.py"],
-    "train": ["training/*config.py"],
+    "bench": ["tools/benchmarks/*.py"],
+    "train": ["training/recipes/*.py"],
     "record": ["tools/record_screen.py"],
-    "import_minari": ["tools/imports.py"],
-    "import_diamond": ["tools/imports.py"],
+    "import_minari": ["tools/capture/imports.py"],
+    "import_diamond": ["tools/capture/imports.py"],
 }
 
 

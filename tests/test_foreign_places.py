@@ -15,20 +15,20 @@ import pytest
 from base.errors import UserError
 from base.files import read_text
 from datasets.folder import held_out_numbers
-from datasets.hub_push import push as push_data
 from datasets.store import Store
-from engine.replay_file import cartridge_of, read_replay
-from engine.saves import read_picture
-from models.cartridge import load, read_card
-from models.cartridge_writer import save
-from models.hub_push import push
-from models.released import read_spawn
-from models.torch_file import read as read_checkpoint
-from models.yaml_numbers import read_numbers
+from engine.player.replay_file import cartridge_of, read_replay
+from engine.player.saves import read_picture
+from hub.recordings_upload import push as push_data
+from hub.world_upload import push
+from models.cartridge.reader import load, read_card
+from models.cartridge.writer import save
+from models.diamond.released import read_spawn
+from models.diamond.torch_file import read as read_checkpoint
+from models.diamond.yaml_numbers import read_numbers
 from tests.recordings import record_toys
 from tests.tiny_cartridge import manifest, networks, starts, write_tiny_cartridge
-from tools.labels import read_label, read_preview
-from training import run_config
+from tools.app.summaries import read_label, read_preview
+from training.recipes import run_config
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this platform has no such files"),

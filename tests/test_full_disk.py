@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from base.errors import UserError
-from datasets import csgo_import, minari
 from datasets.episode import EpisodeFile
+from datasets.importers import csgo_import, minari
 from datasets.store import Store
-from engine.video import writing_video
+from engine.media.video import writing_video
 from tests.csgo_files import COUNT, file_bytes
 from tests.recordings import Here, record_toys
 from tools import import_video

@@ -18,14 +18,14 @@ import tyro
 import play
 from base.errors import UserError
 from datasets.store import Store
-from engine.null_window import NullWindow
-from engine.pacing import Timings
-from engine.replay_file import read_replay
-from engine.screen import CloseAsked, Event, KeyDown
+from engine.player.pacing import Timings
+from engine.player.replay_file import read_replay
 from engine.settings import SettingsFile
-from engine.window import NoDisplayError, open_window, why_no_display
+from engine.ui.null_window import NullWindow
+from engine.ui.pygame.window import NoDisplayError, open_window, why_no_display
+from engine.ui.screen import CloseAsked, Event, KeyDown
 from tests.toy_world import ToyWorld
-from tools.shelf import Found, Wishes
+from tools.app.resolver import Found, Wishes
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def cartridge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     fake.open_world = open_world  # type: ignore[attr-defined]
     fake.opened = opened  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "models.dream", fake)
-    checking = types.ModuleType("models.cartridge")
+    checking = types.ModuleType("models.cartridge.reader")
     checking.check = lambda path: path  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "models.cartridge", checking)
+    monkeypatch.setitem(sys.modules, "models.cartridge.reader", checking)
     (tmp_path / "toy").mkdir()
     (tmp_path / "toy" / "cartridge.json").write_text("{}")
     return tmp_path / "toy"
@@ -369,8 +369,8 @@ def test_where_nobody_answers_a_film_is_made_and_doctor_calls_it_a_fault(
     lost = ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR")
     environment = {name: value for name, value in os.environ.items() if name not in lost} | named
     code = (
-        "from engine.window import NoDisplayError, open_window\n"
-        "from tools.checkup import display\n"
+        "from engine.ui.pygame.window import NoDisplayError, open_window\n"
+        "from tools.app.checkup import display\n"
         "try:\n open_window('nowhere')\nexcept NoDisplayError as error:\n print(error)\n"
         "(shown,) = display('')\nprint(shown.state, shown.text)"
     )

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from base.errors import UserError, unknown
 from base.progress import ProgressBar
 from base.terminal import printable, say
-from datasets.csgo_import import REPORT
-from datasets.hub_push import card
+from datasets.importers.csgo_import import REPORT
 from datasets.recording import Recording
 from datasets.store import Store
 from engine.actions import DiscreteActions
-from models import torch_file
+from hub.recordings_upload import card
+from models.diamond import torch_file
 from tests.csgo_files import tar_bytes
 from tests.recordings import toy_episode, toy_info
 from tests.toy_world import ACTIONS

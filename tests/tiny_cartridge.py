@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from models.cartridge import build, described
-from models.cartridge_writer import save
-from models.denoiser import DenoiserConfig
-from models.frame_prior import FramePriorConfig
-from models.manifest import Manifest
-from models.reward_end import RewardEndConfig
+from models.cartridge.manifest import Manifest
+from models.cartridge.reader import build, described
+from models.cartridge.writer import save
+from models.networks.denoiser import DenoiserConfig
+from models.networks.frame_prior import FramePriorConfig
+from models.networks.reward_end import RewardEndConfig
+from models.networks.unet import UNetConfig
 from models.sampler import Levels
-from models.unet import UNetConfig
 from tests.toy_world import ACTIONS
 
 SIDE_PX = 16

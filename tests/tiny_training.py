@@ -15,11 +15,11 @@ import torch
 from tests.recordings import record_toys
 from training import checkpoint
 from training.beginning import build
-from training.config import TrainConfig, flag
 from training.data import Data, open_data
-from training.frame_config import SequenceConfig, UpsamplerConfig
-from training.presets import Recipe
-from training.update import StreamLearner
+from training.learners.rollout_learner import StreamLearner
+from training.recipes.presets import Recipe
+from training.recipes.two_sizes import SequenceConfig, UpsamplerConfig
+from training.recipes.world import TrainConfig, flag
 
 ROOT = Path(__file__).resolve().parent.parent
 PLAINLY = ["--precision", "fp32", "--compile", "off"]

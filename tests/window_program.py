@@ -12,10 +12,10 @@ from collections import Counter
 from pathlib import Path
 
 from engine.contracts import ActionSpace, ActionVector, Frame, Report, Step, World
-from engine.loop import play
-from engine.observer import Observer
-from engine.window import open_window
-from engine.worlds.pair import PairWorld
+from engine.games.pair import PairWorld
+from engine.player.loop import play
+from engine.player.observer import Observer
+from engine.ui.pygame.window import open_window
 from tests.toy_world import DreamtToy, MouseToy, ToyWorld
 
 SHAPE = (64, 64)

@@ -20,7 +20,7 @@ from engine.contracts import (
     Switched,
     World,
 )
-from engine.own_keys import OwnKeys
+from engine.input.player_keys import OwnKeys
 from engine.settings import Settings
 
 

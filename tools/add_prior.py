@@ -23,17 +23,17 @@ from base.terminal import say
 from datasets.batches import Batch, Batches, prefetch
 from datasets.segments import Segments
 from datasets.store import Store
-from models.cartridge import load
-from models.cartridge_writer import check_place, save
-from models.frame_prior import FramePrior, FramePriorConfig
+from models.cartridge.reader import load
+from models.cartridge.writer import check_place, save
 from models.frames import to_float
-from tools.dreams import check_fit
+from models.networks.frame_prior import FramePrior, FramePriorConfig
+from tools.evaluation.dreams import check_fit
 from training import speed
-from training.config import TrainConfig, check_numbers, check_pace
 from training.export import card, remade
-from training.learner import average
+from training.learners.base import average
+from training.losses.frame_prior import MOMENTS, prior_loss
 from training.optimizer import build, schedule
-from training.prior_loss import MOMENTS, prior_loss
+from training.recipes.world import TrainConfig, check_numbers, check_pace
 from training.speed import Precision, autocast
 
 PROGRAM = "python -m tools.add_prior"

@@ -22,15 +22,15 @@ from base.cartridges import find_cartridge
 from base.errors import UserError, run_main
 from base.sizes import MB
 from base.terminal import say
-from models.cartridge import check, load
-from models.runtime import Choice, TorchRunner, frame_ms
-from models.walks import Walks
-from tools.bench_loading import LoadingBench, bench_loading
-from tools.bench_reading import ReadingBench, bench_reading
-from tools.bench_runtime import RuntimeBench, bench_runtime
-from tools.bench_runtime import table as runtime_table
+from models.cartridge.reader import check, load
+from models.runtime.sampler_cache import Walks
+from models.runtime.selection import Choice, TorchRunner, frame_ms
+from tools.benchmarks.loading import LoadingBench, bench_loading
+from tools.benchmarks.reading import ReadingBench, bench_reading
+from tools.benchmarks.runtime import RuntimeBench, bench_runtime
+from tools.benchmarks.runtime import table as runtime_table
+from tools.benchmarks.soak import SoakBench, bench_soak
 from tools.record import RecordConfig, record
-from tools.soak import SoakBench, bench_soak
 
 PLAYER = Path(__file__).resolve().parent.parent / "play.py"
 WATCH_S = 0.01

@@ -15,11 +15,11 @@ import tyro
 from base.cartridges import LARGEST_PICTURE_BYTES, PREVIEW, find_cartridge, read_part
 from base.errors import UserError, run_main
 from base.terminal import say
-from models.cartridge import Cartridge, load
-from models.cartridge_writer import check_place, save
-from models.denoiser import DenoiserConfig
-from models.lengthen import lengthened
+from models.cartridge.reader import Cartridge, load
+from models.cartridge.writer import check_place, save
+from models.networks.denoiser import DenoiserConfig
 from training.export import card, remade
+from training.lengthen import lengthened
 
 PROGRAM = "python -m tools.blend"
 

@@ -20,15 +20,16 @@ from base.folders import cache_folder
 from base.locks import holding
 from base.terminal import say
 from engine.contracts import Frame, Report
-from engine.video import encode_png
-from engine.worlds.atari_games import find_game
-from models import hub, released
-from models.cartridge import Checked, check, load
-from models.cartridge_writer import save
-from models.catalogue import World
-from models.diamond_weights import AtariNetworks, CsgoNetworks, load_atari, load_csgo, to_checkpoint
-from models.runtime import quick_dtype
-from tools import own_games
+from engine.games.atari_games import find_game
+from engine.media.video import encode_png
+from hub import worlds as hub
+from hub.catalogue import World
+from models.cartridge.reader import Checked, check, load
+from models.cartridge.writer import save
+from models.diamond import released
+from models.diamond.weights import AtariNetworks, CsgoNetworks, load_atari, load_csgo, to_checkpoint
+from models.runtime.selection import quick_dtype
+from tools.app import own_games
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 OWN_LICENCE = "not stated"
@@ -158,7 +159,7 @@ def with_emulator(
 ) -> tuple[released.Released, Frame]:
     """The world of an Atari checkpoint, and a picture of the game that it dreams."""
     # Imported here: without ale-py, which a bundle may have to leave out, other worlds still play.
-    from engine.worlds.atari import AtariWorld
+    from engine.games.atari import AtariWorld
 
     real = AtariWorld(game)
     made = released.atari(checkpoint, name, title, game, real.actions, licence)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from base.errors import run_main
 from base.terminal import say
-from tools import checkup
-from tools.checkup import Finding, Place
+from tools.app import checkup
+from tools.app.checkup import Finding, Place
 
 
 @dataclass(frozen=True)
@@ -78,31 +78,31 @@ def guarded(check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
 
 
 def gpu() -> Iterable[Finding]:
-    """As tools.checkup_worlds.gpu, of this machine."""
-    from models.gpus import look
-    from tools import checkup_worlds
+    """As tools.app.checkup_worlds.gpu, of this machine."""
+    from models.runtime.gpus import look
+    from tools.app import checkup_worlds
 
     return [checkup_worlds.gpu(look())]
 
 
 def openvino() -> Iterable[Finding]:
-    """As tools.checkup_worlds.openvino."""
-    from tools import checkup_worlds
+    """As tools.app.checkup_worlds.openvino."""
+    from tools.app import checkup_worlds
 
     return [checkup_worlds.openvino()]
 
 
 def display() -> Iterable[Finding]:
-    """As tools.checkup.display, here."""
-    from engine.window import why_no_display
+    """As tools.app.checkup.display, here."""
+    from engine.ui.pygame.window import why_no_display
 
     return checkup.display(why_no_display())
 
 
 def folders() -> Iterable[Finding]:
-    """As tools.checkup.folders, of those of this user."""
-    from base import hub_file
+    """As tools.app.checkup.folders, of those of this user."""
     from base.folders import cache_folder, config_folder, data_folder
+    from hub import transfer as hub_file
 
     windows = sys.platform == "win32"
     names = {"cache": cache_folder, "data": data_folder, "config": config_folder}
@@ -118,8 +118,8 @@ def folders() -> Iterable[Finding]:
 
 
 def cartridges() -> Iterable[Finding]:
-    """As tools.checkup_worlds.cartridges."""
-    from tools import checkup_worlds
+    """As tools.app.checkup_worlds.cartridges."""
+    from tools.app import checkup_worlds
 
     return checkup_worlds.cartridges()
 

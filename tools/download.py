@@ -11,14 +11,14 @@ import tyro
 
 from base.cartridges import HUB_PREFIX
 from base.errors import UserError, run_main, unknown
-from base.hub import Ask, Offer, Watch
-from base.hub_file import cache_folder
 from base.progress import ProgressBar
 from base.sizes import in_words
 from base.terminal import say
-from models.catalogue import World, atari, find_world, read_catalogue
-from models.hub import fetch, fetch_all, fetch_repo, state
-from tools.terminal import confirm
+from hub.catalogue import World, atari, find_world, read_catalogue
+from hub.downloads import Ask, Offer, Watch
+from hub.transfer import cache_folder
+from hub.worlds import fetch, fetch_all, fetch_repo, state
+from tools.app.prompts import confirm
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ def download(config: DownloadConfig, worlds: Sequence[World]) -> None:
 def on_terminal(fetching: Callable[[Ask, Watch], T], yes: bool = False) -> T:
     """Fetch with the question and the progress bar on the terminal.
 
-    fetching: calls something of models.hub or datasets.hub_pull. yes: no question.
+    fetching: calls something of hub.worlds or hub.recordings_download. yes: no question.
     UserError if there is a question and no terminal to ask it on.
     """
     with _bar() as watch:

@@ -16,13 +16,12 @@ from base.errors import UserError, run_main
 from base.progress import ProgressBar
 from base.terminal import say
 from engine.contracts import CsgoActions
-from models.cartridge import Cartridge, load
+from models.cartridge.reader import Cartridge, load
 from models.dream import DiffusionWorld
-from models.reward_end import RewardEndConfig
-from models.walks import Walks
-from tools import breakout_scores, dream_scores, shooter_scores
-from tools.dreams import Dreamer, Footage
-from tools.evaluation import long_play
+from models.networks.reward_end import RewardEndConfig
+from models.runtime.sampler_cache import Walks
+from tools.evaluation import breakout_scores, dream_scores, long_play, shooter_scores
+from tools.evaluation.dreams import Dreamer, Footage
 from tools.evaluation.long_play import LongPlay
 
 LONG_STEPS, SHOOTER_STEPS = 50, 100  # of long dreams

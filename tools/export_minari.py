@@ -11,7 +11,7 @@ import tyro
 from base.errors import run_main
 from base.progress import ProgressBar
 from base.terminal import say
-from datasets.minari import export
+from datasets.importers.minari import export
 from datasets.store import Store
 
 

@@ -14,11 +14,11 @@ from base.errors import UserError, run_main
 from base.progress import ProgressBar
 from base.sizes import GB, in_words
 from base.terminal import say
-from datasets.csgo_import import REPORT, Rules, left, run
-from datasets.csgo_layout import FRAMES
-from datasets.csgo_sources import HUB, LICENCES, Item, find
-from tools.imports import left_out
-from tools.terminal import confirm
+from datasets.importers.csgo_import import REPORT, Rules, left, run
+from datasets.importers.csgo_layout import FRAMES
+from datasets.importers.csgo_sources import HUB, LICENCES, Item, find
+from tools.app.prompts import confirm
+from tools.capture.imports import left_out
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import tyro
 
-from base.apart import Apart
 from base.errors import UserError, run_main
-from datasets import diamond_episodes
+from base.isolated_call import Apart
 from datasets.episode import EpisodeInfo
-from datasets.foreign import numbered_buttons, numbered_choices
+from datasets.importers import diamond_episodes
+from datasets.importers.foreign import numbered_buttons, numbered_choices
 from engine.contracts import ActionSpace, CsgoActions
-from engine.worlds.atari import RATE_FPS
-from tools.imports import ForeignPlay, atari_actions, check_out, import_all, report
+from engine.games.atari import RATE_FPS
+from tools.capture.imports import ForeignPlay, atari_actions, check_out, import_all, report
 
 CSGO_FPS = 16.0
 

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import tyro
 
-from base.apart import Apart
 from base.errors import UserError, run_main
+from base.isolated_call import Apart
 from base.terminal import say
-from datasets import minari
 from datasets.episode import EpisodeInfo
-from datasets.foreign import numbered_buttons, numbered_choices
+from datasets.importers import minari
+from datasets.importers.foreign import numbered_buttons, numbered_choices
 from engine.contracts import ActionSpace
-from tools.imports import ForeignPlay, atari_actions, check_out, import_all, report
+from tools.capture.imports import ForeignPlay, atari_actions, check_out, import_all, report
 
 
 @dataclass(frozen=True)

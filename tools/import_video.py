@@ -1,9 +1,9 @@
 """Films made elsewhere, and what was pressed in them, as recordings:
 python -m tools.import_video FILM.mp4 --actions FILM.csv --profile GAME.toml --out DIR.
 
-tools/presses_file.py says what the lists may hold, and tools/film.py how a film is taken. Each film
-becomes episodes of its own, which are there when all of it is: an import that was stopped goes on
-with the next film when run again.
+tools/capture/presses_file.py says what the lists may hold, and tools/capture/film.py how a film is
+taken. Each film becomes episodes of its own, which are there when all of it is: an import that was
+stopped goes on with the next film when run again.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from typing import Annotated
 
 import tyro
 
-from base.apart import Apart
 from base.errors import UserError, run_main
 from base.files import sha256
+from base.isolated_call import Apart
 from base.progress import ProgressBar
 from base.terminal import say
 from engine.contracts import ActionVector, Frame
-from engine.controls import Controls
+from engine.input.controls import Controls
 from engine.profile import Profile, read_profile
-from tools.film import EARLY_S, facts_of, films_apart, steps_shown, times_of
-from tools.footage import Footage
-from tools.imports import importing
-from tools.press_times import FilmClock, on_film
-from tools.presses import PressList, events_of
-from tools.presses_file import read_presses
+from tools.capture.film import EARLY_S, facts_of, films_apart, steps_shown, times_of
+from tools.capture.footage import Footage
+from tools.capture.imports import importing
+from tools.capture.press_times import FilmClock, on_film
+from tools.capture.presses import PressList, events_of
+from tools.capture.presses_file import read_presses
 
 SQUEEZED = 0.03  # by which shapes differ, as a logarithm, before it is worth a line
 

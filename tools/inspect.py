@@ -13,15 +13,15 @@ from base.errors import UserError, run_main
 from base.progress import ProgressBar
 from base.terminal import say
 from datasets.folder import numbered
-from datasets.health import SHEET, Health, examine
+from datasets.inspect.health import SHEET, Health, examine
+from datasets.inspect.verdict import to_record, warnings
 from datasets.samples import sample_frames
 from datasets.store import Store
-from datasets.verdict import to_record, warnings
-from engine.video import contact_sheet, write_png
-from engine.window import NoDisplayError, open_window
-from tools.browse import browse
-from tools.health_report import described, to_json
-from tools.histograms import draw_histograms, length_counts
+from engine.media.video import contact_sheet, write_png
+from engine.ui.pygame.window import NoDisplayError, open_window
+from tools.inspection.browse import browse
+from tools.inspection.health_report import described, to_json
+from tools.inspection.histograms import draw_histograms, length_counts
 
 SIZES = ("low", "full")  # folders of an import, with the same episodes in two sizes
 

@@ -10,10 +10,10 @@ import tyro
 
 from base.errors import UserError, run_main
 from base.terminal import say
-from datasets.hub_pull import pull
 from datasets.store import Store
+from hub.recordings_download import pull
+from tools.capture.imports import left_out
 from tools.download import on_terminal
-from tools.imports import left_out
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from base.cartridges import HUB_PREFIX, find_cartridge
 from base.errors import UserError, run_main
 from base.sizes import in_words
 from base.terminal import say
-from models.cartridge import read_card
-from models.hub_push import push
-from tools.terminal import confirm
+from hub.world_upload import push
+from models.cartridge.reader import read_card
+from tools.app.prompts import confirm
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import tyro
 from base.errors import UserError, run_main
 from base.sizes import in_words
 from base.terminal import say
-from datasets.hub_push import push
 from datasets.store import Store
-from tools.terminal import confirm
+from hub.recordings_upload import push
+from tools.app.prompts import confirm
 
 
 @dataclass(frozen=True)

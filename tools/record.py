@@ -22,15 +22,15 @@ from base.folders import data_folder
 from base.interrupts import ctrl_c
 from base.progress import ProgressBar
 from base.terminal import say
-from datasets.csgo_layout import FRAMES
 from datasets.episode import EpisodeInfo
+from datasets.importers.csgo_layout import FRAMES
 from engine.contracts import ActionVector, Frame, Step, World, making_of
-from engine.loop import play
-from engine.observer import Observer
-from engine.screen import Window
-from engine.window import NoDisplayError, open_window
+from engine.player.loop import play
+from engine.player.observer import Observer
+from engine.ui.pygame.window import NoDisplayError, open_window
+from engine.ui.screen import Window
 from tools import record_screen
-from tools.games import Coverage, Game, Keeper, game_called
+from tools.app.games import Coverage, Game, Keeper, game_called
 
 
 @dataclass(frozen=True)

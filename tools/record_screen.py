@@ -24,17 +24,17 @@ from base.interrupts import ctrl_c
 from base.progress import ProgressBar
 from base.terminal import say
 from datasets.recording import Recording
-from engine.bindings import device_of
 from engine.contracts import Frame
-from engine.controls import Controls
-from engine.keyboard import sign_of
-from engine.pacing import Clock, Pacer
+from engine.input.bindings import device_of
+from engine.input.controls import Controls
+from engine.input.keyboard import sign_of
+from engine.media.video import write_png
+from engine.player.pacing import Clock, Pacer
 from engine.profile import Profile, read_profile
-from engine.screen import FocusLost
-from engine.video import write_png
-from tools.desktop import FixedPlace, Place, Region, Scene, ScreenScene, check_desktop
-from tools.footage import Footage, shrink
-from tools.terminal import confirm
+from engine.ui.screen import FocusLost
+from tools.app.prompts import confirm
+from tools.capture.desktop import FixedPlace, Place, Region, Scene, ScreenScene, check_desktop
+from tools.capture.footage import Footage, shrink
 
 PREVIEW_HEIGHT_PX = 360
 
@@ -146,7 +146,7 @@ def open_scene(config: ScreenConfig) -> Iterator[ScreenScene]:
     with ExitStack() as stack:
         place: Place
         if sys.platform == "linux":
-            from tools.desktop_x11 import X11Desktop, X11Region, find_window
+            from tools.capture.desktop_x11 import X11Desktop, X11Region, find_window
 
             desktop = X11Desktop()
             stack.callback(desktop.close)
@@ -155,7 +155,7 @@ def open_scene(config: ScreenConfig) -> Iterator[ScreenScene]:
                 desktop.focused()  # or it says that it cannot tell
             listen = desktop.events
         else:
-            from tools.desktop_pynput import PynputListener
+            from tools.capture.desktop_pynput import PynputListener
 
             if region is None or not config.unfocused:
                 raise UserError(

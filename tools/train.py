@@ -22,18 +22,19 @@ from base.interrupts import end_with_input
 from base.memory import keep_freed_memory
 from base.sizes import GB
 from base.terminal import say
-from models import cartridge
-from models.cartridge_writer import check_place
-from training import checkpoint, run_config, speed
+from models.cartridge import reader as cartridge
+from models.cartridge.writer import check_place
+from training import checkpoint, speed
 from training.beginning import begin_with, build
-from training.config import flag
 from training.data import Data, open_data
 from training.estimate import part_of, update_seconds
 from training.export import describe_world, export
-from training.frame_config import UpsamplerConfig
-from training.learner import Learner
-from training.presets import PRESETS, Preset, Recipe
-from training.run_config import RunConfig
+from training.learners.base import Learner
+from training.recipes import run_config
+from training.recipes.presets import PRESETS, Preset, Recipe
+from training.recipes.run_config import RunConfig
+from training.recipes.two_sizes import UpsamplerConfig
+from training.recipes.world import flag
 from training.run_lock import alone_in
 from training.scores import Scores
 from training.trainer import Run, remove_unfinished

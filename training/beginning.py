@@ -8,23 +8,23 @@ from typing import cast
 import torch
 
 from base.errors import UserError
-from models import cartridge
-from models.cartridge import Cartridge
-from models.denoiser import Denoiser, DenoiserConfig
-from models.frame_prior import FramePrior
-from models.lengthen import lengthened
-from models.reward_end import RewardEnd
-from training.config import TrainConfig
+from models.cartridge import reader as cartridge
+from models.cartridge.reader import Cartridge
+from models.networks.denoiser import Denoiser, DenoiserConfig
+from models.networks.frame_prior import FramePrior
+from models.networks.reward_end import RewardEnd
 from training.data import Data
 from training.export import frame_sampler
-from training.frame_config import WAYS, SequenceConfig, UpsamplerConfig
-from training.learner import IN_CARTRIDGES, Learner
-from training.presets import Recipe
-from training.sequence_learner import SequenceLearner
-from training.small_dreams import SmallDreams
-from training.streams import Streams
-from training.update import StreamLearner
-from training.upsampler_learner import UpsamplerLearner
+from training.learners.base import IN_CARTRIDGES, Learner
+from training.learners.rollout_learner import StreamLearner
+from training.learners.sequence_learner import SequenceLearner
+from training.learners.upsampler_learner import UpsamplerLearner
+from training.lengthen import lengthened
+from training.recipes.presets import Recipe
+from training.recipes.two_sizes import WAYS, SequenceConfig, UpsamplerConfig
+from training.recipes.world import TrainConfig
+from training.rollouts import Streams
+from training.small_rollouts import SmallDreams
 
 
 def build(

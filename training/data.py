@@ -10,9 +10,9 @@ from base.errors import UserError
 from base.sizes import GB
 from datasets.segments import Segments
 from datasets.store import Store
-from training.frame_config import UpsamplerConfig
 from training.pairs import FULL, LOW, LargeFrames
-from training.presets import Recipe
+from training.recipes.presets import Recipe
+from training.recipes.two_sizes import UpsamplerConfig
 
 DREAM_STEPS = 50  # dreamed through at evaluations
 ENLARGED_STEPS = 15  # enlarged at them: the frames are large, and errors do not add up for long

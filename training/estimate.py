@@ -6,9 +6,9 @@ import dataclasses
 import statistics
 from functools import partial
 
-from training.frame_config import FrameConfig
-from training.learner import Learner
-from training.presets import Recipe
+from training.learners.base import Learner
+from training.recipes.presets import Recipe
+from training.recipes.two_sizes import FrameConfig
 from training.speed import LONG_S, measured
 
 UPDATES = 4

@@ -13,16 +13,16 @@ import torch
 from numpy.typing import NDArray
 
 from base.errors import UserError
-from engine.video import contact_sheet, encode_png
-from models.cartridge import Cartridge
-from models.cartridge_writer import save
-from models.manifest import Manifest, Preset
+from engine.media.video import contact_sheet, encode_png
+from models.cartridge.manifest import Manifest, Preset
+from models.cartridge.reader import Cartridge
+from models.cartridge.writer import save
 from models.sampler import SamplerConfig
-from training.config import TrainConfig
 from training.data import Data
-from training.frame_config import UpsamplerConfig
-from training.learner import Learner
-from training.presets import Recipe
+from training.learners.base import Learner
+from training.recipes.presets import Recipe
+from training.recipes.two_sizes import UpsamplerConfig
+from training.recipes.world import TrainConfig
 from training.scores import Scores
 
 STARTS = 32

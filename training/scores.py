@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from datasets.batches import Batch
-from models.denoiser import Denoiser
 from models.frames import to_float, to_uint8
+from models.networks.denoiser import Denoiser
 from models.sampler import Levels, SamplerConfig
 
 Walk = Levels | SamplerConfig  # from noise to a frame
-Mend = Callable[[Tensor], Tensor]  # frames (B, C, H, W) in [-1, 1], as models.frame_prior has it
+Mend = Callable[
+    [Tensor], Tensor
+]  # frames (B, C, H, W) in [-1, 1], as models.networks.frame_prior has it
 
 LEAST_ERROR = 1e-6  # mean square, of [0, 1]: equal frames count as 60 dB, not as infinitely alike
 SCORED_STARTS = 32

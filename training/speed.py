@@ -13,8 +13,8 @@ from typing import Literal
 import torch
 
 from base.errors import UserError
-from models.denoiser import Denoiser
-from models.runtime_choice import unknown_device
+from models.networks.denoiser import Denoiser
+from models.runtime.choice import unknown_device
 
 DEVICES = ("auto", "cpu", "cuda")
 Precision = Literal["fp32", "bf16"]

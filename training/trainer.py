@@ -19,11 +19,11 @@ from base.errors import UserError
 from base.interrupts import ctrl_c
 from base.progress import ProgressBar
 from datasets.batches import prefetch
-from engine.video import write_png
+from engine.media.video import write_png
 from training import checkpoint
-from training.learner import Learner, Losses
+from training.learners.base import Learner, Losses
 from training.progress import Progress
-from training.run_config import RunConfig
+from training.recipes.run_config import RunConfig
 from training.scores import Scores
 from training.speed import set_compiled
 

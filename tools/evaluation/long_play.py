@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 from base.errors import UserError
 from datasets.store import Store
 from engine.contracts import ActionVector, Frame, World
+from engine.media.video import writing_video
 from engine.players import BreakoutPlayer, Player
-from engine.video import writing_video
 from models.dream import DiffusionWorld
-from tools import breakout_scores
-from tools.dreams import Advance, Footage, frames_of
+from tools.app.games import game_called
+from tools.evaluation import breakout_scores
 from tools.evaluation.curves import draw
+from tools.evaluation.dreams import Advance, Footage, frames_of
 from tools.evaluation.patches import Frames, PatchBank
 from tools.evaluation.text import REGIONS, readable
 from tools.evaluation.told_apart import told_apart
-from tools.games import game_called
 
 RECORDED = 12_000  # frames that a patch is looked for in
 HELD_OUT = 2_000  # frames that tell how far real patches are from those

@@ -1,0 +1,31 @@
+"""The row of small pictures that says where a game begins, and where else it could."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.contracts import Frame
+from engine.ui.screen import Thumbnail
+
+LONGEST = 9  # pictures in a row; odd, so that there are as many before as after
+
+
+def starts_row(thumbnails: Sequence[Frame], start: int) -> tuple[Thumbnail, ...]:
+    """The picture of `start` (taken modulo how many there are) among its neighbours, numbered.
+
+    Of more than a row holds, those around it: the first comes after the last.
+    """
+    count = len(thumbnails)
+    if not count:
+        return ()
+    here = start % count
+    first = here - LONGEST // 2 if count > LONGEST else 0
+    shown = [(first + i) % count for i in range(min(count, LONGEST))]
+    return tuple(
+        Thumbnail(
+            frame=thumbnails[i],
+            label=f"{i + 1} of {count}" if i == here else f"{i + 1}",
+            marked=i == here,
+        )
+        for i in shown
+    )

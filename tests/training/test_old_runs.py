@@ -1,0 +1,85 @@
+"""Training runs of before: tests/data/old_runs has the configurations of two, saved before there
+was a frame prior. They are resumed, or refused in one line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from base.errors import UserError
+from models.cartridge.reader import load
+from tests.tiny_training import PLAINLY, TINY, Train
+from training.recipes import run_config
+from training.recipes.old_runs import renewed
+from training.recipes.world import TrainConfig
+
+pytest_plugins = "tests.training_runs"
+OLD = Path(__file__).parents[1] / "data" / "old_runs"
+
+
+def old(name: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((OLD / f"{name}.json").read_text("utf-8"))
+    return data
+
+
+def test_a_run_of_one_noise_level_goes_on_without_a_frame_prior(
+    train: Train, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ended in a traceback: the checkpoint has no weights of a prior."""
+    assert train("--updates", "2", "--prior-channels", *PLAINLY) == 0
+    config = {**old("one"), "data": str(data)}
+    assert "prior_channels" not in config["train"] and config["train"]["sigmas"] == [2.0]
+    (tmp_path / "run" / run_config.NAME).write_text(json.dumps(config))
+    assert train("--resume", "--updates", "3") == 0
+    assert "going on after update 2" in capsys.readouterr().out
+    # The later levels' share was at the only level, too.
+    expected = replace(TINY, updates=3, share_first=1.0, prior_channels=())
+    assert run_config.load(tmp_path / "run").train == expected
+    assert set(load(tmp_path / "run" / "cartridge").networks) == {"denoiser", "reward_end"}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        ("two", {}, "it learns at 2 noise levels"),
+        ("one", {"hard_places": "places.csv"}, "it learns from listed hard places"),
+    ],
+)
+def test_what_is_no_longer_taught_is_refused_in_one_line(
+    train: Train, tmp_path: Path, name: str, change: dict[str, Any], says: str
+) -> None:
+    config = old(name)
+    config["train"].update(change)
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / run_config.NAME).write_text(json.dumps(config))
+    with pytest.raises(UserError, match=f"{run} cannot be resumed: {says}.*--start-from"):
+        train("--resume")
+
+
+def test_a_run_of_now_is_as_it_was() -> None:
+    for config in (None, [], {}, {"train": None}, {"train": {"sigma": 1.0}}):
+        assert renewed(config) is config
+
+
+VALUES = st.none() | st.booleans() | st.floats() | st.text(max_size=3) | st.lists(st.floats())
+FIELDS = st.sampled_from(["sigmas", "share_first", "share_later", "hard_places", "prior_channels"])
+
+
+@given(st.dictionaries(FIELDS, VALUES))
+def test_any_old_recipe_is_read_or_refused(change: dict[str, Any]) -> None:
+    config = old("one")
+    config["train"].update(change)
+    try:
+        now = renewed(config)
+    except UserError as error:
+        assert "\n" not in str(error)
+    else:
+        names = set(now["train"])
+        assert names <= set(TrainConfig.__dataclass_fields__) and "sigma" in names

@@ -1,0 +1,121 @@
+"""How fast windows of the CS:GO dataset are read, imported and as they were."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import h5py
+import numpy as np
+import psutil
+import tyro
+
+from base.errors import UserError
+from base.sizes import MB
+from datasets.importers.csgo import FULL, LOW, parse_name
+from datasets.importers.csgo_layout import CsgoFileError
+from datasets.segments import Segments
+from datasets.store import Store
+
+LOW_FRAMES = 8  # four that are known and four that are learnt, as the low resolution is trained
+FULL_FRAMES = 2  # the frame before and the frame that is learnt, as the upsampler is trained
+ROUNDS = 10  # each way takes turns, so that what else the machine does meets all alike
+
+
+@dataclass(frozen=True)
+class ReadingBench:
+    """Read random windows of an import of the CS:GO dataset and of its original files, in turns.
+
+    Originals are read as they are laid out, frame by frame: a file is opened, and each frame and
+    its action read from it. low_ratio, full_ratio: how many times more windows a second come from
+    the import, of 8 frames of low and of 2 frames of full resolution; an original has the full
+    resolution only. reading_growth_mb: what the process gained after the first round.
+    """
+
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SRC")]
+    """A folder of original HDF5 files."""
+    data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
+    """What tools.import_csgo made of them."""
+    json: bool = False
+    """Print one line of JSON instead of a table."""
+    seconds: float = 20.0
+    """How long to read, all in all."""
+
+    def __post_init__(self) -> None:
+        if not self.seconds > 0:
+            raise UserError(f"--seconds must be more than 0, not {self.seconds:g}")
+
+
+def bench_reading(bench: ReadingBench) -> dict[str, object]:
+    """The figures that ReadingBench describes, by name."""
+    rng = np.random.default_rng(0)
+    ways: dict[str, Callable[[], object]] = {}
+    files = _originals(bench.source)
+    for name, frames in ((LOW, LOW_FRAMES), (FULL, FULL_FRAMES)):
+        if name == FULL and not (bench.data / FULL).is_dir():
+            continue
+        store = Store(bench.data / name)
+        episodes = [i for i, number in enumerate(store.numbers) if number in files]
+        if not episodes:
+            raise UserError(f"{bench.data / name} holds no episode of the files in {bench.source}")
+        segments = Segments(store, episodes, frames)
+        ways[name] = _windows(segments, rng)
+        ways[f"original_{name}"] = _original_windows(segments, files, rng)
+    counts = dict.fromkeys(ways, 0)
+    spent_s = dict.fromkeys(ways, 0.0)
+    process = psutil.Process()
+    settled = 0
+    for i in range(ROUNDS):
+        for name, read in ways.items():
+            started = time.perf_counter()
+            until = started + bench.seconds / ROUNDS / len(ways)
+            while (now := time.perf_counter()) < until:
+                read()
+                counts[name] += 1
+            spent_s[name] += now - started
+        if i == 0:
+            settled = process.memory_info().rss
+    rates = {name: counts[name] / spent_s[name] for name in ways}
+    figures: dict[str, object] = {
+        f"{name}_windows_per_s": round(rate, 1) for name, rate in rates.items()
+    }
+    for name in (LOW, FULL):
+        if name in rates:
+            figures[f"{name}_ratio"] = round(rates[name] / rates[f"original_{name}"], 1)
+    figures["reading_growth_mb"] = round((process.memory_info().rss - settled) / MB, 1)
+    return figures
+
+
+def _windows(segments: Segments, rng: np.random.Generator) -> Callable[[], object]:
+    """What reads a random window of an import."""
+    return lambda: segments.sample(rng)
+
+
+def _original_windows(
+    segments: Segments, files: dict[int, Path], rng: np.random.Generator
+) -> Callable[[], object]:
+    """What reads a random window of the original files, of the same episodes and length."""
+
+    def read() -> object:
+        episode, start = segments.place(int(rng.integers(len(segments))))
+        rows = range(start, start + segments.length)
+        with h5py.File(files[segments.store.numbers[episode]], "r") as file:
+            frames = np.stack([file[f"frame_{i}_x"][()][..., ::-1] for i in rows])
+            actions = np.stack([file[f"frame_{i}_y"][()] for i in rows])
+        return frames, actions
+
+    return read
+
+
+def _originals(folder: Path) -> dict[int, Path]:
+    """The original files of a folder by the numbers of their episodes."""
+    files = {}
+    for path in sorted(folder.rglob("*.hdf5")):
+        try:
+            files[parse_name(path.name).episode] = path
+        except CsgoFileError:
+            continue
+    return files

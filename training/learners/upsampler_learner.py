@@ -1,0 +1,139 @@
+"""Learning to enlarge: from the large frame before and the small new one, the large new one.
+
+A frame before that was recorded has every detail; in play it is the network's own answer. So
+examples may go on from one update to the next, each on the answer before, as dreams do in
+training/rollouts.py: what is learnt of long rows of answers costs no more than of single ones.
+
+Shapes: B examples or starts, N frames in a row, C h w a small frame, C H W a large one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.frames import to_float, to_uint8
+from models.networks.denoiser import Denoiser
+from models.runtime.frame_step import enlarged_context
+from models.sampler import SamplerConfig
+from training.data import Data
+from training.learners.base import Losses, counted
+from training.learners.frame_learner import FrameLearner
+from training.losses.sequence import Noising
+from training.pairs import PairBatch, PairBatches, PairedSegments, collate_pairs
+from training.recipes.two_sizes import WAYS, UpsamplerConfig
+from training.scores import Scores, next_frame, scores
+from training.small_rollouts import SmallDreams
+from training.speed import autocast
+
+STARTS = 8  # at evaluations
+
+
+class UpsamplerLearner(FrameLearner):
+    """An upsampler that learns from recordings in two sizes.
+
+    answers: uint8 (B, C, H, W), those to the update before; None before the first.
+    dreams:  what is dreamed in place of recorded small frames; None if nothing is.
+    """
+
+    config: UpsamplerConfig
+    answers: Tensor | None = None
+
+    def __init__(
+        self, config: UpsamplerConfig, upsampler: Denoiser, data: Data, dreams: SmallDreams | None
+    ) -> None:
+        super().__init__(config, "upsampler", upsampler)
+        assert data.large is not None
+        self.dreams = dreams
+        before = dreams.denoiser.config.context - 1 if dreams else 0
+        segments = PairedSegments(data.segments, data.large, before)
+        self.scored = PairedSegments(data.scored, data.large)
+        self.batches = PairBatches(segments, config.batch * config.accumulate, config.seed)
+
+    def gradients(self, index: int, batch: PairBatch) -> Losses:
+        self._made: list[Tensor] = []
+        losses = super().gradients(index, batch)
+        self.answers = torch.cat(self._made)
+        return losses
+
+    def examples(self, batch: PairBatch, generator: torch.Generator) -> tuple[Tensor, ...]:
+        large, small = batch.large, batch.small[:, -1]
+        loose = torch.zeros(len(small), dtype=torch.bool)
+        if self.dreams is not None:
+            loose[: self.dreams.count] = True
+            dreamed = self.dreams.advance(batch, generator)
+            small = torch.cat((dreamed, small[len(dreamed) :]))
+        if self.answers is not None:
+            goes_on = batch.goes_on[:, None, None, None]
+            before = torch.where(goes_on, self.answers, large[:, 0])
+            large = torch.stack((before, large[:, 1]), dim=1)
+        return large, small, loose
+
+    def noisings(self, rows: int, generator: torch.Generator) -> list[Noising]:
+        network = self.denoiser.config
+        shape = (rows, 3, network.height, network.width)
+        return [
+            Noising(
+                self.level(rows, generator),
+                torch.randn(shape, generator=generator),
+                torch.randn(rows, 3, 1, 1, generator=generator),
+            )
+        ]
+
+    def state_dict(self) -> dict[str, Any]:
+        dreamed = self.dreams.context if self.dreams else None
+        return {**super().state_dict(), "answers": self.answers, "dreamed": dreamed}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.answers = state["answers"]
+        if self.dreams is not None:
+            self.dreams.context = state["dreamed"]
+
+    def losses(self, given: Sequence[Tensor], noisings: Sequence[Noising]) -> Iterator[Tensor]:
+        """given: large frames uint8 (B, 2, C, H, W); the second, small (B, C, h, w); which of those
+        are dreamed (B,)."""
+        large, small, loose = to_float(given[0]), to_float(given[1]), given[2]
+        (noising,) = noisings
+        losses, estimate = self.denoiser.loss(
+            large[:, 1],
+            noising.sigma,
+            noising.noise,
+            enlarged_context(large[:, 0], small),
+            None,
+            offset=noising.offset,
+            texture_weight=self.config.texture_weight if self.dreams else 0.0,
+            loose=loose if self.dreams else None,
+        )
+        self._made.append(to_uint8(estimate).cpu())
+        yield counted(losses, self.config.log_loss).mean()
+
+    def score(self) -> Scores:
+        """What costs nothing is to enlarge by cubic curves alone."""
+        windows = collate_pairs(self.scored.spread(STARTS))
+        sampler = self.config.samplers()[WAYS[0]]
+        with autocast(self.device, self.precision):
+            made = enlarge(self.averaged, windows, sampler, torch.Generator().manual_seed(0))
+        before, small = (to_float(tensor) for tensor in (windows.large[:, 0], windows.small[:, 1:]))
+        plain = [to_uint8(enlarged_context(before, frame)[:, -1]) for frame in small.unbind(1)]
+        return scores(windows.large[:, 1:], made, torch.stack(plain, dim=1), "cubic")
+
+
+@torch.no_grad()
+def enlarge(
+    upsampler: Denoiser, windows: PairBatch, sampler: SamplerConfig, generator: torch.Generator
+) -> Tensor:
+    """Enlarge the N small frames after the first, as in play: each on the answer before.
+
+    Returns uint8 (B, N, C, H, W).
+    """
+    device = next(upsampler.parameters()).device
+    large = to_float(windows.large[:, 0].to(device))
+    made = []
+    for small in to_float(windows.small[:, 1:].to(device)).unbind(1):
+        large = next_frame(upsampler, enlarged_context(large, small), None, sampler, generator)
+        made.append(to_uint8(large).cpu())
+    return torch.stack(made, dim=1)

@@ -1,0 +1,222 @@
+"""What decides a training run, readable again from the file that it is saved in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from base.errors import UserError
+from models.networks.denoiser import DenoiserConfig, Target
+from models.networks.frame_prior import FramePriorConfig
+from models.networks.reward_end import RewardEndConfig
+from models.networks.unet import UNetConfig
+from models.sampler import LARGEST_SIGMA, Levels
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+PRIOR_COND = 64  # width of what tells the prior how much noise there is
+LARGEST_SEED = 2**32 - 1
+POSITIVE = (
+    "updates", "batch", "stream_steps", "context", "head_channels", "changed_weight",
+    "lost_light", "sigma", "learning_rate", "head_learning_rate", "gradient_clip",
+)  # fmt: skip
+NOT_NEGATIVE = (
+    "streams", "prior_sigma", "share_enduring", "share_retried", "share_rehearsed", "share_events",
+    "share_stilled", "share_first", "last_actions", "texture_weight", "sigma_scale",
+    "context_noise", "muon_learning_rate", "weight_decay", "warmup", "cooldown", "ema", "seed",
+    "rollouts_from",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The recipe for a world model that plays in one denoising step.
+
+    Every value was measured on two CPU cores with Breakout; the notes say what it is for.
+    """
+
+    updates: int = 6_000
+    """Optimiser steps in all."""
+    batch: int = 32
+    """Examples in an update."""
+    streams: int = 16
+    """Of these, how many continue the model's own dream instead of a recorded context."""
+    rollouts_from: float = 0.15
+    """Share of the updates before the streams begin. A network that cannot yet tell the next frame
+    from the recorded ones learns nothing from its own: they only drown what there is to learn."""
+    lost_light: float = 1.4
+    """A dream is lost where it differs from the recording by so much light, of [-1, 1] summed over
+    3 x 3 pixels: 1.4 is seven tenths of a pixel of one colour, and with 18 none is ever lost."""
+    share_enduring: float = 0.4
+    """Share of the streams that go on when they are lost, and learn what can still be mended."""
+    stream_steps: int = 200
+    """A dream is restarted from the recording after this many steps; the others also when lost."""
+    share_retried: float = 0.5
+    """Share of the streams that start shortly before a place where one was lost. Unless they
+    endure they are over soon after it."""
+    share_rehearsed: float = 0.4
+    """Share of the other examples that is taken from such places."""
+    share_events: float = 0.25
+    """Share of the rest that is drawn where a reward, a lost life or an end comes next."""
+    sigma: float = 2.0
+    """Noise level of play, which makes a frame in one network call; dreams learn there, too."""
+    share_first: float = 1.0
+    """Share of the other examples at exactly that level, where all is prediction; the rest is
+    spread log-normally below it."""
+    sigma_location: float = -1.2
+    """Mean of ln sigma of that rest."""
+    sigma_scale: float = 1.4
+    """Standard deviation of ln sigma of that rest."""
+    changed_weight: float = 6.0
+    """How many times a pixel that changes counts: such pixels are few, and they are the game."""
+    log_loss: bool = False
+    """Whether the logarithm of an example's loss is learnt from. Else what hardly moves counts for
+    nothing beside what moves much, and where a camera stands still its picture blurs."""
+    texture_weight: float = 0.0
+    """How much it counts in dreams that frames are as sharp as the recorded ones, wherever their
+    edges are. After recorded frames, which are sharp, likeness alone is learnt."""
+    context_noise: float = 0.02
+    """Noise on the context frames, in units of [-1, 1], so that small flaws are forgiven."""
+    share_stilled: float = 0.0
+    """Share of the recorded examples that show the last frame as all of their context. How a camera
+    moved tells nearly all of how it will; from such examples is learnt what the keys do."""
+    target: Target = "change"
+    """What the network estimates: the next frame, or its change against the last one."""
+    sigma_data: float = 0.03
+    """Standard deviation of that target. Too large a one lets noise through where nothing moves."""
+    context: int = 8
+    """Past frames that the network sees: a life is lost up to eight steps after the ball is."""
+    last_actions: int = 4
+    """At how many of these, the last ones, it is told the actions; at all if it is 0 or more."""
+    channels: tuple[int, ...] = (64, 96, 128, 160)
+    """Widths of the U-Net's levels."""
+    depths: tuple[int, ...] = (1, 1, 1, 1)
+    """Residual blocks in each level."""
+    patch: int = 2
+    """Edge in pixels of the squares folded into channels before the first level."""
+    cond: int = 256
+    """Width of the conditioning vector."""
+    head_channels: int = 64
+    """Width of the reward and ending head."""
+    prior_channels: tuple[int, ...] = (32, 64, 128)
+    """Widths of the frame prior's levels, which mends each dreamed frame; empty for none."""
+    prior_sigma: float = 0.04
+    """How much noise, of [-1, 1], the prior takes a dreamed frame to carry."""
+    learning_rate: float = 1e-3
+    """Of AdamW, for all but the convolutions' weights."""
+    muon_learning_rate: float = 3e-3
+    """Of Muon, for those; 0 leaves them to AdamW. Muon's steps have one size however little is left
+    to learn, so it starts quickly, and AdamW goes on from weights that are good already."""
+    head_learning_rate: float = 3e-4
+    """Of AdamW, for the reward and ending head."""
+    weight_decay: float = 0.01
+    """Of both, on weights only."""
+    warmup: int = 20
+    """Updates over which the learning rate rises."""
+    cooldown: float = 0.55
+    """Share of the updates over which it falls to 0."""
+    ema: float = 0.999
+    """How much of the averaged weights stays at each update."""
+    gradient_clip: float = 10.0
+    """Largest gradient norm."""
+    seed: int = 0
+    """Decides examples, noise and initial weights."""
+
+    def __post_init__(self) -> None:
+        """Raise UserError for values that nothing can be trained with."""
+        check_numbers(self, POSITIVE, NOT_NEGATIVE)
+        if self.streams >= self.batch:
+            raise UserError(f"--streams must be fewer than --batch: {self.batch - 1} at most")
+        if self.texture_weight and not self.streams:
+            raise UserError("--texture-weight counts in dreams only, and --streams 0 makes none")
+        if self.sigma > LARGEST_SIGMA:
+            raise UserError(f"--sigma must be at most {LARGEST_SIGMA:g}, not {self.sigma}")
+        for name in (n for n in NOT_NEGATIVE if n.startswith("share_") or n == "rollouts_from"):
+            if getattr(self, name) > 1:
+                raise UserError(f"{flag(name)} must be at most 1, not {getattr(self, name)}")
+        check_pace(self.ema, self.cooldown, self.seed)
+
+    @property
+    def window(self) -> int:
+        """Frames of an example."""
+        return self.context + 1
+
+    @property
+    def levels(self) -> Levels:
+        """How its world is played."""
+        return Levels((self.sigma,))
+
+    @property
+    def passes(self) -> int:
+        """Batches that go through the network and back in all."""
+        return self.updates
+
+    def denoiser(self, height: int, width: int, actions: int) -> DenoiserConfig:
+        """The denoiser for frames of a size and action vectors of a width.
+
+        Raises ValueError for a network that cannot be built.
+        """
+        unet = UNetConfig(
+            channels=self.channels,
+            depths=self.depths,
+            attention=(False,) * len(self.channels),
+            cond=self.cond,
+            patch=self.patch,
+        )
+        return DenoiserConfig(
+            height, width, self.context, actions, self.target, self.sigma_data, unet,
+            last_actions=self.last_actions,
+        )  # fmt: skip
+
+    def frame_prior(self, height: int, width: int) -> FramePriorConfig | None:
+        """Return the frame prior for frames of a size; None if there is to be none.
+
+        Raises ValueError for a network that cannot be built.
+        """
+        levels = len(self.prior_channels)
+        if not levels:
+            return None
+        unet = UNetConfig(
+            channels=self.prior_channels,
+            depths=(1,) * levels,
+            attention=(False,) * levels,
+            cond=PRIOR_COND,
+            patch=self.patch,
+        )
+        return FramePriorConfig(height, width, unet, self.prior_sigma)
+
+    def reward_end(self, height: int, width: int) -> RewardEndConfig:
+        """The reward and ending head for frames of a size; it looks at context and new frame."""
+        return RewardEndConfig(height, width, self.context + 1, self.head_channels)
+
+
+def check_numbers(
+    config: DataclassInstance, positive: Sequence[str], not_negative: Sequence[str]
+) -> None:
+    """UserError unless a recipe's numbers are finite, and those named of the sign they need."""
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"{flag(field.name)} must be a finite number, not {value}")
+    for name in positive:
+        if not getattr(config, name) > 0:
+            raise UserError(f"{flag(name)} must be more than 0, not {getattr(config, name)}")
+    for name in not_negative:
+        if not getattr(config, name) >= 0:
+            raise UserError(f"{flag(name)} must not be negative, and {getattr(config, name)} is")
+
+
+def check_pace(ema: float, cooldown: float, seed: int) -> None:
+    """UserError for an average, a schedule or a seed that cannot be."""
+    if ema >= 1 or cooldown > 1:
+        raise UserError("--ema must be less than 1, and --cooldown not more")
+    if seed > LARGEST_SEED:
+        raise UserError(f"--seed must be at most {LARGEST_SEED}")
+
+
+def flag(name: str) -> str:
+    """The command line's name of a field."""
+    return f"--{name.replace('_', '-')}"
