@@ -30,6 +30,9 @@ MAX_SERVE_DELAY = 12  # steps
 MAX_HOLD = 12  # steps that a random key stays down
 MAX_SERVE_EVERY = 4  # steps between two presses of one who serves blindly; 1 holds the key
 
+HOLD_STEPS = {"random": 1, "holding keys": 10, "holding keys long": 60}  # the longest hold
+STYLE_STEPS = 60  # how long a style lasts, on average
+
 
 class RandomPlayer:
     """Draws every action anew, all of them equally likely."""
@@ -42,6 +45,33 @@ class RandomPlayer:
     def act(self, frame: Frame) -> ActionVector:
         self.mixture["random"] += 1
         return self._choices[self._rng.integers(len(self._choices))]
+
+
+class HoldingPlayer:
+    """Holds random keys, some for a moment and some for seconds; at times draws every action anew.
+
+    Gets to places that chance alone does not: over Freeway's road, say.
+    """
+
+    def __init__(self, world: AtariWorld, seed: int) -> None:
+        self.mixture: Counter[str] = Counter()
+        self._choices = [world.actions.one_hot(i) for i in range(world.actions.size)]
+        self._rng = np.random.default_rng([seed, 1])
+        self._style, self._style_left = "", 0  # steps
+        self._held, self._hold_left = 0, 0  # index of an action, steps
+
+    def act(self, frame: Frame) -> ActionVector:
+        if self._style_left == 0:
+            self._style = str(self._rng.choice(list(HOLD_STEPS)))
+            self._style_left = 1 + int(self._rng.exponential(STYLE_STEPS))
+            self._hold_left = 0
+        if self._hold_left == 0:
+            self._held = int(self._rng.integers(len(self._choices)))
+            self._hold_left = int(self._rng.integers(1, HOLD_STEPS[self._style] + 1))
+        self._style_left -= 1
+        self._hold_left -= 1
+        self.mixture[self._style] += 1
+        return self._choices[self._held]
 
 
 @dataclass(frozen=True)

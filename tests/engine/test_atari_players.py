@@ -9,7 +9,7 @@ import pytest
 
 from base.errors import UserError
 from engine.games.atari import AtariWorld
-from engine.games.atari_players import RandomPlayer, ScriptedPlayer
+from engine.games.atari_players import HoldingPlayer, RandomPlayer, ScriptedPlayer
 
 
 def _play(game: str, kind: type, seed: int, steps: int) -> tuple[list[int], float, Counter[str]]:
@@ -31,7 +31,7 @@ def _play(game: str, kind: type, seed: int, steps: int) -> tuple[list[int], floa
     return actions, won, mixture + player.mixture
 
 
-@pytest.mark.parametrize("kind", [RandomPlayer, ScriptedPlayer])
+@pytest.mark.parametrize("kind", [RandomPlayer, HoldingPlayer, ScriptedPlayer])
 def test_a_seed_decides_what_is_played(kind: type) -> None:
     assert _play("breakout", kind, 3, 150) == _play("breakout", kind, 3, 150)
     assert _play("breakout", kind, 3, 150)[0] != _play("breakout", kind, 4, 150)[0]
@@ -41,6 +41,14 @@ def test_the_random_player_likes_all_actions_equally() -> None:
     actions, _, mixture = _play("pong", RandomPlayer, 0, 600)
     assert mixture == {"random": 600}
     assert np.bincount(actions, minlength=6).min() > 60
+
+
+def test_who_holds_keys_crosses_the_road_where_chance_never_does() -> None:
+    _, won, mixture = _play("freeway", HoldingPlayer, 0, 1500)
+    assert won > 0
+    assert set(mixture) == {"random", "holding keys", "holding keys long"}
+    _, by_chance, _ = _play("freeway", RandomPlayer, 0, 1500)
+    assert by_chance == 0
 
 
 def test_the_scripted_breakout_player_mostly_returns_the_ball() -> None:

@@ -112,13 +112,18 @@ def game_called(name: str) -> Game:
 
 def _atari(name: str) -> Game:
     from engine.games.atari import AtariWorld
-    from engine.games.atari_players import PADDLE_GAMES, RandomPlayer, ScriptedPlayer
+    from engine.games.atari_players import (
+        PADDLE_GAMES,
+        HoldingPlayer,
+        RandomPlayer,
+        ScriptedPlayer,
+    )
 
     scripted = {"scripted": ScriptedPlayer} if name in PADDLE_GAMES else {}
     return Game(
         name,
         lambda: AtariWorld(name),
-        players={"random": RandomPlayer, **scripted},
+        players={"random": RandomPlayer, "holding": HoldingPlayer, **scripted},
         sized=lambda size_px: AtariWorld(name, size_px),
     )
 
