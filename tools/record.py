@@ -43,7 +43,7 @@ class RecordConfig:
     """The folder: a new or empty one, or one with recordings of the same game. Doom is recorded in
     two sizes: DIR/full has frames of 150×280, DIR/low the same ones of 30×56."""
     player: Literal["human", "random", "holding", "scripted", "agent"] = "random"
-    """Who plays: you, chance, chance that holds keys for up to seconds (Atari), or a script that knows
+    """Who plays: you, chance, chance that holds keys for seconds (Atari), or a script that knows
     the game from inside (Breakout, Pong, Doom). No game has an agent yet."""
     steps: int = 20_000
     """How many steps to record; there are 15 in a second of play, 16 of Doom."""
