@@ -30,6 +30,7 @@ TINY = TrainConfig(
     updates=6,
     batch=4,
     streams=2,
+    rollouts_from=0.0,
     stream_steps=5,
     context=4,
     channels=(8, 16),

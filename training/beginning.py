@@ -70,6 +70,7 @@ def _stream_learner(recipe: TrainConfig, data: Data, device: torch.device) -> St
             recipe.lost_light,
             recipe.share_retried,
             recipe.seed + 1,
+            recipe.first_rollouts,
         )
     return StreamLearner(recipe, _placed(denoiser, device), head, prior, streams, data)
 

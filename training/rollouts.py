@@ -48,6 +48,7 @@ class Streams:
     retried:    share of dreams that start shortly before a hard place. Unless they endure they are
                 brief, and go on when they are lost, too.
     seed:       decides, with an update's number, where dreams start.
+    begin:      the first update that they are for.
     places:     int64 (S, 2), episode and first frame of the window that comes next.
     ages:       int64 (S,), steps dreamed so far, or -1 for a dream to be started.
     steps:      int64 (S,), the age at which each is started over.
@@ -67,6 +68,7 @@ class Streams:
         lost_light: float,
         retried: float,
         seed: int,
+        begin: int = 0,
     ) -> None:
         self.segments = segments
         self.enduring = torch.arange(count) < enduring
@@ -74,6 +76,7 @@ class Streams:
         self.lost_light = lost_light
         self.retried = retried
         self.seed = seed
+        self.begin = begin
         self.places = torch.zeros(count, 2, dtype=torch.int64)
         self.ages = torch.full((count,), -1)
         self.steps = torch.full((count,), most_steps)
@@ -89,12 +92,11 @@ class Streams:
         rng = np.random.default_rng([self.seed, update])
         rows: list[Segment] = []
         starting = self.ages < 0
-        first = bool(starting.all())
         for i in range(len(self.ages)):
             if starting[i]:
                 self._start(i, rng)
                 # The first are of all ages, or all would be started over at the same update.
-                self.ages[i] = int(rng.integers(int(self.steps[i]))) if first else 0
+                self.ages[i] = int(rng.integers(int(self.steps[i]))) if update == self.begin else 0
             rows.append(self.segments.read(*self.places[i].tolist()))
         batch = collate(rows)
         self.context[starting] = batch.frames[starting, :-1]

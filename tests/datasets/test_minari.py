@@ -372,7 +372,7 @@ def test_an_export_that_fails_leaves_nothing(
 
 KILLED = """
 import os, signal, sys
-from datasets import minari
+from datasets.importers import minari
 from datasets.store import Store
 minari.export(Store(sys.argv[1]), sys.argv[2], lambda steps: os.kill(os.getpid(), signal.SIGKILL))
 """

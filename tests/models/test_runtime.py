@@ -19,6 +19,7 @@ import torch
 from base.errors import UserError
 from models.cartridge.manifest import Manifest
 from models.runtime import choice as runtime_choice
+from models.runtime import openvino_core
 from models.runtime import openvino_runner as runners_openvino
 from models.runtime import selection as runtime
 from models.runtime.frame_step import FrameStep
@@ -30,7 +31,6 @@ from models.runtime.selection import (
     candidates,
     choose,
     measure,
-    openvino_core,
     prepare,
     quick_dtype,
 )

@@ -91,7 +91,7 @@ def test_a_display_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.skipif(not shutil.which("xvfb-run"), reason="needs a display of its own")
 def test_a_window_that_opens() -> None:
-    code = "from tools import checkup; print([f.state for f in checkup.display('')])"
+    code = "from tools.app import checkup; print([f.state for f in checkup.display('')])"
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SDL_")}
     done = subprocess.run(
         ["xvfb-run", "-a", sys.executable, "-c", code],

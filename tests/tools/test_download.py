@@ -36,7 +36,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from base.errors import run_main
-from base import hub_file
+from hub import transfer as hub_file
 from hub.catalogue import read_catalogue
 from tools.download import DownloadConfig, download
 hub_file.PAUSES_S = (0.0,)

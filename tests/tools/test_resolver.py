@@ -34,7 +34,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import tyro
-from models import catalogue
+from hub import catalogue
 worlds = catalogue.read_catalogue(Path(sys.argv[1]))
 catalogue.read_catalogue = lambda: worlds
 import play

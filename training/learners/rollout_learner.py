@@ -111,7 +111,7 @@ class StreamLearner(Learner):
         The streams move on by one dreamed frame.
         """
         config = self.config
-        streams = self.streams if index >= config.rollouts_from * config.updates else None
+        streams = self.streams if index >= config.first_rollouts else None
         batch, count = fresh, 0
         if streams is not None:
             walked = streams.batch(index)

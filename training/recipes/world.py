@@ -145,6 +145,11 @@ class TrainConfig:
         return self.context + 1
 
     @property
+    def first_rollouts(self) -> int:
+        """The update at which the streams begin."""
+        return math.ceil(self.rollouts_from * self.updates)
+
+    @property
     def levels(self) -> Levels:
         """How its world is played."""
         return Levels((self.sigma,))
