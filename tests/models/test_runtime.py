@@ -122,7 +122,7 @@ def test_what_a_runner_gave_stays_as_it_was() -> None:
 CTRL_C_AFTER_A_GRAPH = """
 import signal, threading
 import torch
-from models import runtime
+from models.runtime import selection as runtime
 
 class Twice(torch.nn.Module):
     def forward(self, x):
