@@ -16,13 +16,15 @@ from base.errors import UserError, run_main
 from base.progress import ProgressBar
 from base.terminal import say
 from engine.contracts import CsgoActions
+from engine.games.atari_players import HoldingPlayer
 from models.cartridge.reader import Cartridge, load
 from models.dream import DiffusionWorld
 from models.networks.reward_end import RewardEndConfig
 from models.runtime.sampler_cache import Walks
 from tools.evaluation import breakout_scores, dream_scores, long_play, shooter_scores
+from tools.evaluation.control import control
 from tools.evaluation.dreams import Dreamer, Footage
-from tools.evaluation.long_play import LongPlay
+from tools.evaluation.long_play import LongPlay, game_beside
 
 LONG_STEPS, SHOOTER_STEPS = 50, 100  # of long dreams
 CONTROL_STEPS, CONTROL_STARTS = 8, 100
@@ -138,9 +140,10 @@ def measure(
     if isinstance(cartridge.manifest.reward_end, RewardEndConfig):
         figures |= dream_scores.events(dreamer)
     starts = footage.excerpts(context + CONTROL_STEPS, CONTROL_STARTS)
+    game = game_beside(footage)
+    if game is not None and not shooter:
+        figures |= control(dreamer, starts, game, HoldingPlayer, CONTROL_STEPS)
     if footage.store.info.game == "breakout":
-        left, right = (cartridge.manifest.actions.named(way) for way in ("LEFT", "RIGHT"))
-        figures |= breakout_scores.control(dreamer, starts, left, right, CONTROL_STEPS)
         figures |= breakout_scores.life(dreams, [e.window for e in long], context)
         figures |= breakout_scores.life_of_game(footage, long, context)
         world = DiffusionWorld(cartridge, walks)

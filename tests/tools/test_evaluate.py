@@ -274,33 +274,6 @@ def test_recordings_that_the_game_cannot_be_played_to_have_no_such_figure(
     assert breakout_scores.life_of_game(games, held(games, 30, count=2), CONTEXT) == {}
 
 
-def test_control_is_the_paddle_going_where_it_is_told(games: Footage) -> None:
-    actions = games.store.info.actions
-    left, right = actions.named("LEFT"), actions.named("RIGHT")
-
-    class Paddle(Still):
-        """Draws the paddle as far to the side as the context's actions say."""
-
-        def __init__(self, reach: int) -> None:
-            self.reach = reach
-
-        def run(self, inputs: Inputs) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-            frame, events = super().run(inputs)
-            frame[57:59, 4:60] = 0
-            pressed = int((inputs["actions"] @ (right - left)).sum())
-            x = 28 + pressed * self.reach
-            frame[57, x : x + 7], frame[58, x : x + 7] = (80, 29, 29), (164, 59, 59)
-            return frame, events
-
-    recorded = held(games, 8)
-    for reach, expected in ((3, 1.0), (0, 0.0), (-3, 0.0)):
-        dreamer = dreaming(Paddle(reach), games)
-        figures = breakout_scores.control(dreamer, recorded, left, right, 8)
-        assert figures == {"control": expected, "control_starts": len(recorded)}
-    blank = breakout_scores.control(dreaming(Still(), games), recorded, left, right, 8)
-    assert blank["control"] == 0
-
-
 def test_events_that_are_told_and_that_are_missed(toys: Footage) -> None:
     right = scores.events(dreaming(Oracle(toys.store), toys))
     assert right["reward_seen"] == right["ended_seen"] == 1

@@ -6,21 +6,19 @@ Shapes: N steps, H W pixels. Frames are uint8 RGB.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from datasets.store import Window
-from engine.contracts import ActionVector, World
+from engine.contracts import World
 from tools.evaluation import breakout_probe as probe
 from tools.evaluation.breakout_futures import BreakoutFutures
-from tools.evaluation.dreams import Advance, Dream, Dreamer, Excerpt, Footage
+from tools.evaluation.dreams import Advance, Dream, Excerpt, Footage
 
 MOVED_LEVELS = 8  # a pixel that changes by less has not moved
 LONGEST_STILL = 45  # steps: three seconds; the game itself, idling, stands still for up to 40
-APART_PX = 4.0  # half a paddle
 GAME_DRAWS = 4
 LOST_ROW = 51.0  # a ball seen so low may be below the paddle in the next frame
 SERVED_STEPS = 30  # two seconds: a script that serves every eight steps needs no longer
@@ -59,26 +57,6 @@ def life_of_game(footage: Footage, recorded: Sequence[Excerpt], context: int) ->
         return {}
     shown = [Dream(game.follow(start, rng)) for start in known]
     return {"life_game": life(shown, [start.window for start in known], context)["life"]}
-
-
-def control(
-    dreamer: Dreamer,
-    recorded: Sequence[Excerpt],
-    left: ActionVector,
-    right: ActionVector,
-    steps: int,
-) -> dict[str, float]:
-    """Share of starts from which holding RIGHT leaves the paddle further right than LEFT does.
-
-    By APART_PX at least; a frame without a paddle counts as a failure. recorded: excerpts that
-    begin with the starts. The buttons are held for so many steps.
-    """
-    apart = []
-    for seed, start in enumerate(recorded):
-        ends = [dreamer.hold(start, held, steps, seed).frames[-1] for held in (left, right)]
-        at_left, at_right = (probe.paddle_x(frame) or math.nan for frame in ends)
-        apart.append(at_right - at_left >= APART_PX)
-    return {"control": float(np.mean(apart)), "control_starts": len(apart)}
 
 
 def endurance(world: World, steps: int, seed: int, advance: Advance) -> dict[str, float]:
