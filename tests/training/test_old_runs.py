@@ -38,8 +38,7 @@ def test_a_run_of_one_noise_level_goes_on_without_a_frame_prior(
     (tmp_path / "run" / run_config.NAME).write_text(json.dumps(config))
     assert train("--resume", "--updates", "3") == 0
     assert "going on after update 2" in capsys.readouterr().out
-    # The later levels' share was at the only level, too.
-    expected = replace(TINY, updates=3, share_first=1.0, prior_channels=())
+    expected = replace(TINY, updates=3, prior_channels=())
     assert run_config.load(tmp_path / "run").train == expected
     assert set(load(tmp_path / "run" / "cartridge").networks) == {"denoiser", "reward_end"}
 
@@ -49,6 +48,7 @@ def test_a_run_of_one_noise_level_goes_on_without_a_frame_prior(
     [
         ("two", {}, "it learns at 2 noise levels"),
         ("one", {"hard_places": "places.csv"}, "it learns from listed hard places"),
+        ("one", {"share_later": 0.2}, "it learns at lower noise levels"),
     ],
 )
 def test_what_is_no_longer_taught_is_refused_in_one_line(

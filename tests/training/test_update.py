@@ -17,9 +17,7 @@ from tests.networks import awaken
 from tests.tiny_training import TINY, record_enough, tiny_data, tiny_learner
 from training.data import Data
 from training.learners.base import Losses, average
-from training.learners.rollout_learner import StreamLearner, draw_sigmas
-from training.recipes.presets import PRESETS
-from training.recipes.world import TrainConfig
+from training.learners.rollout_learner import StreamLearner
 
 
 @pytest.fixture(scope="module")
@@ -41,27 +39,6 @@ def weights(learner: StreamLearner) -> dict[str, Tensor]:
         for name in ("denoiser", "head", "denoiser_ema", "head_ema")
         for key, value in state[name].items()
     }
-
-
-def test_noise_is_shared_out_as_configured() -> None:
-    config = replace(TINY, sigma=2.0, share_first=0.3, sigma_location=-1.2, sigma_scale=1.4)
-    rows, streams = 20_000, 4_000
-    sigma = draw_sigmas(config, streams, rows, torch.Generator().manual_seed(0))
-    assert (sigma[:streams] == 2).all()
-    rest = sigma[streams:]
-    spread = rest[rest != 2]
-    # Of the log-normal rest, what is above the level of play is drawn down to it.
-    above = 0.5 * (1 - torch.erf((torch.tensor(2.0).log() + 1.2) / 1.4 / 2**0.5)).item()
-    assert len(spread) / len(rest) == pytest.approx(0.7 * (1 - above), abs=0.02)
-    assert spread.log().median().item() == pytest.approx(-1.3, abs=0.1)
-    assert spread.min() >= 0.002 and spread.max() < 2
-
-
-@pytest.mark.parametrize("preset", ["small", "doom"])
-def test_worlds_of_one_size_learn_at_the_level_that_they_are_played_at(preset: str) -> None:
-    config = PRESETS[preset]  # type: ignore[index]
-    assert isinstance(config, TrainConfig)
-    assert (draw_sigmas(config, 0, 100, torch.Generator().manual_seed(0)) == 2).all()
 
 
 @pytest.mark.parametrize(

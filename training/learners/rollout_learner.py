@@ -133,7 +133,7 @@ class StreamLearner(Learner):
             )
         noise = self._randn(target.shape, generator)
         shown = context + config.context_noise * self._randn(context.shape, generator)
-        sigma = draw_sigmas(config, count, len(frames), generator).to(self.device)
+        sigma = torch.full((len(frames),), config.sigma, device=self.device)
         with autocast(self.device, self.precision):
             losses, estimate = self.denoiser.loss(
                 target,
@@ -146,7 +146,7 @@ class StreamLearner(Learner):
                 learnt=learnt,
                 texture_weight=config.texture_weight,
                 textured=(torch.arange(len(frames)) < count).to(self.device),
-                begins=sigma == config.sigma,
+                begins=torch.ones_like(sigma, dtype=torch.bool),
             )
             # Weighed, or a head shown many ends would call an end where there is none.
             head_loss = self.head.loss(
@@ -174,15 +174,3 @@ class StreamLearner(Learner):
 
     def _randn(self, shape: torch.Size, generator: torch.Generator) -> Tensor:
         return torch.randn(shape, generator=generator).to(self.device)
-
-
-def draw_sigmas(config: TrainConfig, streams: int, rows: int, generator: torch.Generator) -> Tensor:
-    """Noise levels (rows,): the first `streams` at that of play, the rest mixed as configured.
-
-    Where play starts all is prediction; at low noise the answer still shows through, and a model
-    trained there alone learns to denoise and not to predict.
-    """
-    first = torch.rand(rows, generator=generator) < config.share_first
-    first[:streams] = True
-    spread = torch.randn(rows, generator=generator) * config.sigma_scale + config.sigma_location
-    return spread.exp().clamp(0.002, config.sigma).masked_fill(first, config.sigma)

@@ -6,7 +6,8 @@ from typing import Any
 
 from base.errors import UserError
 
-REMOVED = ("sigmas", "share_later", "hard_places")  # fields that the recipe of small worlds had
+# Fields that the recipe of small worlds had.
+REMOVED = ("sigmas", "share_first", "share_later", "sigma_location", "sigma_scale", "hard_places")
 
 
 def renewed(config: Any) -> Any:
@@ -16,16 +17,24 @@ def renewed(config: Any) -> Any:
     learnt what is no longer taught.
     """
     recipe = config.get("train") if isinstance(config, dict) else None
-    if not isinstance(recipe, dict) or "sigmas" not in recipe:
+    # Recipes of two sizes have steps of play, and may spread their noise levels.
+    if not isinstance(recipe, dict) or "steps" in recipe or not recipe.keys() & set(REMOVED):
         return config
-    sigmas, shares = recipe["sigmas"], [recipe.get("share_first", 1.0), recipe.get("share_later")]
-    if isinstance(sigmas, list) and len(sigmas) > 1:
-        raise UserError(f"learns at {len(sigmas)} noise levels, and one is all that is taught now")
+    now = {name: value for name, value in recipe.items() if name not in REMOVED}
+    if "sigmas" in recipe:
+        sigmas = recipe["sigmas"]
+        if isinstance(sigmas, list) and len(sigmas) > 1:
+            raise UserError(
+                f"learns at {len(sigmas)} noise levels, and one is all that is taught now"
+            )
+        now["sigma"] = sigmas[0] if isinstance(sigmas, list) and sigmas else sigmas
+        now.setdefault("prior_channels", [])  # it was begun without a frame prior
+    # The only level was a later one, too.
+    shares = [recipe.get("share_first", 1.0), recipe.get("share_later", 0.0)]
+    if not all(isinstance(share, float) for share in shares) or sum(shares) < 1:
+        raise UserError(
+            "learns at lower noise levels, too (--share-first), which is not taught now"
+        )
     if recipe.get("hard_places"):
         raise UserError("learns from listed hard places (--hard-places), which is no longer taught")
-    now = {name: value for name, value in recipe.items() if name not in REMOVED}
-    now["sigma"] = sigmas[0] if isinstance(sigmas, list) and sigmas else sigmas
-    if all(isinstance(share, float) for share in shares):
-        now["share_first"] = min(1.0, sum(shares))  # the only level was a later one, too
-    now.setdefault("prior_channels", [])  # it was begun without a frame prior
     return {**config, "train": now}

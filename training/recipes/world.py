@@ -25,9 +25,8 @@ POSITIVE = (
 )  # fmt: skip
 NOT_NEGATIVE = (
     "streams", "prior_sigma", "share_enduring", "share_retried", "share_rehearsed", "share_events",
-    "share_stilled", "share_first", "last_actions", "texture_weight", "sigma_scale",
-    "context_noise", "muon_learning_rate", "weight_decay", "warmup", "cooldown", "ema", "seed",
-    "rollouts_from",
+    "share_stilled", "last_actions", "texture_weight", "context_noise", "muon_learning_rate",
+    "weight_decay", "warmup", "cooldown", "ema", "seed", "rollouts_from",
 )  # fmt: skip
 
 
@@ -62,14 +61,8 @@ class TrainConfig:
     share_events: float = 0.25
     """Share of the rest that is drawn where a reward, a lost life or an end comes next."""
     sigma: float = 2.0
-    """Noise level of play, which makes a frame in one network call; dreams learn there, too."""
-    share_first: float = 1.0
-    """Share of the other examples at exactly that level, where all is prediction; the rest is
-    spread log-normally below it."""
-    sigma_location: float = -1.2
-    """Mean of ln sigma of that rest."""
-    sigma_scale: float = 1.4
-    """Standard deviation of ln sigma of that rest."""
+    """Noise level of play, which makes a frame in one network call. All examples are at it, and
+    are noise alone, as in play: what little shines through, a network would rely on."""
     changed_weight: float = 6.0
     """How many times a pixel that changes counts: such pixels are few, and they are the game."""
     log_loss: bool = False
