@@ -46,7 +46,7 @@ CARDS, FRAMES, UPDATES = (
 UPDATE_COUNT = 3
 PLAIN = Choice("torch", "cpu", "float32")
 
-SMALL = replace(TINY, muon_learning_rate=3e-3)
+SMALL = replace(TINY, rollouts_from=0.15)
 RECIPES: dict[str, Recipe] = {
     "small": SMALL,
     "doom": replace(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
 
 from base.errors import UserError
 from models.cartridge import reader as cartridge
 from models.cartridge.reader import Cartridge
-from models.networks.denoiser import Denoiser, DenoiserConfig
+from models.networks.denoiser import Denoiser, Upsampler
 from models.networks.frame_prior import FramePrior
 from models.networks.reward_end import RewardEnd
 from training.data import Data
@@ -25,6 +25,8 @@ from training.recipes.two_sizes import WAYS, SequenceConfig, UpsamplerConfig
 from training.recipes.world import TrainConfig
 from training.rollouts import Streams
 from training.small_rollouts import SmallDreams
+
+D = TypeVar("D", bound=Denoiser)
 
 
 def build(
@@ -42,12 +44,12 @@ def build(
                 case TrainConfig():
                     return _stream_learner(recipe, data, device)
                 case SequenceConfig():
-                    denoiser = _network(recipe.denoiser(*_sizes(data)), device)
+                    denoiser = _placed(Denoiser(recipe.denoiser(*_sizes(data))), device)
                     return SequenceLearner(recipe, denoiser, data)
                 case UpsamplerConfig():
                     assert data.large is not None
                     height, width, _ = data.large.store.frame_shape
-                    upsampler = _network(recipe.upsampler(height, width), device)
+                    upsampler = _placed(Upsampler(recipe.upsampler(height, width)), device)
                     return UpsamplerLearner(recipe, upsampler, data, _dreams(recipe, world, device))
     except ValueError as error:
         raise UserError(f"this network cannot be built: {error}") from error
@@ -85,11 +87,7 @@ def _dreams(
     return SmallDreams(denoiser, frame_sampler(world.manifest, WAYS[0]), count, device)
 
 
-def _network(config: DenoiserConfig, device: torch.device) -> Denoiser:
-    return _placed(Denoiser(config), device)
-
-
-def _placed(denoiser: Denoiser, device: torch.device) -> Denoiser:
+def _placed(denoiser: D, device: torch.device) -> D:
     """On a device, in the layout that convolutions are quickest in, on CPUs and GPUs alike."""
     layout = torch.channels_last
     return denoiser.to(device, memory_format=layout)  # type: ignore[call-overload]

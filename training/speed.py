@@ -15,6 +15,7 @@ import torch
 from base.errors import UserError
 from models.networks.denoiser import Denoiser
 from models.runtime.choice import unknown_device
+from training.losses.denoising import Noising, predict, squared_error
 
 DEVICES = ("auto", "cpu", "cuda")
 Precision = Literal["fp32", "bf16"]
@@ -133,12 +134,12 @@ def _passes(denoiser: Denoiser, batch: int) -> Callable[[Precision], None]:
     context = torch.randn(batch, d.context, 3, d.height, d.width, device=device)
     actions = torch.zeros(batch, d.context, d.actions, device=device) if d.actions else None
     sigma = torch.ones(batch, device=device)
-    offset = torch.zeros(batch, 3, 1, 1, device=device)
+    noising = Noising(sigma, context[:, 0], torch.zeros(batch, 3, 1, 1, device=device))
 
     def passes(precision: Precision) -> None:
         with autocast(device, precision):
-            losses, _ = denoiser.loss(frame, sigma, context[:, 0], context, actions, offset=offset)
-        losses.mean().backward()
+            loss = squared_error(predict(denoiser, frame, context, actions, noising)).mean()
+        loss.backward()
         denoiser.zero_grad(set_to_none=True)
 
     return passes

@@ -41,7 +41,7 @@ from base.files import sha256
 from models.cartridge.manifest import Manifest, manifest_from_json
 from models.cartridge.old_cards import without_decider
 from models.networks.actor_critic import ActorCritic, ActorCriticConfig
-from models.networks.denoiser import Denoiser, DenoiserConfig
+from models.networks.denoiser import Denoiser, DenoiserConfig, Upsampler
 from models.networks.frame_prior import FramePrior, FramePriorConfig
 from models.networks.reward_end import RewardEnd, RewardEndConfig
 from models.networks.reward_model import RewardModel, RewardModelConfig
@@ -151,7 +151,7 @@ def build(manifest: Manifest, name: str) -> nn.Module:
     """A new network of NETWORKS, as the manifest describes it. ValueError for an impossible one."""
     match getattr(manifest, name):
         case DenoiserConfig() as config:
-            return Denoiser(config)
+            return Upsampler(config) if name == "upsampler" else Denoiser(config)
         case RewardEndConfig() as config:
             return RewardEnd(config)
         case RewardModelConfig() as config:

@@ -22,7 +22,7 @@ from models.diamond import config as diamond
 from models.diamond import torch_file
 from models.diamond.names import Network, layout
 from models.networks.actor_critic import ActorCritic, ActorCriticConfig
-from models.networks.denoiser import Denoiser, DenoiserConfig
+from models.networks.denoiser import Denoiser, DenoiserConfig, Upsampler
 from models.networks.reward_model import RewardModel, RewardModelConfig
 from models.networks.unet import UNetConfig
 
@@ -50,7 +50,7 @@ class CsgoNetworks:
     """The networks of CS:GO's checkpoint."""
 
     denoiser: Denoiser
-    upsampler: Denoiser
+    upsampler: Upsampler
 
 
 def load_atari(path: Path, size_px: tuple[int, int] | None = None) -> AtariNetworks:
@@ -82,7 +82,7 @@ def load_csgo(path: Path) -> CsgoNetworks:
     weights = _read(path, (DENOISER, UPSAMPLER))
     with _describing(path):
         denoiser = Denoiser(denoiser_config(weights, DENOISER, diamond.csgo_denoiser()))
-        upsampler = Denoiser(denoiser_config(weights, UPSAMPLER, diamond.csgo_upsampler()))
+        upsampler = Upsampler(denoiser_config(weights, UPSAMPLER, diamond.csgo_upsampler()))
     return CsgoNetworks(
         _filled(denoiser, weights, DENOISER, path), _filled(upsampler, weights, UPSAMPLER, path)
     )

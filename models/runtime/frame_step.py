@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.frames import to_float, to_uint8
-from models.networks.denoiser import Denoiser
+from models.networks.denoiser import Denoiser, Upsampler
 from models.networks.frame_prior import FramePrior
 from models.networks.reward_end import REWARDS, RewardEnd
 from models.networks.reward_model import RewardModel
@@ -203,7 +203,7 @@ class EnlargingStep(PlayStep):
     def __init__(
         self,
         denoiser: Denoiser,
-        upsampler: Denoiser,
+        upsampler: Upsampler,
         sampler: SamplerConfig,
         upsampling: SamplerConfig,
     ) -> None:

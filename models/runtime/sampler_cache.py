@@ -12,7 +12,7 @@ import numpy as np
 from base.errors import UserError, unknown
 from models.cartridge.manifest import Preset
 from models.cartridge.reader import Cartridge, described
-from models.networks.denoiser import Denoiser
+from models.networks.denoiser import Denoiser, Upsampler
 from models.networks.frame_prior import FramePrior
 from models.networks.reward_end import RewardEnd
 from models.networks.reward_model import RewardModel
@@ -165,7 +165,7 @@ class Walks:
             )
         sampler = dataclasses.replace(self._preset.frame, steps=count, s_cond=context_noise)
         if self._preset.upsampling is not None:
-            upsampler = cast(Denoiser, networks["upsampler"])
+            upsampler = cast(Upsampler, networks["upsampler"])
             return EnlargingStep(denoiser, upsampler, sampler, self._preset.upsampling)
         if "reward_end" in networks:
             return RecurrentStep(denoiser, cast(RewardModel, networks["reward_end"]), sampler)

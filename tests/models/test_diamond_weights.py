@@ -28,7 +28,7 @@ from models.diamond.weights import (
     to_checkpoint,
 )
 from models.networks.actor_critic import ActorCritic
-from models.networks.denoiser import Denoiser
+from models.networks.denoiser import Denoiser, Upsampler
 from models.networks.reward_model import RewardModel
 from tests import parity
 from tests.networks import awaken
@@ -66,7 +66,7 @@ def test_full_size_atari_networks_are_the_released_ones() -> None:
 def test_full_size_csgo_networks_are_the_released_ones() -> None:
     with torch.device("meta"):
         denoiser = Denoiser(diamond.csgo_denoiser())
-        upsampler = Denoiser(diamond.csgo_upsampler())
+        upsampler = Upsampler(diamond.csgo_upsampler())
     assert described("csgo_state_dict") == {
         **names_and_shapes(denoiser, DENOISER),
         **names_and_shapes(upsampler, UPSAMPLER),

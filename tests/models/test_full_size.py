@@ -22,7 +22,7 @@ from hub.transfer import snapshot_folder
 from models.diamond import config as diamond
 from models.diamond.weights import AtariNetworks, CsgoNetworks, to_checkpoint
 from models.networks.actor_critic import ActorCritic
-from models.networks.denoiser import Denoiser
+from models.networks.denoiser import Denoiser, Upsampler
 from models.networks.reward_model import RewardModel
 from tests.parity import save_as_trainer
 from tests.released_files import SPAWN_SHAPES
@@ -62,7 +62,7 @@ def networks(world: World) -> AtariNetworks | CsgoNetworks:
     torch.manual_seed(0)
     if not world.game:
         return CsgoNetworks(
-            awake(Denoiser(diamond.csgo_denoiser())), awake(Denoiser(diamond.csgo_upsampler()))
+            awake(Denoiser(diamond.csgo_denoiser())), awake(Upsampler(diamond.csgo_upsampler()))
         )
     return AtariNetworks(
         awake(Denoiser(diamond.atari_denoiser(PONG_ACTIONS))),

@@ -28,8 +28,12 @@ from tests.tiny_cartridge import write_tiny_cartridge
 from tests.tiny_training import TINY_SEQUENCE, TINY_UPSAMPLER
 from training.beginning import build
 from training.data import Data, open_data
+from training.learners import upsampler_learner
 from training.learners.frame_learner import FrameLearner
 from training.learners.upsampler_learner import UpsamplerLearner
+from training.losses import denoising
+from training.losses.texture import texture_loss
+from training.losses.unpaired import low_frequency_error
 from training.recipes.presets import PRESETS
 from training.recipes.two_sizes import SequenceConfig, UpsamplerConfig
 
@@ -180,16 +184,15 @@ def test_an_upsampler_sees_the_large_frame_before_and_the_small_one_of_the_momen
 ) -> None:
     learner = learner_of(folder, TINY_UPSAMPLER)
     seen: list[Any] = []
-    plain = learner.denoiser.loss
 
-    def loss(*given: Any, **named: Any) -> Any:
+    def predict(*given: Any) -> Any:
         seen.append(given)
-        return plain(*given, **named)
+        return denoising.predict(*given)
 
-    monkeypatch.setattr(learner.denoiser, "loss", loss)
+    monkeypatch.setattr(upsampler_learner, "predict", predict)
     batch = learner.batches[0]
     learner.gradients(0, batch)
-    frames, contexts = (torch.cat([given[i] for given in seen]) for i in (0, 3))
+    frames, contexts = (torch.cat([given[i] for given in seen]) for i in (1, 2))
     assert torch.equal(frames, to_float(batch.large[:, 1]))
     expected = enlarged_context(to_float(batch.large[:, 0]), to_float(batch.small[:, 1]))
     assert torch.equal(contexts, expected)
@@ -203,15 +206,14 @@ def test_an_upsampler_goes_on_from_its_answers_until_an_example_is_over(
     learner, rows = learner_of(folder, config), config.batch * config.accumulate
     contexts: list[Tensor] = []
     answers: list[Tensor] = []
-    plain = learner.denoiser.loss
 
-    def loss(*given: Any, **named: Any) -> Any:
-        loss, estimate = plain(*given, **named)
-        contexts.append(given[3])
-        answers.append(quantise(estimate))
-        return loss, estimate
+    def predict(*given: Any) -> Any:
+        made = denoising.predict(*given)
+        contexts.append(given[2])
+        answers.append(quantise(made.estimate))
+        return made
 
-    monkeypatch.setattr(learner.denoiser, "loss", loss)
+    monkeypatch.setattr(upsampler_learner, "predict", predict)
     last, went_on = None, 0
     for index in range(4):
         batch = learner.batches[index]
@@ -267,21 +269,34 @@ def test_an_upsampler_learns_of_dreamed_frames_what_can_be_known(
     learner = dreaming_learner(folder, world)
     dreams, rows = learner.dreams, DREAMING.batch * DREAMING.accumulate
     assert dreams is not None and dreams.count == 2
-    given: list[tuple[Tensor, Any, float]] = []
-    plain = learner.denoiser.loss
+    seen_contexts: list[Tensor] = []
+    textured: list[Tensor] = []
+    coarse: list[Tensor] = []
 
-    def loss(*args: Any, **named: Any) -> Any:
-        given.append((args[3], named["loose"], named["texture_weight"]))
-        return plain(*args, **named)
+    def predict(*given: Any) -> Any:
+        seen_contexts.append(given[2])
+        return denoising.predict(*given)
 
-    monkeypatch.setattr(learner.denoiser, "loss", loss)
+    def texture(prediction: denoising.Prediction, rows: Tensor, patch: int) -> Tensor:
+        textured.append(rows)
+        return texture_loss(prediction, rows, patch)
+
+    def low_frequency(prediction: denoising.Prediction, rows: Tensor, patch: int) -> Tensor:
+        coarse.append(rows)
+        return low_frequency_error(prediction, rows, patch)
+
+    monkeypatch.setattr(upsampler_learner, "predict", predict)
+    monkeypatch.setattr(upsampler_learner, "texture_loss", texture)
+    monkeypatch.setattr(upsampler_learner, "low_frequency_error", low_frequency)
     for index in range(4):
         batch, before = learner.batches[index], dreams.context
         assert batch.small.shape[1] == TINY_SEQUENCE.context + 1
         learner.gradients(index, batch)
-        contexts, loose = (torch.cat([g[i] for g in given]) for i in (0, 1))
-        assert loose.tolist() == [True] * 2 + [False] * 2 and {g[2] for g in given} == {1.0}
-        given.clear()
+        contexts = torch.cat(seen_contexts)
+        for rows_of in (textured, coarse):
+            assert torch.cat(rows_of).tolist() == [True] * 2 + [False] * 2
+        for watched in (seen_contexts, textured, coarse):
+            watched.clear()
         assert dreams.context is not None
         dreamed = dreams.context[:, -1]
         small = torch.cat((dreamed, batch.small[2:, -1]))

@@ -11,7 +11,8 @@ from models.frames import quantise
 from models.networks.denoiser import Denoiser, DenoiserConfig
 from models.networks.unet import UNetConfig
 from tests.networks import awaken
-from training.losses.sequence import Noising, sequence_losses
+from training.losses.denoising import Noising, predict, squared_error
+from training.losses.sequence import sequence_losses
 
 B, T, N, A, SIDE = 3, 2, 3, 4, 8
 UNET = UNetConfig(channels=(8,), depths=(1,), attention=(False,), cond=16)
@@ -43,8 +44,8 @@ def test_of_one_frame_it_is_the_denoisers_own_loss() -> None:
     frames, actions = recording()
     clean = dataclasses.replace(noising(0), context_sigma=None, context_offset=None)
     [made] = sequence_losses(denoiser, frames, actions, [clean])
-    loss, _ = denoiser.loss(frames[:, T], clean.sigma, clean.noise, frames[:, :T], actions[:, :T])
-    torch.testing.assert_close(made, loss.mean())
+    alone = predict(denoiser, frames[:, T], frames[:, :T], actions[:, :T], clean)
+    torch.testing.assert_close(made, squared_error(alone).mean())
 
 
 @torch.no_grad()
@@ -58,18 +59,11 @@ def test_answers_take_the_place_of_recorded_frames() -> None:
         context = seen[:, i : i + T]
         assert n.context_sigma is not None and n.context_noise is not None
         level = n.context_sigma.view(B, 1, 1, 1, 1)
-        loss, estimate = denoiser.loss(
-            frames[:, T + i],
-            n.sigma,
-            n.noise,
-            context,
-            actions[:, i : i + T],
-            shown=context + level * n.context_noise + 0.1 * n.context_offset,
-            context_sigma=n.context_sigma,
-            offset=n.offset,
-        )
-        seen[:, T + i] = quantise(estimate)
-        losses.append(loss.mean())
+        shown = context + level * n.context_noise + 0.1 * n.context_offset
+        torch.testing.assert_close(n.on_context(context, 0.1), shown)
+        alone = predict(denoiser, frames[:, T + i], context, actions[:, i : i + T], n)
+        seen[:, T + i] = quantise(alone.estimate)
+        losses.append(squared_error(alone).mean())
     torch.testing.assert_close(made, losses)
     assert (seen[:, T:] - frames[:, T:]).abs().mean() > 0.01
 
@@ -87,17 +81,8 @@ def test_nothing_is_learnt_through_an_answer() -> None:
         next(sequence_losses(denoiser, frames_so_far[:, i:], actions[:, i:], [n])).backward()
         with torch.no_grad():
             context = frames_so_far[:, i : i + T]
-            _, estimate = denoiser.loss(
-                frames[:, T + i],
-                n.sigma,
-                n.noise,
-                context,
-                actions[:, i : i + T],
-                shown=n.on_context(context, 0.1),
-                context_sigma=n.context_sigma,
-                offset=n.offset,
-            )
-            frames_so_far[:, T + i] = quantise(estimate)
+            alone = predict(denoiser, frames[:, T + i], context, actions[:, i : i + T], n)
+            frames_so_far[:, T + i] = quantise(alone.estimate)
     for parameter, expected in zip(denoiser.parameters(), together, strict=True):
         torch.testing.assert_close(parameter.grad, expected, atol=1e-5, rtol=1e-4)
 

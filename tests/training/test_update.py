@@ -13,11 +13,15 @@ from torch import Tensor, nn
 
 from datasets.batches import Batches
 from models.frames import to_float, to_uint8
+from models.networks.denoiser import Denoiser
 from tests.networks import awaken
 from tests.tiny_training import TINY, record_enough, tiny_data, tiny_learner
 from training.data import Data
+from training.learners import rollout_learner
 from training.learners.base import Losses, average
 from training.learners.rollout_learner import StreamLearner
+from training.losses import denoising
+from training.losses.denoising import Prediction
 
 
 @pytest.fixture(scope="module")
@@ -131,13 +135,26 @@ def perfect(learner: StreamLearner, data: Data, monkeypatch: pytest.MonkeyPatch)
         c_in, c_skip, c_out = learner.denoiser.scales(sigma)
         return ((true[-1][: len(x)] - c_skip * x / c_in) / c_out).requires_grad_()
 
-    def loss(*given: Any, **named: Any) -> tuple[Tensor, Tensor]:
-        frame, context = given[0], given[3]
-        true.append(frame - learner.denoiser.base(context))
-        return type(learner.denoiser).loss(learner.denoiser, *given, **named)
+    def predict(
+        denoiser: Denoiser, frame: Tensor, context: Tensor, *rest: Any, **named: Any
+    ) -> Any:
+        true.append(frame - denoiser.target.base(context))
+        return denoising.predict(denoiser, frame, context, *rest, **named)
 
     monkeypatch.setattr(learner.denoiser, "network", network)
-    monkeypatch.setattr(learner.denoiser, "loss", loss)
+    monkeypatch.setattr(rollout_learner, "predict", predict)
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What `predict` is given from now on: frame, context, actions, noising."""
+    seen: list[Any] = []
+
+    def predict(denoiser: Denoiser, *given: Any, **named: Any) -> Any:
+        seen.extend(given)
+        return denoising.predict(denoiser, *given, **named)
+
+    monkeypatch.setattr(rollout_learner, "predict", predict)
+    return seen
 
 
 @pytest.mark.parametrize("target", ["frame", "change"])
@@ -167,16 +184,9 @@ def test_a_streams_own_frames_are_its_context(data: Data, monkeypatch: pytest.Mo
     train(learner, data, 0, 1)
     streams.ages[:] = 1
     streams.context[:] = 77
-    seen: list[Tensor] = []
-    plain = learner.denoiser.loss
-
-    def loss(*given: Any, **named: Any) -> tuple[Tensor, Tensor]:
-        seen.append(given[3])
-        return plain(*given, **named)
-
-    monkeypatch.setattr(learner.denoiser, "loss", loss)
+    seen = watched(monkeypatch)
     train(learner, data, 1, 2)
-    own, recorded = seen[0].split([TINY.streams, TINY.batch - TINY.streams])
+    own, recorded = seen[1].split([TINY.streams, TINY.batch - TINY.streams])
     torch.testing.assert_close(own, torch.full_like(own, 77 / 127.5 - 1))
     assert recorded.std() > 0.1
 
@@ -214,16 +224,9 @@ def test_stilled_examples_show_no_motion(
 ) -> None:
     """A network that saw motion went on with it, whatever the keys said."""
     learner = tiny_learner(data, replace(TINY, batch=62, context_noise=0.0, share_stilled=share))
-    seen: list[Any] = []
-    plain = learner.denoiser.loss
-
-    def loss(*given: Any, **named: Any) -> tuple[Tensor, Tensor]:
-        seen.extend(given)
-        return plain(*given, **named)
-
-    monkeypatch.setattr(learner.denoiser, "loss", loss)
+    seen = watched(monkeypatch)
     train(learner, data, 0, 1)
-    context, shown = seen[3], seen[6]
+    context, shown = seen[1], seen[3].on_context(seen[1], 0.0)
     assert torch.equal(context, shown)
     still = (context == context[:, -1:]).flatten(1).all(dim=1)
     assert not still[: TINY.streams].any(), "dreams go on from their own frames"
@@ -241,13 +244,12 @@ def test_what_a_dream_lost_is_not_asked_of_it_and_the_rest_is(
     streams.elsewhere[:] = False
     streams.elsewhere[0, -1, 0, 0] = True
     seen: list[Tensor] = []
-    plain = learner.denoiser.loss
 
-    def loss(*given: Any, **named: Any) -> tuple[Tensor, Tensor]:
-        seen.append(named["learnt"])
-        return plain(*given, **named)
+    def error(prediction: Prediction, weight: Tensor | None, mask: Tensor) -> Tensor:
+        seen.append(mask)
+        return denoising.squared_error(prediction, weight, mask)
 
-    monkeypatch.setattr(learner.denoiser, "loss", loss)
+    monkeypatch.setattr(rollout_learner, "squared_error", error)
     train(learner, data, 1, 2)
     lost, rest = seen[0][0, 0], seen[0][1:]
     assert not lost[0, 0] and lost[7, 7] and rest.all()
@@ -258,16 +260,9 @@ def test_noise_is_put_on_what_the_network_sees_and_on_nothing_else(
 ) -> None:
     """Noise on the last frame once made most of a still picture count as moving."""
     learner = tiny_learner(data, replace(TINY, context_noise=0.1))
-    seen: list[Any] = []
-    plain = learner.denoiser.loss
-
-    def loss(*given: Any, **named: Any) -> tuple[Tensor, Tensor]:
-        seen.extend(given)
-        return plain(*given, **named)
-
-    monkeypatch.setattr(learner.denoiser, "loss", loss)
+    seen = watched(monkeypatch)
     train(learner, data, 0, 1)
-    context, shown = seen[3], seen[6]
+    context, shown = seen[1], seen[3].on_context(seen[1], 0.0)
     assert (((context + 1) * 127.5).round() / 127.5 - 1 - context).abs().max() < 1e-5
     assert (shown - context).std().item() == pytest.approx(0.1, rel=0.1)
 

@@ -20,7 +20,7 @@ from base.sizes import GB, MB
 from base.terminal import say
 from models.cartridge.reader import load
 from models.diamond import config as diamond
-from models.networks.denoiser import Denoiser
+from models.networks.denoiser import Denoiser, Upsampler
 from models.networks.reward_model import RewardModel
 from models.runtime.frame_step import EnlargingStep, PlayStep, RecurrentStep
 from models.runtime.sampler_cache import Walks
@@ -197,7 +197,7 @@ def make(name: str) -> tuple[PlayStep, Inputs]:
         step: PlayStep = RecurrentStep(denoiser, rewards, diamond.ATARI)
     elif name == "csgo":
         denoiser = awake(Denoiser(diamond.csgo_denoiser()))
-        upsampler, preset = awake(Denoiser(diamond.csgo_upsampler())), diamond.CSGO["fast"]
+        upsampler, preset = awake(Upsampler(diamond.csgo_upsampler())), diamond.CSGO["fast"]
         assert preset.upsampling is not None
         step = EnlargingStep(denoiser, upsampler, preset.frame, preset.upsampling)
     else:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models.networks.denoiser import Denoiser
 from models.schedule import lognormal
 from training.learners.base import Learner, Losses
-from training.losses.sequence import Noising
+from training.losses.denoising import Noising
 from training.optimizer import build
 from training.recipes.two_sizes import SequenceConfig, UpsamplerConfig
 from training.speed import autocast

@@ -14,7 +14,9 @@ from models.networks.frame_prior import FramePrior
 from models.networks.reward_end import RewardEnd
 from training.data import Data
 from training.learners.base import Learner, Losses, counted
+from training.losses.denoising import Noising, change_weight, predict, squared_error
 from training.losses.frame_prior import prior_loss
+from training.losses.texture import texture_loss
 from training.optimizer import build
 from training.recipes.world import TrainConfig
 from training.rollouts import Streams
@@ -131,23 +133,17 @@ class StreamLearner(Learner):
             context = torch.where(
                 stilled[:, None, None, None, None].to(self.device), context[:, -1:], context
             )
-        noise = self._randn(target.shape, generator)
-        shown = context + config.context_noise * self._randn(context.shape, generator)
-        sigma = torch.full((len(frames),), config.sigma, device=self.device)
+        noising = self._noising(target, context, generator)
         with autocast(self.device, self.precision):
-            losses, estimate = self.denoiser.loss(
-                target,
-                sigma,
-                noise,
-                context,
-                batch.actions[:, :-1],
-                config.changed_weight,
-                shown,
-                learnt=learnt,
-                texture_weight=config.texture_weight,
-                textured=(torch.arange(len(frames)) < count).to(self.device),
-                begins=torch.ones_like(sigma, dtype=torch.bool),
+            prediction = predict(
+                self.denoiser, target, context, batch.actions[:, :-1], noising, pure_noise=True
             )
+            weight = change_weight(target, context, config.changed_weight)
+            losses = squared_error(prediction, weight, learnt)
+            if config.texture_weight:
+                rows = (torch.arange(len(frames)) < count).to(self.device)
+                texture = texture_loss(prediction, rows, config.patch)
+                losses = losses + config.texture_weight * texture
             # Weighed, or a head shown many ends would call an end where there is none.
             head_loss = self.head.loss(
                 frames,
@@ -157,8 +153,9 @@ class StreamLearner(Learner):
                 batch.weight,
             )
             if streams is not None:
-                base = self.denoiser.base(context[:count])
-                dreamed = self.mended(self.denoiser.finished(base, estimate[:count] - base))
+                base = prediction.base[:count]
+                change = prediction.estimate[:count] - base
+                dreamed = self.mended(self.denoiser.finished(base, change))
             mending = losses.new_zeros(())
             if self.prior is not None:
                 mending = prior_loss(self.prior, frames[count:], generator)
@@ -171,6 +168,17 @@ class StreamLearner(Learner):
         """Return dreamed frames as play would show them: mended, if there is a prior."""
         prior = self.averages.get("frame_prior")
         return frames if prior is None else cast(FramePrior, prior).mend(frames)
+
+    def _noising(self, target: Tensor, context: Tensor, generator: torch.Generator) -> Noising:
+        """Draw the noise of play: on the target at its level, and a little on the context."""
+        rows, config = len(target), self.config
+        sigma, context_sigma = (
+            torch.full((rows,), level, device=self.device)
+            for level in (config.sigma, config.context_noise)
+        )
+        noise = self._randn(target.shape, generator)
+        context_noise = self._randn(context.shape, generator)
+        return Noising(sigma, noise, context_sigma=context_sigma, context_noise=context_noise)
 
     def _randn(self, shape: torch.Size, generator: torch.Generator) -> Tensor:
         return torch.randn(shape, generator=generator).to(self.device)

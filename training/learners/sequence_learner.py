@@ -12,7 +12,8 @@ from models.frames import to_float
 from models.networks.denoiser import Denoiser
 from training.data import Data
 from training.learners.frame_learner import FrameLearner
-from training.losses.sequence import Noising, sequence_losses
+from training.losses.denoising import Noising
+from training.losses.sequence import sequence_losses
 from training.recipes.two_sizes import WAYS, SequenceConfig
 from training.scores import SCORED_STARTS, Scores, score
 from training.speed import autocast

@@ -16,13 +16,15 @@ import torch
 from torch import Tensor
 
 from models.frames import to_float, to_uint8
-from models.networks.denoiser import Denoiser
+from models.networks.denoiser import Upsampler
 from models.runtime.frame_step import enlarged_context
 from models.sampler import SamplerConfig
 from training.data import Data
 from training.learners.base import Losses, counted
 from training.learners.frame_learner import FrameLearner
-from training.losses.sequence import Noising
+from training.losses.denoising import Noising, predict, squared_error
+from training.losses.texture import texture_loss
+from training.losses.unpaired import low_frequency_error
 from training.pairs import PairBatch, PairBatches, PairedSegments, collate_pairs
 from training.recipes.two_sizes import WAYS, UpsamplerConfig
 from training.scores import Scores, next_frame, scores
@@ -43,7 +45,7 @@ class UpsamplerLearner(FrameLearner):
     answers: Tensor | None = None
 
     def __init__(
-        self, config: UpsamplerConfig, upsampler: Denoiser, data: Data, dreams: SmallDreams | None
+        self, config: UpsamplerConfig, upsampler: Upsampler, data: Data, dreams: SmallDreams | None
     ) -> None:
         super().__init__(config, "upsampler", upsampler)
         assert data.large is not None
@@ -61,16 +63,16 @@ class UpsamplerLearner(FrameLearner):
 
     def examples(self, batch: PairBatch, generator: torch.Generator) -> tuple[Tensor, ...]:
         large, small = batch.large, batch.small[:, -1]
-        loose = torch.zeros(len(small), dtype=torch.bool)
+        unpaired = torch.zeros(len(small), dtype=torch.bool)
         if self.dreams is not None:
-            loose[: self.dreams.count] = True
+            unpaired[: self.dreams.count] = True
             dreamed = self.dreams.advance(batch, generator)
             small = torch.cat((dreamed, small[len(dreamed) :]))
         if self.answers is not None:
             goes_on = batch.goes_on[:, None, None, None]
             before = torch.where(goes_on, self.answers, large[:, 0])
             large = torch.stack((before, large[:, 1]), dim=1)
-        return large, small, loose
+        return large, small, unpaired
 
     def noisings(self, rows: int, generator: torch.Generator) -> list[Noising]:
         network = self.denoiser.config
@@ -96,19 +98,19 @@ class UpsamplerLearner(FrameLearner):
     def losses(self, given: Sequence[Tensor], noisings: Sequence[Noising]) -> Iterator[Tensor]:
         """given: large frames uint8 (B, 2, C, H, W); the second, small (B, C, h, w); which of those
         are dreamed (B,)."""
-        large, small, loose = to_float(given[0]), to_float(given[1]), given[2]
+        large, small, unpaired = to_float(given[0]), to_float(given[1]), given[2]
         (noising,) = noisings
-        losses, estimate = self.denoiser.loss(
-            large[:, 1],
-            noising.sigma,
-            noising.noise,
-            enlarged_context(large[:, 0], small),
-            None,
-            offset=noising.offset,
-            texture_weight=self.config.texture_weight if self.dreams else 0.0,
-            loose=loose if self.dreams else None,
-        )
-        self._made.append(to_uint8(estimate).cpu())
+        context = enlarged_context(large[:, 0], small)
+        prediction = predict(self.denoiser, large[:, 1], context, None, noising)
+        self._made.append(to_uint8(prediction.estimate).cpu())
+        losses = squared_error(prediction)
+        if self.dreams is not None:
+            patch, weight = self.config.patch, self.config.texture_weight
+            losses = (
+                losses.masked_fill(unpaired, 0.0)
+                + low_frequency_error(prediction, unpaired, patch)
+                + weight * texture_loss(prediction, unpaired, patch)
+            )
         yield counted(losses, self.config.log_loss).mean()
 
     def score(self) -> Scores:
@@ -124,7 +126,7 @@ class UpsamplerLearner(FrameLearner):
 
 @torch.no_grad()
 def enlarge(
-    upsampler: Denoiser, windows: PairBatch, sampler: SamplerConfig, generator: torch.Generator
+    upsampler: Upsampler, windows: PairBatch, sampler: SamplerConfig, generator: torch.Generator
 ) -> Tensor:
     """Enlarge the N small frames after the first, as in play: each on the answer before.
 

@@ -28,7 +28,8 @@ def renewed(config: Any) -> Any:
                 f"learns at {len(sigmas)} noise levels, and one is all that is taught now"
             )
         now["sigma"] = sigmas[0] if isinstance(sigmas, list) and sigmas else sigmas
-        now.setdefault("prior_channels", [])  # it was begun without a frame prior
+        # It was begun without a frame prior, and with rollouts at once.
+        now = {"prior_channels": [], "rollouts_from": 0.0, **now}
     # The only level was a later one, too.
     shares = [recipe.get("share_first", 1.0), recipe.get("share_later", 0.0)]
     if not all(isinstance(share, float) for share in shares) or sum(shares) < 1:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from base.errors import UserError
-from models.networks.denoiser import DenoiserConfig, Target
+from models.networks.denoiser import DenoiserConfig
+from models.networks.targets import TargetName
 from models.networks.unet import UNetConfig
 from models.sampler import SamplerConfig
 from training.recipes.world import check_numbers, check_pace, flag
@@ -41,7 +42,7 @@ class FrameConfig:
     """Edge in pixels of the squares folded into channels before the first level."""
     cond: int = 2048
     """Width of the conditioning vector."""
-    target: Target = "frame"
+    target: TargetName = "frame"
     """What the network estimates: the frame, or its change against the last one it sees."""
     sigma_data: float = 0.5
     """Standard deviation of that target."""

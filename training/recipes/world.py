@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from base.errors import UserError
-from models.networks.denoiser import DenoiserConfig, Target
+from models.networks.denoiser import DenoiserConfig
 from models.networks.frame_prior import FramePriorConfig
 from models.networks.reward_end import RewardEndConfig
+from models.networks.targets import TargetName
 from models.networks.unet import UNetConfig
 from models.sampler import LARGEST_SIGMA, Levels
 
@@ -76,7 +77,7 @@ class TrainConfig:
     share_stilled: float = 0.0
     """Share of the recorded examples that show the last frame as all of their context. How a camera
     moved tells nearly all of how it will; from such examples is learnt what the keys do."""
-    target: Target = "change"
+    target: TargetName = "change"
     """What the network estimates: the next frame, or its change against the last one."""
     sigma_data: float = 0.03
     """Standard deviation of that target. Too large a one lets noise through where nothing moves."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from models.networks.texture import texture_error
+from training.losses.texture import texture_error
 
 
 def test_texture_forgives_an_edge_that_is_elsewhere_and_not_one_that_is_blurred() -> None:

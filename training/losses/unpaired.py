@@ -1,0 +1,19 @@
+"""Loss of enlarged frames whose details nobody knows, because their small frames were dreamed."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.losses.denoising import Prediction
+from training.losses.texture import scattered
+
+
+def low_frequency_error(prediction: Prediction, rows: Tensor, patch: int) -> Tensor:
+    """Return how far enlarged frames are from the small ones they were made of, (B,).
+
+    The squared error against the enlarged small frame, of averages over squares of `patch` pixels,
+    in units of the network's output. rows: (B,) bool, the examples it is of; others are 0.
+    """
+    coarse = F.avg_pool2d(prediction.clean[rows], patch)
+    return scattered(coarse.square().mean(dim=(1, 2, 3)), prediction, rows)
