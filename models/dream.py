@@ -32,7 +32,7 @@ from engine.contracts import (
 from models.agent import Agent
 from models.cartridge.reader import Cartridge, Checked
 from models.networks.actor_critic import ActorCritic
-from models.runtime.sampler_cache import Walks
+from models.runtime.sampler_cache import SamplerCache
 from models.runtime.selection import PRECISIONS, Compile, quick_dtype
 
 CONTEXT_NOISE, PRECISION, SEED = "context noise", "precision", "seed"
@@ -51,13 +51,13 @@ class DiffusionWorld:
     It remembers its last frames, the actions taken at them and what its step carries along. The
     noise of step n is drawn from the seed and n alone, so a moment is those and some numbers.
 
-    walks: what makes its frames, by the way they are made.
+    samplers: what makes its frames, by the options they are made with.
     game:  the emulator's name for the game, of a world that begins where `enter` puts it.
     agent: a player that comes with the world, if one does.
     context: how many frames it looks at.
     """
 
-    def __init__(self, cartridge: Cartridge, walks: Walks) -> None:
+    def __init__(self, cartridge: Cartridge, samplers: SamplerCache) -> None:
         manifest = cartridge.manifest
         self.name = manifest.name
         self.actions = manifest.actions
@@ -70,11 +70,11 @@ class DiffusionWorld:
         self.starts = len(cartridge.starts["frames"]) or 1
         shown = manifest.upsampler or manifest.denoiser
         self.frame_shape = (shown.height, shown.width, 3)
-        self._starts, self._walks = cartridge.starts, walks
-        self._walk = walks.walk(walks.standard)
+        self._starts, self._samplers = cartridge.starts, samplers
+        self._made_by = samplers.prepared(samplers.standard)
         self._seed = self._steps = self._start = 0
         self._inset = self._replaying = False
-        switches = [FEWER, MORE] if walks.most > 1 else []
+        switches = [FEWER, MORE] if samplers.most > 1 else []
         switches += [INSET] if manifest.upsampler else []
         switches += [PILOT] if "following" in cartridge.starts else []
         self.switches = tuple(switches)
@@ -86,12 +86,12 @@ class DiffusionWorld:
     @property
     def runtime(self) -> str:
         """One line on how the network runs here."""
-        return self._walks.describe(self._walk)
+        return self._samplers.describe(self._made_by)
 
     @property
     def making(self) -> Mapping[str, str]:
         """What decides its frames apart from seed, start, actions, switches and knobs."""
-        return self._walks.making
+        return self._samplers.making
 
     @property
     def thumbnails(self) -> tuple[Frame, ...]:
@@ -116,7 +116,7 @@ class DiffusionWorld:
         return self._begin({"frames": frames[last], "actions": acted[last]}, seed)
 
     def _begin(self, given: dict[str, NDArray[Any]], seed: int) -> Frame:
-        step = self._walk.step
+        step = self._made_by.step
         began = {**given, **step.begin(given["frames"], given["actions"])}
         self._state = {name: began[name].copy() for name in ("frames", "actions", *step.state)}
         self._seed, self._steps = seed % 2**63, 0
@@ -125,7 +125,7 @@ class DiffusionWorld:
     def step(self, action: ActionVector) -> Step:
         """Dream the next frame."""
         recorded = self._recorded()
-        step, state = self._walk.step, self._state
+        step, state = self._made_by.step, self._state
         actions = state["actions"].copy()
         actions[-1] = action if recorded is None else recorded
         noises = {
@@ -134,7 +134,7 @@ class DiffusionWorld:
         }
         carried = {name: state[name] for name in step.state}
         inputs = {"frames": state["frames"], "actions": actions, **noises, **carried}
-        made = dict(zip(step.outputs, self._walk.runner.run(inputs), strict=True))
+        made = dict(zip(step.outputs, self._made_by.runner.run(inputs), strict=True))
         # New arrays, not changed ones: the runtime may still look at those it was given.
         self._state = {
             "frames": np.concatenate([state["frames"][1:], made["frame"][None]]),
@@ -175,13 +175,13 @@ class DiffusionWorld:
     @property
     def knobs(self) -> tuple[Knob, ...]:
         """What makes the frames, and who plays."""
-        walks, way = self._walks, self._walk.way
-        counts = tuple(str(count + 1) for count in range(walks.most))
-        noises = tuple(f"{noise:g}" for noise in walks.context_noises)
+        samplers, options = self._samplers, self._made_by.options
+        counts = tuple(str(count + 1) for count in range(samplers.most))
+        noises = tuple(f"{noise:g}" for noise in samplers.context_noises)
         knobs = (
-            Knob(DENOISING_STEPS, str(way.count), counts),
-            Knob(CONTEXT_NOISE, f"{way.context_noise:g}", noises),
-            Knob(PRECISION, way.precision, walks.precisions),
+            Knob(DENOISING_STEPS, str(options.steps), counts),
+            Knob(CONTEXT_NOISE, f"{options.context_noise:g}", noises),
+            Knob(PRECISION, options.precision, samplers.precisions),
             Knob(PLAYING, PLAYERS[self._replaying], PLAYERS if PILOT in self.switches else ()),
         )
         return (*(k for k in knobs if len(k.choices) > 1), Knob(SEED, str(self._seed)))
@@ -192,28 +192,28 @@ class DiffusionWorld:
             self._seed = (self._seed + by) % 2**63
             return Switched(f"seed {self._seed}", self._picture(), notes=self._notes())
         (knob,) = (knob for knob in self.knobs if knob.name == name)
-        value, way = knob.moved(by), self._walk.way
+        value, options = knob.moved(by), self._made_by.options
         if name == DENOISING_STEPS:
-            way = replace(way, count=int(value))
-            notice = f"{value} denoising step{'s' if way.count > 1 else ''}"
+            options = replace(options, steps=int(value))
+            notice = f"{value} denoising step{'s' if options.steps > 1 else ''}"
         elif name == CONTEXT_NOISE:
-            noise = self._walks.context_noises[knob.choices.index(value)]
-            way, notice = replace(way, context_noise=noise), f"context noise {value}"
+            noise = self._samplers.context_noises[knob.choices.index(value)]
+            options, notice = replace(options, context_noise=noise), f"context noise {value}"
         elif name == PRECISION:
-            way, notice = replace(way, precision=value), f"computed in {value}"
+            options, notice = replace(options, precision=value), f"computed in {value}"
         else:
             recorded = value == PLAYERS[True]
             if recorded and self._steps >= len(self._starts["following"][self._start]):
                 raise UserError("the recording is over; restart to see it again")
             self._replaying = recorded
             notice = "a recorded player plays" if self._replaying else "you play"
-        self._walk = self._walks.walk(*astuple(way))
+        self._made_by = self._samplers.prepared(*astuple(options))
         return Switched(notice, self._picture(), notes=self._notes())
 
     def snapshot(self) -> Snapshot:
         """What the next step works on, the seed, and how switches and knobs stand."""
         numbers = (
-            self._seed, self._steps, self._start, self._walk.way.count, self._inset,
+            self._seed, self._steps, self._start, self._made_by.options.steps, self._inset,
             self._replaying, *self._finer(),
         )  # fmt: skip
         state = {name: array.copy() for name, array in self._state.items()}
@@ -231,7 +231,7 @@ class DiffusionWorld:
         seed, steps, start, count, inset, replaying, noise, precision = (
             int(value) for value in snapshot["clock"]
         )
-        noises = {round(level / NOISE_UNIT): level for level in self._walks.context_noises}
+        noises = {round(level / NOISE_UNIT): level for level in self._samplers.context_noises}
         if not (
             0 <= start < self.starts
             and count >= 1
@@ -241,10 +241,10 @@ class DiffusionWorld:
         ):
             raise UserError(f"this is no moment of {self.name}: its 'clock' does not fit")
         named = PRECISIONS[precision]
-        if named not in self._walks.precisions:  # it comes from another machine
-            named = self._walk.way.precision
-        count = min(count, self._walks.most)  # the world took more steps when this was saved
-        self._walk = self._walks.walk(count, noises[noise], named)
+        if named not in self._samplers.precisions:  # it comes from another machine
+            named = self._made_by.options.precision
+        count = min(count, self._samplers.most)  # the world took more steps when this was saved
+        self._made_by = self._samplers.prepared(count, noises[noise], named)
         self._state = {name: snapshot[name].copy() for name in self._state}
         self._seed, self._steps, self._start = seed, steps, start
         self._inset = bool(inset)
@@ -253,8 +253,8 @@ class DiffusionWorld:
 
     def _finer(self) -> tuple[int, int]:
         """Context noise and precision as whole numbers."""
-        way = self._walk.way
-        return round(way.context_noise / NOISE_UNIT), PRECISIONS.index(way.precision)
+        options = self._made_by.options
+        return round(options.context_noise / NOISE_UNIT), PRECISIONS.index(options.precision)
 
     def close(self) -> None:
         """Nothing to release: the networks go with the object."""
@@ -273,7 +273,7 @@ class DiffusionWorld:
         return shown
 
     def _notes(self) -> Notes:
-        count = (("denoising", f"{self._walk.way.count} of {self._walks.most}"),)
+        count = (("denoising", f"{self._made_by.options.steps} of {self._samplers.most}"),)
         playing = (("playing", "recording" if self._replaying else "you"),)
         return (count if FEWER in self.switches else ()) + (
             playing if PILOT in self.switches else ()
@@ -301,10 +301,12 @@ def open_world(
     """Load a cartridge and get it ready to play on this machine.
 
     checked: by models.cartridge.reader.check. The rest is as for
-    models.runtime.sampler_cache.Walks.
+    models.runtime.sampler_cache.SamplerCache.
     Raises UserError for what is not a whole cartridge and for what this machine cannot do.
     """
     # What is large is kept in memory as it is worked with; the rest is quicker in float32.
     large = checked.bytes > LARGE_BYTES
     cartridge = checked.load(quick_dtype(device, precision) if large else torch.float32)
-    return DiffusionWorld(cartridge, Walks(cartridge, device, precision, preset, steps, compiled))
+    return DiffusionWorld(
+        cartridge, SamplerCache(cartridge, device, precision, preset, steps, compiled)
+    )

@@ -1,7 +1,7 @@
-"""Samplers: free functions that walk from noise to a clean frame.
+"""Sampling: from noise to a clean frame, one noise level after another.
 
 Noise is drawn by the caller, so seeds decide. Levels are plain floats, because comparing GPU
-tensors would stall every step; so a whole walk can be one graph.
+tensors would stall every step; so sampling a frame can be one graph.
 Shapes: B batch, T context frames, C = 3 channels, H W pixels, D draws.
 """
 
@@ -9,60 +9,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor
 
-from models.schedule import karras
+from models.schedule import LARGEST_SIGMA, MOST_STEPS, karras
 
-Denoise = Callable[[Tensor, float], Tensor]
-DenoiseAfter = Callable[[Tensor, float, Tensor], Tensor]  # the context is given with each call
-
-MOST_STEPS = 100
-LARGEST_SIGMA = 1000.0
+Denoise = Callable[[Tensor, float, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class SamplerConfig:
-    """A walk down Karras's levels: EDM's stochastic sampler, and three departures from it.
+class Sampler:
+    """EDM's stochastic sampler at explicit noise levels, and three departures from it.
 
-    steps, sigma_min, sigma_max, rho: the noise levels, as `karras` lays them out.
+    sigmas:   the levels, falling, without the 0 after the last; a step for each.
     order:    1 is Euler's method; 2 is Heun's, with two network calls a step except into 0.
     s_churn:  how much fresh noise (deviation s_noise) is added before a step, summed over the
               steps and relative to their levels; only at levels from s_tmin to s_tmax.
-    s_cond:   deviation of the noise added to the context, which the network is told.
+    s_cond:   deviation of the noise added to the context.
+    sigma_min, rho: how `with_steps` lays out other numbers of levels; without sigma_min there are
+              only the first of `sigmas` to choose from.
 
     Off, unless weights were released with a sampler that did it so:
-    unit_start:   the walk starts from noise of deviation 1, not sigma_max.
+    unit_start:   x begins as noise of deviation 1, not of the first level.
     churn_untold: the network is told the level before churn, not after.
     context_noise_adds_up: the context's noise is added at every step again, not once.
+    Source: Karras et al. 2022, algorithm 2; noise on the context as in DIAMOND.
     """
 
-    steps: int
-    sigma_min: float
-    sigma_max: float
-    rho: float = 7.0
+    sigmas: tuple[float, ...]
     order: int = 1
     s_churn: float = 0.0
     s_tmin: float = 0.0
     s_tmax: float = LARGEST_SIGMA
     s_noise: float = 1.0
     s_cond: float = 0.0
+    sigma_min: float | None = None
+    rho: float = 7.0
     unit_start: bool = False
     churn_untold: bool = False
     context_noise_adds_up: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.steps <= MOST_STEPS:
-            raise ValueError(f"a walk has 1 to {MOST_STEPS} steps, not {self.steps}")
-        if not 0 < self.sigma_min < self.sigma_max <= LARGEST_SIGMA:
-            raise ValueError(
-                f"sigma_min and sigma_max must rise between 0 and {LARGEST_SIGMA}, "
-                f"not {self.sigma_min} and {self.sigma_max}"
-            )
-        if not 1 <= self.rho <= 100:
-            raise ValueError(f"rho must be between 1 and 100, not {self.rho}")
+        check_sigmas(self.sigmas)
         if self.order not in (1, 2):
             raise ValueError(f"order must be 1 or 2, not {self.order}")
         if not (0 <= self.s_churn < math.inf and 0 <= self.s_noise < math.inf):
@@ -71,12 +62,13 @@ class SamplerConfig:
             raise ValueError("s_tmin and s_tmax must not fall, nor be negative or infinite")
         if not 0 <= self.s_cond <= LARGEST_SIGMA:
             raise ValueError(f"s_cond must be between 0 and {LARGEST_SIGMA}, not {self.s_cond}")
-        check_sigmas(self.sigmas)
+        if self.sigma_min is not None:
+            karras(2, self.sigma_min, self.sigmas[0], self.rho)
 
     @property
-    def sigmas(self) -> tuple[float, ...]:
-        """The levels, without the 0 after the last."""
-        return karras(self.steps, self.sigma_min, self.sigma_max, self.rho)
+    def steps(self) -> int:
+        """Number of denoising steps."""
+        return len(self.sigmas)
 
     @property
     def churned(self) -> tuple[float, ...]:
@@ -87,8 +79,14 @@ class SamplerConfig:
             for sigma in self.sigmas
         )
 
+    def with_steps(self, steps: int) -> Sampler:
+        """Return this sampler with another number of steps."""
+        if self.sigma_min is None:
+            return replace(self, sigmas=self.sigmas[:steps])
+        return replace(self, sigmas=karras(steps, self.sigma_min, self.sigmas[0], self.rho))
+
     def draws(self, context: int) -> int:
-        """D, how many frames of unit noise a walk uses after a context of `context` frames.
+        """Return D, how many frames of unit noise a frame takes after `context` frames.
 
         In the order of their use: the start; then for each step one if it churns, and one for
         each frame of the context if that gets noise.
@@ -98,65 +96,46 @@ class SamplerConfig:
         return 1 + raised + noised * context
 
 
-@dataclass(frozen=True)
-class Levels:
-    """Euler's walk down noise levels that are given one by one, a network call each, to 0.
-
-    sigmas: the levels, positive and falling, in units of the clean frame.
-    """
-
-    sigmas: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        check_sigmas(self.sigmas)
-
-    def walk(self, denoise: Denoise, noise: Tensor) -> Tensor:
-        """From unit noise (B, C, H, W) to a clean frame of the same shape.
-
-        denoise: (x, sigma) → estimate of the clean frame.
-        """
-        x = noise * self.sigmas[0]
-        for sigma, lower in zip(self.sigmas, [*self.sigmas[1:], 0.0], strict=True):
-            x = toward(denoise(x, sigma), x, sigma, lower)
-        return x
-
-    def first(self, count: int) -> Levels:
-        """The walk that ends after so many of the levels."""
-        return Levels(self.sigmas[:count])
+def karras_sampler(
+    steps: int, sigma_min: float, sigma_max: float, rho: float = 7.0, **options: Any
+) -> Sampler:
+    """Return a sampler at Karras's levels. options: the sampler's other fields."""
+    levels = karras(steps, sigma_min, sigma_max, rho)
+    return Sampler(levels, sigma_min=sigma_min, rho=rho, **options)
 
 
-def sample(denoise: DenoiseAfter, noise: Tensor, context: Tensor, config: SamplerConfig) -> Tensor:
-    """Walk from noise to a clean frame (B, C, H, W) in the way that `config` says.
+def sample(denoise: Denoise, noise: Tensor, context: Tensor, sampler: Sampler) -> Tensor:
+    """Return a clean frame (B, C, H, W).
 
     denoise: (x, sigma, context) → estimate of the clean frame, same shape as x.
-    noise:   (B, D, C, H, W) of unit variance, D = config.draws(T).
+    noise:   (B, D, C, H, W) of unit variance, D = sampler.draws(T).
     context: (B, T, C, H, W), which noise may be added to.
-    Source: Karras et al. 2022, algorithm 2; noise on the context as in DIAMOND.
+    Raises ValueError for another number of draws.
     """
-    *_, x = walk(denoise, noise, context, config)
+    *_, x = trajectory(denoise, noise, context, sampler)
     return x
 
 
-def walk(
-    denoise: DenoiseAfter, noise: Tensor, context: Tensor, config: SamplerConfig
+def trajectory(
+    denoise: Denoise, noise: Tensor, context: Tensor, sampler: Sampler
 ) -> Iterator[Tensor]:
     """`sample`, yielding x after each step."""
-    if noise.shape[1] != config.draws(context.shape[1]):
-        raise ValueError(f"{config.draws(context.shape[1])} draws needed, not {noise.shape[1]}")
-    x = noise[:, 0] * (1.0 if config.unit_start else config.sigma_max)
+    if noise.shape[1] != sampler.draws(context.shape[1]):
+        raise ValueError(f"{sampler.draws(context.shape[1])} draws needed, not {noise.shape[1]}")
+    x = noise[:, 0] * (1.0 if sampler.unit_start else sampler.sigmas[0])
     used = 1
-    levels = zip(config.sigmas, config.churned, [*config.sigmas[1:], 0.0], strict=True)
+    levels = zip(sampler.sigmas, sampler.churned, [*sampler.sigmas[1:], 0.0], strict=True)
     for step, (sigma, raised, lower) in enumerate(levels):
         if raised > sigma:
-            x = x + noise[:, used] * (config.s_noise * math.sqrt(raised**2 - sigma**2))
+            x = x + noise[:, used] * (sampler.s_noise * math.sqrt(raised**2 - sigma**2))
             used += 1
-        if config.s_cond and (step == 0 or config.context_noise_adds_up):
+        if sampler.s_cond and (step == 0 or sampler.context_noise_adds_up):
             stop = used + context.shape[1]
-            context = context + noise[:, used:stop] * config.s_cond
+            context = context + noise[:, used:stop] * sampler.s_cond
             used = stop
-        first = denoise(x, sigma if config.churn_untold else raised, context)
+        first = denoise(x, sigma if sampler.churn_untold else raised, context)
         reached = toward(first, x, raised, lower)
-        if config.order == 2 and lower > 0:
+        if sampler.order == 2 and lower > 0:
             second = denoise(reached, lower, context)
             slopes = (x - first) / raised + (reached - second) / lower
             x = x + slopes * ((lower - raised) / 2)
@@ -166,7 +145,7 @@ def walk(
 
 
 def toward(clean: Tensor, x: Tensor, sigma: float, lower: float) -> Tensor:
-    """Euler's step from x at level sigma straight towards the clean estimate, down to level lower.
+    """Return Euler's step from x at level sigma towards the clean estimate, down to level lower.
 
     Source: Karras et al. 2022, algorithm 2, first order, no churn.
     """
@@ -175,10 +154,12 @@ def toward(clean: Tensor, x: Tensor, sigma: float, lower: float) -> Tensor:
 
 
 def check_sigmas(sigmas: Sequence[float]) -> None:
-    """Raise ValueError unless noise levels are there, finite, positive and falling."""
+    """Raise ValueError unless noise levels are finite, positive and falling; one at least."""
     falling = all(higher > lower for higher, lower in pairwise([*sigmas, 0.0]))
     if not sigmas or not falling or sigmas[0] > LARGEST_SIGMA:
         raise ValueError(
             f"noise levels must be positive and falling, from {LARGEST_SIGMA:g} at most, "
             f"not {list(sigmas)}"
         )
+    if len(sigmas) > MOST_STEPS:
+        raise ValueError(f"a sampler has {MOST_STEPS} steps at most, not {len(sigmas)}")

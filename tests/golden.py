@@ -1,8 +1,7 @@
 """Numbers that refactoring must not change: losses of updates, and frames that worlds dream.
 
-`python -m tests.golden cards|frames|updates` writes tests/data/golden anew; do that only where a
-change is meant, and say so. The cards are as they were first written, and stay: what was written
-once is read for ever.
+`python -m tests.golden frames|updates` writes them to tests/data/golden anew; do that only where a
+change is meant, and say so. The cards there stay: what was written once is read for ever.
 """
 
 from __future__ import annotations
@@ -21,19 +20,15 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from engine.contracts import DENOISING_STEPS, CsgoActions
-from models.cartridge.manifest import Manifest, Preset, manifest_from_json
+from models.cartridge.manifest import Preset, manifest_from_json
 from models.cartridge.reader import Cartridge, load
 from models.dream import CONTEXT_NOISE, DiffusionWorld
-from models.networks.denoiser import DenoiserConfig
-from models.networks.reward_model import RewardModelConfig
-from models.networks.unet import UNetConfig
 from models.runtime import choice as runtime_choice
 from models.runtime import sampler_cache
 from models.runtime.selection import Choice, Decision, prepare
-from models.sampler import Levels, SamplerConfig
 from tests.networks import awaken
 from tests.recordings import record_in_two_sizes
-from tests.tiny_cartridge import manifest, networks, starts, tiny_prior, write_tiny_cartridge
+from tests.tiny_cartridge import manifest, networks, starts, write_tiny_cartridge
 from tests.tiny_training import TINY, TINY_SEQUENCE, TINY_UPSAMPLER, record_enough
 from training.beginning import build
 from training.data import open_data
@@ -84,62 +79,8 @@ def updates(name: str, folder: Path) -> list[dict[str, float]]:
     return [dict(learner.update(index, learner.batches[index])) for index in range(UPDATE_COUNT)]
 
 
-DEPARTURES: dict[str, Any] = {
-    "unit_start": True, "churn_untold": True, "context_noise_adds_up": True,
-}  # fmt: skip
-
-
-def _worlds() -> dict[str, Manifest]:
-    """A tiny world of every kind."""
-    side = {"sampler": None, "reward_end": None}
-    tiny = manifest()
-    unet = UNetConfig((8, 16), (1, 1), (False, True), cond=32, residual_after_norm=True,
-                      pad_features=True)  # fmt: skip
-    released = DenoiserConfig(
-        16, 16, 4, 4, "frame", 0.5, unet, sigma_offset=0.3, noised_context=True, floor=True
-    )
-    large = replace(released, height=32, width=32, context=2, actions=0)
-    warping = replace(tiny.denoiser, target="warp")
-    detail = replace(tiny.denoiser, height=32, width=32, context=2, actions=0, noised_context=True)
-    euler = SamplerConfig(1, 1.0, 2.0)
-    churn = SamplerConfig(3, 1.0, 5.0, s_churn=10.0, s_tmin=1.0, s_tmax=5.0, s_noise=0.9)
-    return {
-        "frame": tiny,
-        "mended": replace(tiny, frame_prior=tiny_prior(), sampler=Levels((2.0,))),
-        "sampled": replace(
-            tiny, **side, denoiser=warping, presets={"fast": Preset(SamplerConfig(2, 0.01, 3.0))}
-        ),
-        "recurrent": replace(
-            tiny,
-            sampler=None,
-            denoiser=replace(released, noised_context=False),
-            reward_end=RewardModelConfig(16, 16, 4, replace(unet, attention=(False, False)), 8),
-            presets={"standard": Preset(SamplerConfig(3, 0.002, 5.0, order=2, **DEPARTURES))},
-        ),
-        "released": replace(
-            tiny,
-            **side,
-            denoiser=released,
-            upsampler=large,
-            presets={
-                "fast": Preset(
-                    SamplerConfig(1, 0.002, 5.0, s_cond=0.05, **DEPARTURES),
-                    replace(churn, **DEPARTURES),
-                )
-            },
-        ),
-        "enlarged": replace(
-            tiny,
-            **side,
-            denoiser=warping,
-            upsampler=detail,
-            presets={"fast": Preset(euler, euler)},
-        ),
-    }
-
-
 def cards() -> dict[str, Any]:
-    """The cards of those worlds, as they were written."""
+    """The cards of a tiny world of every kind, as they were first written."""
     data: dict[str, Any] = json.loads(CARDS.read_text("utf-8"))
     return data
 
@@ -156,7 +97,7 @@ def frames(card: Mapping[str, Any]) -> np.ndarray:
         patch.object(sampler_cache, "choose", choose),
         patch.object(runtime_choice, "cpu_threads", lambda: 1),
     ):
-        world = DiffusionWorld(cartridge, sampler_cache.Walks(cartridge))
+        world = DiffusionWorld(cartridge, sampler_cache.SamplerCache(cartridge))
         world.reset(seed=3)
         left, made = of.actions.named("LEFT"), []
         for knob in ("", DENOISING_STEPS, CONTEXT_NOISE):
@@ -167,11 +108,7 @@ def frames(card: Mapping[str, Any]) -> np.ndarray:
 
 
 def main(what: str) -> None:
-    FOLDER.mkdir(exist_ok=True)
-    if what == "cards":
-        written = {name: world.to_json() for name, world in _worlds().items()}
-        CARDS.write_text(json.dumps(written, indent=1) + "\n")
-    elif what == "frames":
+    if what == "frames":
         save_file({name: frames(card) for name, card in cards().items()}, FRAMES)
     else:
         made = {}

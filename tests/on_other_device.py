@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from models.cartridge.reader import check, load
-from models.runtime.sampler_cache import Walks
+from models.runtime.sampler_cache import SamplerCache
 from models.runtime.selection import Choice, prepare
 from models.runtime.torch_runner import GraphRunner, TorchRunner
 from tests.other_device import NAME, OtherDevice
@@ -103,9 +103,9 @@ def test_every_kind_of_world_is_played_there(kind: str, tmp_path: Path) -> None:
         write_tiny_cartridge(path, dataclasses.replace(of, **special[kind]))  # type: ignore[arg-type]
     else:
         write_cartridge(pong() if kind == "atari" else shooter(tmp_path, 1), path)
-    walks = Walks(check(path).load(torch.float32), "cpu", "float32")
-    step = walks.walk(walks.standard).step
-    inputs = walks.example(step)
+    samplers = SamplerCache(check(path).load(torch.float32), "cpu", "float32")
+    step = samplers.prepared(samplers.standard).step
+    inputs = samplers.example(step)
     expected = prepare(step, Choice("torch", "cpu", "float32"), inputs).run(inputs)
     choice = Choice("torch", NAME, "bfloat16")
     with OtherDevice() as other:

@@ -16,7 +16,7 @@ from models.networks.denoiser import DenoiserConfig
 from models.networks.frame_prior import FramePriorConfig
 from models.networks.reward_end import RewardEndConfig
 from models.networks.unet import UNetConfig
-from models.sampler import Levels
+from models.sampler import Sampler
 from tests.toy_world import ACTIONS
 
 SIDE_PX = 16
@@ -32,7 +32,7 @@ def manifest(side_px: int = SIDE_PX, channels: tuple[int, ...] = (16, 32)) -> Ma
         title="A tiny dream",
         denoiser=DenoiserConfig(side_px, side_px, CONTEXT, ACTIONS.size, "change", 0.1, unet),
         reward_end=RewardEndConfig(side_px, side_px, frames=3, channels=8),
-        sampler=Levels((2.0, 0.5)),
+        sampler=Sampler((2.0, 0.5)),
         actions=ACTIONS,
         rate_fps=15.0,
         licence="CC0-1.0",

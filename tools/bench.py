@@ -23,7 +23,7 @@ from base.errors import UserError, run_main
 from base.sizes import MB
 from base.terminal import say
 from models.cartridge.reader import check, load
-from models.runtime.sampler_cache import Walks
+from models.runtime.sampler_cache import SamplerCache
 from models.runtime.selection import Choice, TorchRunner, frame_ms
 from tools.benchmarks.loading import LoadingBench, bench_loading
 from tools.benchmarks.reading import ReadingBench, bench_reading
@@ -207,10 +207,10 @@ def most_memory_mb(process: subprocess.Popen[str]) -> float:
 
 def time_eager(path: Path) -> float:
     """Median milliseconds of a frame by PyTorch in float32, in this process."""
-    walks = Walks(load(path))
-    walk = walks.walk(walks.standard)
-    runner = TorchRunner(walk.step, Choice("torch", "cpu", "float32"))
-    return frame_ms(runner, walks.example(walk.step), EAGER_FRAMES)
+    samplers = SamplerCache(load(path))
+    step = samplers.prepared(samplers.standard).step
+    runner = TorchRunner(step, Choice("torch", "cpu", "float32"))
+    return frame_ms(runner, samplers.example(step), EAGER_FRAMES)
 
 
 def table(figures: Mapping[str, object]) -> str:

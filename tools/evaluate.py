@@ -20,7 +20,7 @@ from engine.games.atari_players import HoldingPlayer
 from models.cartridge.reader import Cartridge, load
 from models.dream import DiffusionWorld
 from models.networks.reward_end import RewardEndConfig
-from models.runtime.sampler_cache import Walks
+from models.runtime.sampler_cache import SamplerCache
 from tools.evaluation import breakout_scores, dream_scores, long_play, shooter_scores
 from tools.evaluation.control import control
 from tools.evaluation.dreams import Dreamer, Footage
@@ -112,12 +112,12 @@ def main() -> None:
     config = tyro.cli(EvaluateConfig, prog="python -m tools.evaluate")
     cartridge = load(find_cartridge(config.cartridge))
     footage = Footage(config.data, cartridge.manifest)
-    walks = Walks(cartridge, config.device, config.precision)
-    walk = walks.walk(walks.standard)
+    samplers = SamplerCache(cartridge, config.device, config.precision)
+    made_by = samplers.prepared(samplers.standard)
     with ProgressBar(unit="frame", leave=False, disable=None) as bar:
-        dreamer = Dreamer(walk, cartridge.manifest.denoiser.context, footage, bar.update)
-        figures = measure(config, cartridge, walks, dreamer)
-    about = {"cartridge": cartridge.manifest.name, "runtime": walk.runner.choice.describe()}
+        dreamer = Dreamer(made_by, cartridge.manifest.denoiser.context, footage, bar.update)
+        figures = measure(config, cartridge, samplers, dreamer)
+    about = {"cartridge": cartridge.manifest.name, "runtime": made_by.runner.choice.describe()}
     if config.json:
         say(json.dumps({**about, **figures}))
     else:
@@ -125,7 +125,7 @@ def main() -> None:
 
 
 def measure(
-    config: EvaluateConfig, cartridge: Cartridge, walks: Walks, dreamer: Dreamer
+    config: EvaluateConfig, cartridge: Cartridge, samplers: SamplerCache, dreamer: Dreamer
 ) -> dict[str, float]:
     """All figures by name."""
     footage, context = dreamer.footage, dreamer.context
@@ -146,7 +146,7 @@ def measure(
     if footage.store.info.game == "breakout":
         figures |= breakout_scores.life(dreams, [e.window for e in long], context)
         figures |= breakout_scores.life_of_game(footage, long, context)
-        world = DiffusionWorld(cartridge, walks)
+        world = DiffusionWorld(cartridge, samplers)
         figures |= breakout_scores.endurance(world, config.random_steps, 0, dreamer.advance)
     if shooter:
         figures |= shooter_scores.dreamed_camera(dreamer, starts)
@@ -154,7 +154,7 @@ def measure(
             figures |= shooter_scores.game_camera(footage, starts, context)
     if config.play_seconds:
         asked = LongPlay(config.play_seconds, config.play_starts)
-        world = DiffusionWorld(cartridge, walks)
+        world = DiffusionWorld(cartridge, samplers)
         figures |= long_play.measure(world, footage, asked, config.pictures, dreamer.advance)
     if cartridge.manifest.upsampler is not None:
         count = -(-config.frames // ENLARGED_STEPS)

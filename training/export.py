@@ -17,7 +17,7 @@ from engine.media.video import contact_sheet, encode_png
 from models.cartridge.manifest import Manifest, Preset
 from models.cartridge.reader import Cartridge
 from models.cartridge.writer import save
-from models.sampler import SamplerConfig
+from models.sampler import Sampler
 from training.data import Data
 from training.learners.base import Learner
 from training.recipes.presets import Recipe
@@ -44,7 +44,7 @@ def describe_world(name: str, recipe: Recipe, data: Data, onto: Cartridge | None
         manner: dict[str, Any] = {}
         if isinstance(recipe, TrainConfig):
             manner["reward_end"] = recipe.reward_end(height, width)
-            manner["sampler"] = recipe.levels
+            manner["sampler"] = recipe.sampler
             manner["frame_prior"] = recipe.frame_prior(height, width)
         else:
             samplers = recipe.samplers().items()
@@ -106,21 +106,11 @@ def enlarged_world(
     )
 
 
-def frame_sampler(world: Manifest, way: str) -> SamplerConfig:
-    """How a world makes its frames, in a way that an upsampler's can go with.
-
-    Raises UserError for noise levels that no sampler of presets has.
-    """
-    if world.sampler is None:
-        return world.presets.get(way, next(iter(world.presets.values()))).frame
-    first, *rest = sigmas = world.sampler.sigmas
-    sampler = SamplerConfig(len(sigmas), rest[-1] if rest else first / 2, first)
-    if sampler.sigmas != sigmas:
-        raise UserError(
-            f"{world.name} is played at noise levels {list(sigmas)}; an upsampler can be added to "
-            "a world of one or two"
-        )
-    return sampler
+def frame_sampler(world: Manifest, way: str) -> Sampler:
+    """Return how a world makes its frames, in the way that goes with one of an upsampler's."""
+    if world.sampler is not None:
+        return world.sampler
+    return world.presets.get(way, next(iter(world.presets.values()))).frame
 
 
 def export(

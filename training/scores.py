@@ -17,9 +17,8 @@ from torch import Tensor
 from datasets.batches import Batch
 from models.frames import to_float, to_uint8
 from models.networks.denoiser import Denoiser
-from models.sampler import Levels, SamplerConfig
+from models.sampler import Sampler
 
-Walk = Levels | SamplerConfig  # from noise to a frame
 Mend = Callable[
     [Tensor], Tensor
 ]  # frames (B, C, H, W) in [-1, 1], as models.networks.frame_prior has it
@@ -35,7 +34,7 @@ def dream(
     denoiser: Denoiser,
     frames: Tensor,
     actions: Tensor,
-    walk: Walk,
+    sampler: Sampler,
     generator: torch.Generator,
     mend: Mend | None = None,
 ) -> Tensor:
@@ -50,7 +49,7 @@ def dream(
     dreamed = []
     for step in range(actions.shape[1] - length + 1):
         taken = actions[:, step : step + length]
-        frame = next_frame(denoiser, context, taken, walk, generator)
+        frame = next_frame(denoiser, context, taken, sampler, generator)
         frame = mend(frame) if mend else frame
         context = torch.cat((context[:, 1:], frame[:, None]), dim=1)
         dreamed.append(to_uint8(frame).cpu())
@@ -61,18 +60,13 @@ def next_frame(
     denoiser: Denoiser,
     context: Tensor,
     actions: Tensor | None,
-    walk: Walk,
+    sampler: Sampler,
     generator: torch.Generator,
 ) -> Tensor:
     """The frame (B, C, H, W) that follows a context (B, T, C, H, W), in [-1, 1]."""
-    shape = context[:, -1].shape
-    if not isinstance(walk, SamplerConfig):
-        assert actions is not None
-        noise = torch.randn(shape, generator=generator).to(context.device)
-        return denoiser.next_frame(noise, context, actions, walk)
-    draws = (len(context), walk.draws(context.shape[1]), *shape[1:])
+    draws = (len(context), sampler.draws(context.shape[1]), *context.shape[2:])
     noise = torch.randn(draws, generator=generator).to(context.device)
-    return denoiser.sample(noise, context, actions, walk)
+    return denoiser.sample(noise, context, actions, sampler)
 
 
 def psnr(frames: Tensor, others: Tensor) -> Tensor:
@@ -112,7 +106,7 @@ def scores(true: Tensor, made: Tensor, plain: Tensor, name: str) -> Scores:
     )
 
 
-def score(denoiser: Denoiser, windows: Batch, walk: Walk, mend: Mend | None = None) -> Scores:
+def score(denoiser: Denoiser, windows: Batch, sampler: Sampler, mend: Mend | None = None) -> Scores:
     """Dream through recorded windows of T + N frames, all at once and from one seed.
 
     What costs nothing is to repeat the last recorded frame: a "still" picture.
@@ -123,7 +117,7 @@ def score(denoiser: Denoiser, windows: Batch, walk: Walk, mend: Mend | None = No
         denoiser,
         frames[:, :length].to(device),
         actions[:, :-1].to(device),
-        walk,
+        sampler,
         torch.Generator().manual_seed(0),
         mend,
     )

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from models.frames import to_float, to_uint8
 from models.networks.denoiser import Denoiser
+from models.sampler import Sampler
 from training.pairs import PairBatch
-from training.scores import Walk, next_frame
+from training.scores import next_frame
 
 
 class SmallDreams:
@@ -23,11 +24,13 @@ class SmallDreams:
     context: uint8 (R, T, C, h, w), each dream's own last frames; None before the first update.
     """
 
-    def __init__(self, denoiser: Denoiser, walk: Walk, count: int, device: torch.device) -> None:
+    def __init__(
+        self, denoiser: Denoiser, sampler: Sampler, count: int, device: torch.device
+    ) -> None:
         """denoiser: the world's, which stays as it is; its weights may be kept in less than
-        float32. walk: how it goes from noise to a frame."""
+        float32. sampler: how it makes its frames."""
         self.denoiser = copy.deepcopy(denoiser).float().to(device).eval()
-        self.walk, self.count, self.device = walk, count, device
+        self.sampler, self.count, self.device = sampler, count, device
         self.context: Tensor | None = None
 
     @torch.no_grad()
@@ -42,7 +45,7 @@ class SmallDreams:
             goes_on = batch.goes_on[: self.count, None, None, None, None]
             context = torch.where(goes_on, self.context, context)
         seen = to_float(context.to(self.device))
-        made = next_frame(self.denoiser, seen, actions.to(self.device), self.walk, generator)
+        made = next_frame(self.denoiser, seen, actions.to(self.device), self.sampler, generator)
         frame = to_uint8(made).cpu()
         self.context = torch.cat((context[:, 1:], frame[:, None]), dim=1)
         return frame

@@ -17,7 +17,7 @@ from models.networks.frame_prior import FramePriorConfig
 from models.networks.reward_end import RewardEndConfig
 from models.networks.reward_model import RewardModelConfig
 from models.networks.unet import UNetConfig
-from models.sampler import Levels, SamplerConfig
+from models.sampler import Sampler
 
 # Far beyond what plays in real time, and small enough that no JSON can ask for all memory.
 MOST_PIXELS = 512 * 512
@@ -30,10 +30,10 @@ SMALLEST_SIDE_PX = 8  # the reward and ending head shrinks a frame eightfold
 
 @dataclass(frozen=True)
 class Preset:
-    """How play walks from noise to a frame and, in a world that has an upsampler, enlarges it."""
+    """How frames are sampled in play and, in a world that has an upsampler, enlarged."""
 
-    frame: SamplerConfig
-    upsampling: SamplerConfig | None = None
+    frame: Sampler
+    upsampling: Sampler | None = None
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Manifest:
               with a memory.
     actor_critic: a player that comes with the world.
     frame_prior: what keeps a long dream among possible frames; for a world with a `sampler`.
-    sampler:  how play walks from noise to a frame; or else `presets`, of which the first is
-              played unless another is asked for.
+    sampler:  how frames are sampled in play; or else `presets`, of which the first is played
+              unless another is asked for.
     game:     the emulator's name for the game, where starting contexts are to come from it.
     metrics:  measured figures by name.
     source:   the data and the commands that made it, by any names; for people.
@@ -68,7 +68,7 @@ class Manifest:
     upsampler: DenoiserConfig | None = None
     actor_critic: ActorCriticConfig | None = None
     frame_prior: FramePriorConfig | None = None
-    sampler: Levels | None = None
+    sampler: Sampler | None = None
     presets: Mapping[str, Preset] = field(default_factory=dict)
     game: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)

@@ -2,7 +2,8 @@
 
 Worlds were once played in two steps, of which the second looked again at what the first had left
 open ("insist"), and had a further network, the decider, for their finished frames. Such a world now
-plays by its first step alone.
+plays by its first step alone. Samplers of presets were numbers of steps between two noise levels;
+now the levels are given one by one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from base.errors import UserError
+from models.schedule import karras
+
 V = TypeVar("V")
+RHO = 7.0  # of samplers that do not say
 DECIDER = "decider"  # its size in a denoiser's configuration, and how its weights' names begin
 
 
@@ -33,7 +38,7 @@ def without_decider(weights: Mapping[str, V]) -> dict[str, V]:
 
 
 def _levels(sampler: dict[str, Any]) -> dict[str, Any]:
-    """A sampler that walks levels given one by one: of those that insisted the first is left."""
+    """Return a sampler whose levels were given: of those that insisted the first is left."""
     way, sigmas = sampler.get("name"), sampler.get("sigmas")
     if way not in ("euler", "insist"):
         return sampler
@@ -44,14 +49,27 @@ def _levels(sampler: dict[str, Any]) -> dict[str, Any]:
 
 
 def _preset(preset: Any) -> Any:
-    """A preset, each of its samplers without "insist": of those that did the first step is left."""
+    """Return a preset whose samplers have their levels one by one."""
     if not isinstance(preset, dict):
         return preset
     return {name: _sampler(sampler) for name, sampler in preset.items()}
 
 
 def _sampler(sampler: Any) -> Any:
-    if not isinstance(sampler, dict) or not isinstance(sampler.get("insist"), bool):
+    """Return a sampler with its levels; of one that insisted the first step is left."""
+    if not isinstance(sampler, dict):
         return sampler
-    kept = {key: value for key, value in sampler.items() if key != "insist"}
-    return {**kept, "steps": 1} if sampler["insist"] else kept
+    kept = dict(sampler)
+    if isinstance(kept.get("insist"), bool) and kept.pop("insist"):
+        kept["steps"] = 1
+    steps, *numbers = (kept.get(n) for n in ("steps", "sigma_min", "sigma_max"))
+    numbers.append(kept.get("rho", RHO))
+    if type(steps) is not int or any(type(number) not in (int, float) for number in numbers):
+        return kept
+    try:
+        sigmas = karras(steps, *map(float, numbers))
+    except (ValueError, OverflowError) as error:
+        raise UserError(f"a preset has noise levels that cannot be: {error}") from error
+    for name in ("steps", "sigma_max"):
+        kept.pop(name)
+    return {**kept, "sigmas": list(sigmas)}

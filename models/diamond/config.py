@@ -7,9 +7,9 @@ weights expect the departure, so each is a switch, off for all other networks, a
     UNetConfig.residual_after_norm      attention adds to its normalised input
     UNetConfig.pad_features             what is padded is not the frame
     DenoiserConfig.floor                estimates are truncated to a level, not rounded
-    SamplerConfig.unit_start            the first x is unit noise, not noise of sigma_max
-    SamplerConfig.churn_untold          the network is told the level before churn
-    SamplerConfig.context_noise_adds_up the context's noise is added at every step again
+    Sampler.unit_start                  the first x is unit noise, not noise of sigma_max
+    Sampler.churn_untold                the network is told the level before churn
+    Sampler.context_noise_adds_up       the context's noise is added at every step again
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from models.networks.actor_critic import ActorCriticConfig
 from models.networks.denoiser import DenoiserConfig
 from models.networks.reward_model import RewardModelConfig
 from models.networks.unet import UNetConfig
-from models.sampler import SamplerConfig
+from models.sampler import karras_sampler
 
 ATARI_SIDE_PX = 64
 CSGO_HEIGHT_PX, CSGO_WIDTH_PX = 30, 56  # of the frames that are dreamed
@@ -116,17 +116,17 @@ def csgo_upsampler() -> DenoiserConfig:
 
 DEPARTURES = {"unit_start": True, "churn_untold": True, "context_noise_adds_up": True}
 
-ATARI = SamplerConfig(3, 0.002, 5.0, **DEPARTURES)
-CSGO_UPSAMPLING = SamplerConfig(
+ATARI = karras_sampler(3, 0.002, 5.0, **DEPARTURES)
+CSGO_UPSAMPLING = karras_sampler(
     10, 1.0, 5.0, s_churn=10.0, s_tmin=1.0, s_tmax=5.0, s_noise=0.9, **DEPARTURES
 )
 CSGO = {
     "fast": Preset(
-        frame=SamplerConfig(1, 0.002, 5.0, s_cond=0.005, **DEPARTURES),
-        upsampling=replace(CSGO_UPSAMPLING, steps=1, order=2),
+        frame=karras_sampler(1, 0.002, 5.0, s_cond=0.005, **DEPARTURES),
+        upsampling=replace(CSGO_UPSAMPLING.with_steps(1), order=2),
     ),
     "quality": Preset(
-        frame=SamplerConfig(3, 0.002, 5.0, s_cond=0.005, **DEPARTURES),
+        frame=karras_sampler(3, 0.002, 5.0, s_cond=0.005, **DEPARTURES),
         upsampling=CSGO_UPSAMPLING,
     ),
 }

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from models.frames import quantise, truncate
 from models.networks.targets import TARGETS, UPSAMPLER_TARGETS, FrameTarget, TargetName
 from models.networks.unet import UNet, UNetConfig
-from models.sampler import Levels, SamplerConfig, sample
+from models.sampler import Sampler, sample
 
 FRAME_STD = 0.5  # of frames in [-1, 1], near enough for every game: scales the context
 
@@ -183,30 +183,14 @@ class Denoiser(nn.Module):
         x = torch.cat((context.flatten(1, 2) / FRAME_STD, x), dim=1)
         return self.unet(x, self.cond(told)).float()
 
-    def next_frame(
-        self,
-        noise: Tensor,
-        context: Tensor,
-        actions: Tensor,
-        levels: Levels,
-        shown: Tensor | None = None,
+    def sample(
+        self, noise: Tensor, context: Tensor, actions: Tensor | None, sampler: Sampler
     ) -> Tensor:
         """Dream the next frame (B, C, H, W), one of the 256 levels in every value.
 
-        noise: unit noise (B, C, H, W).
-        shown: the context as the network sees it, if not as it is: with noise, say.
+        noise: unit noise (B, D, C, H, W), D = sampler.draws(T). What noise it adds to the context
+        the network alone sees.
         """
-        seen = context if shown is None else shown
-
-        def denoise(x: Tensor, sigma: float) -> Tensor:
-            return self(x, torch.full((x.shape[0],), sigma, device=x.device), seen, actions)
-
-        return self.finished(self.target.base(context), levels.walk(denoise, noise))
-
-    def sample(
-        self, noise: Tensor, context: Tensor, actions: Tensor | None, sampler: SamplerConfig
-    ) -> Tensor:
-        """`next_frame` by a sampler of many ways; noise (B, D, C, H, W), D = sampler.draws(T)."""
 
         def denoise(x: Tensor, sigma: float, seen: Tensor) -> Tensor:
             told = torch.full((x.shape[0],), sigma, device=x.device)

@@ -21,7 +21,7 @@ from models.networks.denoiser import Denoiser, Upsampler
 from models.networks.frame_prior import FramePrior
 from models.networks.reward_end import REWARDS, RewardEnd
 from models.networks.reward_model import RewardModel
-from models.sampler import Levels, SamplerConfig
+from models.sampler import Sampler
 
 State = dict[str, NDArray[Any]]  # arrays that a step takes and gives, by name
 
@@ -64,9 +64,8 @@ class PlayStep(nn.Module):
 
 
 class FrameStep(PlayStep):
-    """One frame from noise by fixed levels, and what came with it told from the last frames.
+    """One frame by a sampler, and what came with it told from the last frames.
 
-    context_noise: deviation of noise that is added to what the denoiser sees of the context.
     prior: mends each frame before it is shown and fed back; None leaves it as it was dreamed.
     """
 
@@ -76,23 +75,22 @@ class FrameStep(PlayStep):
         self,
         denoiser: Denoiser,
         reward_end: RewardEnd,
-        levels: Levels,
-        context_noise: float = 0.0,
+        sampler: Sampler,
         prior: FramePrior | None = None,
     ) -> None:
         super().__init__()
         self.denoiser = denoiser
         self.reward_end = reward_end
         self.prior = prior
-        self.levels = levels
-        self.context_noise = context_noise
+        self.sampler = sampler
 
     @property
     def noises(self) -> Mapping[str, tuple[int, ...]]:
-        config = self.denoiser.config
-        shape = (3, config.height, config.width)
-        blurs = {"context_noise": (config.context, *shape)} if self.context_noise else {}
-        return {"noise": shape, **blurs}
+        draws, *shape = noise_shape(self.denoiser, self.sampler)
+        # Drawn apart, so that the frame's noise is the same with noise on the context and without.
+        length = self.denoiser.config.context if self.sampler.s_cond else 0
+        noised = {"context_noise": (length, *shape)} if length else {}
+        return {"noise": (draws - length, *shape), **noised}
 
     def forward(
         self,
@@ -101,12 +99,15 @@ class FrameStep(PlayStep):
         noise: Tensor,
         context_noise: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """noise (B, C, H, W), context_noise (B, T, C, H, W) → frame uint8 (B, H, W, C), and
-        events (B, 5): logits of the rewards REWARDS, of a lost life and of the end."""
-        context = shown = to_context(frames)
+        """Return the frame uint8 (B, H, W, C) and events (B, 5).
+
+        noise (B, D, C, H, W); context_noise (B, T, C, H, W) if the sampler puts some there.
+        events: logits of the rewards REWARDS, of a lost life and of the end.
+        """
+        context = to_context(frames)
         if context_noise is not None:
-            shown = context + context_noise * self.context_noise
-        frame = self.denoiser.next_frame(noise, context, actions, self.levels, shown)
+            noise = torch.cat((noise, context_noise), dim=1)
+        frame = self.denoiser.sample(noise, context, actions, self.sampler)
         if self.prior is not None:
             frame = self.prior.mend(frame)
         seen = torch.cat((context, frame[:, None]), dim=1)[:, -self.reward_end.config.frames :]
@@ -129,7 +130,7 @@ class SampledStep(PlayStep):
 
     outputs = ("frame",)
 
-    def __init__(self, denoiser: Denoiser, sampler: SamplerConfig) -> None:
+    def __init__(self, denoiser: Denoiser, sampler: Sampler) -> None:
         super().__init__()
         self.denoiser = denoiser
         self.sampler = sampler
@@ -152,7 +153,7 @@ class RecurrentStep(PlayStep):
     outputs = ("frame", "events", "h", "c")
     state = ("h", "c")
 
-    def __init__(self, denoiser: Denoiser, reward_end: RewardModel, sampler: SamplerConfig) -> None:
+    def __init__(self, denoiser: Denoiser, reward_end: RewardModel, sampler: Sampler) -> None:
         super().__init__()
         self.denoiser, self.reward_end = denoiser, reward_end
         self.sampler = sampler
@@ -204,8 +205,8 @@ class EnlargingStep(PlayStep):
         self,
         denoiser: Denoiser,
         upsampler: Upsampler,
-        sampler: SamplerConfig,
-        upsampling: SamplerConfig,
+        sampler: Sampler,
+        upsampling: Sampler,
     ) -> None:
         super().__init__()
         self.denoiser, self.upsampler = denoiser, upsampler
@@ -228,8 +229,8 @@ class EnlargingStep(PlayStep):
         return to_frame(shown), to_frame(frame)
 
 
-def noise_shape(denoiser: Denoiser, sampler: SamplerConfig) -> tuple[int, ...]:
-    """(D, C, H, W) of the noise for a walk of `Denoiser.sample`."""
+def noise_shape(denoiser: Denoiser, sampler: Sampler) -> tuple[int, ...]:
+    """Return (D, C, H, W) of the noise that `Denoiser.sample` takes."""
     config = denoiser.config
     return (sampler.draws(config.context), 3, config.height, config.width)
 

@@ -16,7 +16,7 @@ from models.runtime.choice import Choice
 WORKING = (nn.Conv2d, nn.Linear, nn.GroupNorm)  # what works in the chosen precision
 COMPILED = (UNet, Encoder, RewardEnd)  # what is compiled: large, and called many times
 
-# As some choice wants them, as long as something runs them so: all steps that walk with a network,
+# As some choice wants them, as long as something runs them so: all steps of play with a network,
 # whatever their number of denoising steps, share one copy of its weights.
 _fitted: WeakKeyDictionary[nn.Module, WeakValueDictionary[Choice, nn.Module]] = WeakKeyDictionary()
 

@@ -1,4 +1,4 @@
-"""The ways a cartridge's world can be walked from noise to a frame, and what runs each of them."""
+"""The steps of play that a cartridge's world can make, by sampling options, and what runs each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from base.errors import UserError, unknown
-from models.cartridge.manifest import Preset
+from models.cartridge.manifest import Manifest, Preset
 from models.cartridge.reader import Cartridge, described
 from models.networks.denoiser import Denoiser, Upsampler
 from models.networks.frame_prior import FramePrior
@@ -21,6 +21,7 @@ from models.runtime.frame_step import EnlargingStep, FrameStep, PlayStep, Recurr
 from models.runtime.selection import (
     FLOATS,
     PRECISIONS,
+    Choice,
     Compile,
     Inputs,
     Runner,
@@ -34,31 +35,31 @@ CONTEXT_NOISES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # deviations that can
 
 
 @dataclass(frozen=True)
-class Way:
-    """How a frame is made.
+class SamplingOptions:
+    """What a player can choose of how frames are made.
 
-    count:         of denoising steps.
+    steps:         denoising steps.
     context_noise: deviation of the noise on the context that the network sees, of a frame in
                    [-1, 1].
     precision:     of the arithmetic, one of models.runtime.selection's.
     """
 
-    count: int
+    steps: int
     context_noise: float
     precision: str
 
 
 @dataclass(frozen=True)
-class Walk:
+class PreparedStep:
     """A step of play, and what runs it."""
 
-    way: Way
+    options: SamplingOptions
     step: PlayStep
     runner: Runner
 
 
-class Walks:
-    """A walk for each way to make a frame, made ready when it is first asked for.
+class SamplerCache:
+    """Steps of play by the options they are made with, each prepared when it is first asked for.
 
     standard: how many steps are taken unless others are asked for. most: how many there can be.
     making: what a replay keeps of how frames are made, as engine.contracts.making_of has it.
@@ -80,23 +81,16 @@ class Walks:
         Raises UserError for what the cartridge does not offer and this machine cannot do.
         """
         self._cartridge = cartridge
-        sampler, presets = cartridge.manifest.sampler, cartridge.manifest.presets
-        self._preset: Preset | None = None
-        if sampler is not None:
-            if preset is not None:
-                raise UserError(f"{cartridge.manifest.name} has no presets; leave --preset out")
-            self.standard = self.most = len(sampler.sigmas)
-        else:
-            preset = preset or next(iter(presets))
-            if preset not in presets:
-                raise unknown("preset", preset, tuple(presets))
-            self._preset = presets[preset]
-            self.standard, self.most = self._preset.frame.steps, MOST_STEPS
+        name, self._preset = _preset(cartridge.manifest, preset)
+        self._sampler = self._preset.frame
+        self.standard = self.most = self._sampler.steps
+        if self._sampler.sigma_min is not None:
+            self.most = MOST_STEPS
         if steps is not None:
             if not 1 <= steps <= self.most:
                 raise UserError(f"this world takes 1 to {self.most} denoising steps, not {steps}")
             self.standard = steps
-        self.context_noise = self._preset.frame.s_cond if self._preset else 0.0
+        self.context_noise = self._sampler.s_cond
         self.context_noises = tuple(sorted({*CONTEXT_NOISES, self.context_noise}))
         step = self._step(self.standard, self.context_noise)
         identity = self._identity(self.standard, self.context_noise)
@@ -106,73 +100,65 @@ class Walks:
         self.making = {
             "weights": cartridge.weights,
             "networks": hashlib.sha256(self._built.encode()).hexdigest()[:16],
-            **({"preset": preset} if preset else {}),
+            **({"preset": name} if name else {}),
             "steps": str(self.standard),
             "device": runner.choice.device,
             "precision": runner.choice.precision,
             "runtime": runner.choice.describe(),
         }
-        # Large weights are in memory once, as one precision needs them.
-        free = openvino_precisions() if runner.choice.engine == "openvino" else FLOATS
-        free = tuple(sorted({*free, runner.choice.precision}, key=PRECISIONS.index))
-        self.precisions = (runner.choice.precision,) if is_large(step) else free
-        way = Way(self.standard, self.context_noise, runner.choice.precision)
-        self._walks = {way: Walk(way, step, runner)}
+        self.precisions = _precisions(step, runner.choice)
+        options = SamplingOptions(self.standard, self.context_noise, runner.choice.precision)
+        self._prepared = {options: PreparedStep(options, step, runner)}
 
-    def walk(
-        self, count: int, context_noise: float | None = None, precision: str | None = None
-    ) -> Walk:
-        """The walk of `count` denoising steps, the rest as standard unless given.
+    def prepared(
+        self, steps: int, context_noise: float | None = None, precision: str | None = None
+    ) -> PreparedStep:
+        """Return a step of `steps` denoising steps, the rest as standard unless given.
 
         Raises UserError for a precision that this machine cannot work in.
         """
         noise = self.context_noise if context_noise is None else context_noise
-        way = Way(count, noise, precision or self._decision.choice.precision)
-        if way not in self._walks:
-            step = self._step(count, noise)
-            choice = dataclasses.replace(self._decision.choice, precision=way.precision)
-            runner = prepare(step, choice, self.example(step), self._identity(count, noise))
-            self._walks[way] = Walk(way, step, runner)
-        return self._walks[way]
+        options = SamplingOptions(steps, noise, precision or self._decision.choice.precision)
+        if options not in self._prepared:
+            step = self._step(steps, noise)
+            choice = dataclasses.replace(self._decision.choice, precision=options.precision)
+            runner = prepare(step, choice, self.example(step), self._identity(steps, noise))
+            self._prepared[options] = PreparedStep(options, step, runner)
+        return self._prepared[options]
 
-    def describe(self, walk: Walk) -> str:
-        """One line on what runs a walk, and why, if that was measured on it."""
-        chosen = walk.runner.choice == self._decision.choice and walk.way.count == self.standard
-        return self._decision.describe() if chosen else walk.runner.choice.describe()
+    def describe(self, made: PreparedStep) -> str:
+        """Return one line on what runs a step, and why, if that was measured on it."""
+        measured = made.options.steps == self.standard
+        chosen = measured and made.runner.choice == self._decision.choice
+        return self._decision.describe() if chosen else made.runner.choice.describe()
 
-    def _identity(self, count: int, context_noise: float) -> str:
-        """What tells a step from all others: its networks and how they are sampled."""
-        sampler = self._cartridge.manifest.sampler or self._preset
-        return f"{self._cartridge.weights} {self._built} {count} {context_noise} {sampler}"
+    def _identity(self, steps: int, context_noise: float) -> str:
+        """Return what tells a step from all others: its networks and how they are sampled."""
+        return f"{self._cartridge.weights} {self._built} {steps} {context_noise} {self._preset}"
 
     @property
     def _built(self) -> str:
-        """What the networks are made of: the same weights do other things in another one."""
+        """Architecture of the networks: the same weights do other things in another one."""
         manifest = self._cartridge.manifest
         return str([getattr(manifest, name) for name in described(manifest)])
 
-    def _step(self, count: int, context_noise: float) -> PlayStep:
-        networks, manifest = self._cartridge.networks, self._cartridge.manifest
+    def _step(self, steps: int, context_noise: float) -> PlayStep:
+        networks = self._cartridge.networks
+        sampler = dataclasses.replace(self._sampler.with_steps(steps), s_cond=context_noise)
         denoiser = cast(Denoiser, networks["denoiser"])
-        if self._preset is None:
-            assert manifest.sampler is not None
-            return FrameStep(
-                denoiser,
-                cast(RewardEnd, networks["reward_end"]),
-                manifest.sampler.first(count),
-                context_noise,
-                cast(FramePrior | None, networks.get("frame_prior")),
-            )
-        sampler = dataclasses.replace(self._preset.frame, steps=count, s_cond=context_noise)
         if self._preset.upsampling is not None:
             upsampler = cast(Upsampler, networks["upsampler"])
             return EnlargingStep(denoiser, upsampler, sampler, self._preset.upsampling)
-        if "reward_end" in networks:
-            return RecurrentStep(denoiser, cast(RewardModel, networks["reward_end"]), sampler)
+        match networks.get("reward_end"):
+            case RewardEnd() as head:
+                prior = cast(FramePrior | None, networks.get("frame_prior"))
+                return FrameStep(denoiser, head, sampler, prior)
+            case RewardModel() as model:
+                return RecurrentStep(denoiser, model, sampler)
         return SampledStep(denoiser, sampler)
 
     def example(self, step: PlayStep) -> Inputs:
-        """Inputs like those of play, for measuring: a start, or noise where there is none."""
+        """Return inputs like those of play, for measuring: a start, or noise if there is none."""
         rng, config = np.random.default_rng(0), self._cartridge.manifest.denoiser
         starts = self._cartridge.starts
         example: dict[str, Any] = {
@@ -185,3 +171,26 @@ class Walks:
             example[name] = rng.standard_normal(shape, np.float32)
         state = step.begin(example["frames"], example["actions"])
         return {**example, **{n: state[n] if n in state else starts[n][0] for n in step.state}}
+
+
+def _preset(manifest: Manifest, wanted: str | None) -> tuple[str, Preset]:
+    """Return how a world makes its frames, and the name of that, empty if it has only one way.
+
+    Raises UserError for a preset that it does not have.
+    """
+    if manifest.sampler is not None:
+        if wanted is not None:
+            raise UserError(f"{manifest.name} has no presets; leave --preset out")
+        return "", Preset(manifest.sampler)
+    name = wanted or next(iter(manifest.presets))
+    if name not in manifest.presets:
+        raise unknown("preset", name, tuple(manifest.presets))
+    return name, manifest.presets[name]
+
+
+def _precisions(step: PlayStep, choice: Choice) -> tuple[str, ...]:
+    """Return the precisions that a step can be switched to, the chosen one among them."""
+    if is_large(step):  # large weights are in memory once, as one precision needs them
+        return (choice.precision,)
+    free = openvino_precisions() if choice.engine == "openvino" else FLOATS
+    return tuple(sorted({*free, choice.precision}, key=PRECISIONS.index))

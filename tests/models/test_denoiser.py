@@ -12,13 +12,13 @@ from models.frames import quantise, to_float, truncate
 from models.networks.denoiser import Denoiser, DenoiserConfig, FourierFeatures, Upsampler
 from models.networks.targets import CHANGED, NEAR_PX, TargetName
 from models.networks.unet import UNetConfig
-from models.sampler import Levels, SamplerConfig
+from models.sampler import Sampler
 from tests.networks import awaken
 
 B, T, A, SIDE = 3, 2, 4, 8
 UNET = UNetConfig(channels=(8, 16), depths=(1, 1), attention=(False, False), cond=16, patch=2)
 TARGETS: tuple[TargetName, ...] = ("frame", "change", "warp")
-LEVELS = Levels((2.0, 0.5))
+SAMPLER = Sampler((2.0, 0.5))
 
 
 def config(target: TargetName) -> DenoiserConfig:
@@ -90,21 +90,10 @@ def test_estimates_of_released_networks_are_levels_below(example: Example) -> No
     torch.testing.assert_close(floor(*given), truncate(plain(*given)))
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@torch.no_grad()
-def test_both_samplers_walk_the_same_way(target: TargetName, example: Example) -> None:
-    denoiser = awaken(Denoiser(config(target)))
-    given = (example.context, example.actions)
-    sampler = SamplerConfig(3, 0.1, 2.0)
-    made = denoiser.sample(example.noise[:, None], *given, sampler)
-    levels = Levels(sampler.sigmas)
-    assert torch.equal(made, denoiser.next_frame(example.noise, *given, levels))
-
-
 @torch.no_grad()
 def test_a_sampler_can_put_noise_on_the_context(example: Example) -> None:
     denoiser = awaken(Denoiser(dataclasses.replace(config("frame"), noised_context=True)))
-    sampler = SamplerConfig(1, 0.1, 2.0, s_cond=0.2)
+    sampler = Sampler((2.0,), s_cond=0.2)
     noise = torch.randn(B, sampler.draws(T), 3, SIDE, SIDE)
     context = example.context + 0.2 * noise[:, 1:]
     by_hand = denoiser(
@@ -128,13 +117,13 @@ def test_with_next_to_no_noise_the_answer_is_what_was_given(
 @torch.no_grad()
 def test_a_new_network_repeats_the_last_frame_or_dreams_grey(example: Example) -> None:
     """Its output is 0: of a change nothing, of a frame the middle of all frames."""
-    given = (example.noise, example.context, example.actions, LEVELS)
-    still = Denoiser(config("change")).next_frame(*given)
+    given = (example.noise[:, None], example.context, example.actions, SAMPLER)
+    still = Denoiser(config("change")).sample(*given)
     assert (still - example.context[:, -1]).abs().max() < 0.1
     blind = Denoiser(config("frame"))
-    grey = blind.next_frame(*given)
+    grey = blind.sample(*given)
     assert grey.abs().mean() < 0.3 < example.context.abs().mean()
-    assert torch.equal(grey, blind.next_frame(example.noise, -example.context, *given[2:]))
+    assert torch.equal(grey, blind.sample(given[0], -example.context, *given[2:]))
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -143,7 +132,7 @@ def test_dreamed_frames_have_values_that_stored_frames_have(
     target: TargetName, example: Example
 ) -> None:
     denoiser = awaken(Denoiser(config(target)))
-    made = denoiser.next_frame(example.noise, example.context, example.actions, LEVELS)
+    made = denoiser.sample(example.noise[:, None], example.context, example.actions, SAMPLER)
     assert torch.equal(made, quantise(made))
     assert made.unique().numel() > 20 and made.abs().max() <= 1
 

@@ -16,7 +16,7 @@ from engine.contracts import making_of, thumbnails_of
 from models.cartridge.reader import check, load
 from models.dream import DiffusionWorld, open_world
 from models.runtime import choice as runtime_choice
-from models.runtime.sampler_cache import Walks
+from models.runtime.sampler_cache import SamplerCache
 from models.runtime.selection import Choice, Inputs
 from tests.tiny_cartridge import CONTEXT, SIDE_PX, STARTS, write_tiny_cartridge
 from tests.toy_world import ACTIONS
@@ -52,10 +52,10 @@ class Scripted:
 def run_by(runner: Scripted, path: Path) -> DiffusionWorld:
     """The world of a cartridge with another runner in the place of its own."""
     cartridge = load(path)
-    walks = Walks(cartridge, device="cpu", precision="float32")
-    walk = walks.walk(walks.standard)
-    walks._walks = {walk.way: replace(walk, runner=runner)}
-    return DiffusionWorld(cartridge, walks)
+    samplers = SamplerCache(cartridge, device="cpu", precision="float32")
+    made_by = samplers.prepared(samplers.standard)
+    samplers._prepared = {made_by.options: replace(made_by, runner=runner)}
+    return DiffusionWorld(cartridge, samplers)
 
 
 @pytest.mark.parametrize("precision", ["float32", None])

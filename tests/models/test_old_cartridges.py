@@ -22,7 +22,7 @@ from models.cartridge.old_cards import renewed
 from models.cartridge.reader import check, load, weights_file
 from models.cartridge.writer import save
 from models.dream import open_world
-from models.sampler import Levels, SamplerConfig
+from models.sampler import Sampler, karras_sampler
 from tests.tiny_cartridge import manifest, write_tiny_cartridge
 from tools.blend import BlendConfig, blend
 
@@ -36,7 +36,7 @@ def test_it_is_read_as_its_first_step_without_a_decider() -> None:
     decider = {name for name in stored if name.startswith("decider.")}
     assert decider and card["denoiser"]["decider"] == 1
     world = load(OLD)
-    assert world.manifest.sampler == Levels((2.0,))
+    assert world.manifest.sampler == Sampler((2.0,))
     assert world.networks["denoiser"].state_dict().keys() == stored.keys() - decider
 
 
@@ -73,7 +73,13 @@ def test_it_can_be_blended(tmp_path: Path) -> None:
     now = write_tiny_cartridge(tmp_path / "now", load(OLD).manifest, seed=5)
     for first, second in ((OLD, now), (now, OLD)):
         blend(BlendConfig(str(first), str(second), tmp_path / "out"), "said")
-        assert load(tmp_path / "out").manifest.sampler == Levels((2.0,))
+        assert load(tmp_path / "out").manifest.sampler == Sampler((2.0,))
+
+
+def load_card(path: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((path / CARD).read_text("utf-8"))
+    del data["format"], data["version"], data["files"]
+    return data
 
 
 def as_written(world: Manifest) -> dict[str, Any]:
@@ -84,7 +90,7 @@ def as_written(world: Manifest) -> dict[str, Any]:
 
 def with_presets(**insisting: bool) -> dict[str, Any]:
     """A card with presets of three steps, each of which says whether it insists."""
-    sampler = SamplerConfig(3, 0.1, 2.0)
+    sampler = karras_sampler(3, 0.1, 2.0)
     world = dataclasses.replace(
         manifest(),
         sampler=None,
@@ -93,13 +99,14 @@ def with_presets(**insisting: bool) -> dict[str, Any]:
     )
     data = as_written(world)
     for name, insist in insisting.items():
-        data["presets"][name]["frame"]["insist"] = insist
+        sampler = {"steps": 3, "sigma_min": 0.1, "sigma_max": 2.0, "rho": 7.0, "insist": insist}
+        data["presets"][name]["frame"] = sampler
     return data
 
 
 def test_of_a_preset_that_insisted_the_first_step_is_left() -> None:
     presets = manifest_from_json(with_presets(plain=False, keen=True)).presets
-    assert presets["plain"].frame == SamplerConfig(3, 0.1, 2.0)
+    assert presets["plain"].frame == karras_sampler(3, 0.1, 2.0)
     assert presets["keen"].frame.sigmas == (2.0,)
 
 
@@ -123,7 +130,46 @@ def test_what_was_refused_before_still_is(sampler: dict[str, Any], says: str) ->
         manifest_from_json({**as_written(manifest()), "sampler": sampler})
 
 
-NAMES = st.sampled_from(["frame", "insist", "steps", "name", "sigmas", "decider", "other"])
+def test_levels_between_two_are_given_one_by_one_now() -> None:
+    """As those of every world with presets that was written before."""
+    shipped = load_card(Path(__file__).parents[2] / "cartridges" / "doom")
+    assert shipped["presets"]["fast"]["frame"]["sigma_max"] == 2.0
+    preset = manifest_from_json(shipped).presets["fast"]
+    assert preset.frame == karras_sampler(1, 1.0, 2.0)
+    assert preset.upsampling == karras_sampler(1, 1.0, 2.0, s_tmin=1.0, s_tmax=2.0, s_noise=0.9)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"steps": 0}, "a sampler has 1 to 100 steps, not 0"),
+        ({"sigma_min": 2.0}, "must rise between 0 and 1000.0, not 2.0 and 2.0"),
+        ({"rho": 0}, "rho must be between 1 and 100, not 0.0"),
+        ({"steps": "3"}, "not known here: 'sigma_max'"),
+        ({"order": 3}, "order must be 1 or 2, not 3"),
+    ],
+)
+def test_levels_that_cannot_be_are_refused(change: dict[str, Any], says: str) -> None:
+    data = with_presets(plain=False)
+    data["presets"]["plain"]["frame"].update(change)
+    with pytest.raises(UserError, match=says):
+        manifest_from_json(data)
+
+
+NAMES = st.sampled_from(
+    [
+        "frame",
+        "insist",
+        "steps",
+        "sigma_min",
+        "sigma_max",
+        "rho",
+        "name",
+        "sigmas",
+        "decider",
+        "other",
+    ]
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=3),
     lambda part: st.lists(part, max_size=3) | st.dictionaries(NAMES, part, max_size=4),

@@ -188,7 +188,7 @@ def test_a_whole_network() -> None:
 
 
 def test_weights_that_are_used_twice_are_in_the_graph_once() -> None:
-    """Walks of three steps used to hold their network three times, and so did the kept file."""
+    """Steps with three network calls held their network three times, and so did the kept file."""
     network = filled(torch.nn.Conv2d(4, 4, 3, padding=1))
     graph = build(Formula(lambda x: network(network(x) * 2)), {"x": ((1, 4, 6, 8), torch.float32)})
     large = [op for op in graph.get_ops() if op.get_type_name() == "Constant" and

@@ -21,10 +21,10 @@ from models.dream import LOTS, DiffusionWorld, noise_of
 from models.networks.actor_critic import ActorCritic
 from models.networks.reward_end import REWARDS
 from models.runtime import choice as runtime_choice
-from models.runtime import sampler_cache as walks
+from models.runtime import sampler_cache
 from models.runtime.frame_step import PlayStep, enlarged_context
 from models.runtime.openvino_core import core
-from models.runtime.sampler_cache import MOST_STEPS, Walks
+from models.runtime.sampler_cache import MOST_STEPS, SamplerCache
 from models.runtime.selection import Choice, Decision, Inputs, Runner, prepare
 from tests.released_files import pong, shooter, write_cartridge
 from tests.tiny_cartridge import write_tiny_cartridge
@@ -88,17 +88,17 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
         return prepare(step, PLAIN, example), Decision(PLAIN)
 
     monkeypatch.setattr(runtime_choice, "cpu_threads", lambda: 1)
-    monkeypatch.setattr(walks, "choose", choose)
+    monkeypatch.setattr(sampler_cache, "choose", choose)
 
 
 def entered(cartridge: Cartridge, seed: int = 5) -> DiffusionWorld:
-    world = DiffusionWorld(cartridge, Walks(cartridge))
+    world = DiffusionWorld(cartridge, SamplerCache(cartridge))
     world.enter(FRAMES, ACTIONS, seed)
     return world
 
 
 def shooting(cartridge: Cartridge, **wishes: object) -> DiffusionWorld:
-    return DiffusionWorld(cartridge, Walks(cartridge, **wishes))  # type: ignore[arg-type]
+    return DiffusionWorld(cartridge, SamplerCache(cartridge, **wishes))  # type: ignore[arg-type]
 
 
 def seen(frames: np.ndarray) -> torch.Tensor:
@@ -172,7 +172,7 @@ def test_a_frame_of_pong_is_what_the_networks_say(pong_dream: Cartridge) -> None
 
 
 def test_rewards_and_ends_are_drawn_as_often_as_the_network_says(pong_dream: Cartridge) -> None:
-    step = Walks(pong_dream).walk(3).step
+    step = SamplerCache(pong_dream).prepared(3).step
     shares = np.array([0.2, 0.5, 0.3, 0.9, 0.1])
     rng = np.random.default_rng(0)
     events = [step.read({"events": np.log(shares).astype(np.float32)}, rng) for _ in range(4000)]
@@ -220,16 +220,16 @@ def test_a_fast_frame_is_a_plain_frame(
     pong_dream: Cartridge, small: Cartridge, which: str, engine: str, precision: str
 ) -> None:
     """Estimates are brought to the level below: in bfloat16 they would be two levels off."""
-    asked = Walks(pong_dream) if which == "pong" else Walks(small, preset=which)
-    walk = asked.walk(asked.standard)
-    example = dict(asked.example(walk.step))
-    fast = prepare(walk.step, Choice(engine, "cpu", precision), example)
+    asked = SamplerCache(pong_dream) if which == "pong" else SamplerCache(small, preset=which)
+    made_by = asked.prepared(asked.standard)
+    example = dict(asked.example(made_by.step))
+    fast = prepare(made_by.step, Choice(engine, "cpu", precision), example)
     for seed in range(2):
         rng = np.random.default_rng(seed)
-        for name, shape in walk.step.noises.items():
+        for name, shape in made_by.step.noises.items():
             example[name] = rng.standard_normal(shape, np.float32)
-        expected = dict(zip(walk.step.outputs, walk.runner.run(example), strict=True))
-        made = dict(zip(walk.step.outputs, fast.run(example), strict=True))
+        expected = dict(zip(made_by.step.outputs, made_by.runner.run(example), strict=True))
+        made = dict(zip(made_by.step.outputs, fast.run(example), strict=True))
         for name in {"frame", "large"} & set(made):
             assert made[name].dtype == np.uint8 and expected[name].std() > 10
             assert_alike(made[name], expected[name], IN_INT8 if precision == "int8" else 0.99)
@@ -246,7 +246,7 @@ def test_weights_kept_in_bfloat16_make_the_same_frames(
     expected = entered(pong_dream).step(GAME_ACTIONS.idle()).frame
     large = shooting(csgo).step(CsgoActions().idle()).frame
     monkeypatch.setattr(
-        walks,
+        sampler_cache,
         "choose",
         lambda step, example, *_, **__: (prepare(step, low, example), Decision(low)),
     )
@@ -275,18 +275,18 @@ def assert_alike(made: np.ndarray, expected: np.ndarray, share: float = 0.99) ->
 
 def test_presets(small: Cartridge, tmp_path: Path) -> None:
     for preset, steps in (("fast", 1), ("quality", 3)):
-        asked = Walks(small, preset=preset)
+        asked = SamplerCache(small, preset=preset)
         assert (asked.standard, asked.most) == (steps, MOST_STEPS)
-        step = asked.walk(steps).step
+        step = asked.prepared(steps).step
         assert step.noises["large_noise"][0] == diamond.CSGO[preset].upsampling.draws(2)
-    assert Walks(small).standard == 1
+    assert SamplerCache(small).standard == 1
     with pytest.raises(UserError, match="unknown preset 'fasst'; did you mean 'fast'"):
-        Walks(small, preset="fasst")
+        SamplerCache(small, preset="fasst")
     with pytest.raises(UserError, match="has no presets"):
-        Walks(load(write_tiny_cartridge(tmp_path / "tiny")), preset="fast")
+        SamplerCache(load(write_tiny_cartridge(tmp_path / "tiny")), preset="fast")
     for steps in (0, MOST_STEPS + 1):
         with pytest.raises(UserError, match="1 to 10 denoising steps"):
-            Walks(small, steps=steps)
+            SamplerCache(small, steps=steps)
 
 
 def test_denoising_steps_are_changed_live_and_stop_at_the_ends(small: Cartridge) -> None:

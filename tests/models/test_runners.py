@@ -14,10 +14,10 @@ import torch
 from models.cartridge.reader import Cartridge, check
 from models.dream import DiffusionWorld
 from models.runtime import choice as runtime_choice
-from models.runtime import sampler_cache as walks_module
+from models.runtime import sampler_cache as cache_module
 from models.runtime.frame_step import RecurrentStep
 from models.runtime.network_runners import PackedConv2d, fit
-from models.runtime.sampler_cache import Walks
+from models.runtime.sampler_cache import SamplerCache
 from models.runtime.selection import Choice, Decision, Inputs, Runner, prepare
 from models.runtime.torch_runner import ALIGNED, GraphRunner, pack
 from tests.processor import cpu_way, openvino
@@ -56,20 +56,20 @@ def cartridge(
 
 
 @pytest.fixture(scope="module")
-def walks(cartridge: Cartridge) -> Walks:
-    return Walks(cartridge, "cpu", "float32")
+def samplers(cartridge: Cartridge) -> SamplerCache:
+    return SamplerCache(cartridge, "cpu", "float32")
 
 
-def inputs_of(walks: Walks, seed: int) -> Inputs:
+def inputs_of(samplers: SamplerCache, seed: int) -> Inputs:
     """As those of play, with other noise for each seed."""
-    step = walks.walk(walks.standard).step
+    step = samplers.prepared(samplers.standard).step
     rng = np.random.default_rng(seed)
     noises = {n: rng.standard_normal(shape, np.float32) for n, shape in step.noises.items()}
-    return {**walks.example(step), **noises}
+    return {**samplers.example(step), **noises}
 
 
-def runner_of(walks: Walks, choice: Choice) -> Runner:
-    return prepare(walks.walk(walks.standard).step, choice, inputs_of(walks, 0))
+def runner_of(samplers: SamplerCache, choice: Choice) -> Runner:
+    return prepare(samplers.prepared(samplers.standard).step, choice, inputs_of(samplers, 0))
 
 
 def assert_near(runner: Runner, plain: Runner, inputs: Inputs) -> None:
@@ -82,20 +82,22 @@ def assert_near(runner: Runner, plain: Runner, inputs: Inputs) -> None:
 
 
 @pytest.mark.parametrize("choice", CPU_WAYS[1:], ids=Choice.describe)
-def test_every_way_makes_the_frames_of_the_plain_one(choice: Choice, walks: Walks) -> None:
-    runner, plain = runner_of(walks, choice), runner_of(walks, PLAIN)
+def test_every_way_makes_the_frames_of_the_plain_one(
+    choice: Choice, samplers: SamplerCache
+) -> None:
+    runner, plain = runner_of(samplers, choice), runner_of(samplers, PLAIN)
     for seed in (0, 1):
-        assert_near(runner, plain, inputs_of(walks, seed))
+        assert_near(runner, plain, inputs_of(samplers, seed))
 
 
 def check_going_back(cartridge: Cartridge, choice: Choice, monkeypatch: pytest.MonkeyPatch) -> None:
     """From a moment, the same five actions make the same five frames and the same moment."""
     monkeypatch.setattr(
-        walks_module,
+        cache_module,
         "choose",
         lambda step, example, *_, **__: (prepare(step, choice, example), Decision(choice)),
     )
-    world = DiffusionWorld(cartridge, Walks(cartridge))
+    world = DiffusionWorld(cartridge, SamplerCache(cartridge))
     config, rng = cartridge.manifest.denoiser, np.random.default_rng(0)
     if world.game:
         shape = (config.context, config.height, config.width, 3)
@@ -139,14 +141,16 @@ def test_going_back_is_exact_on_cuda(
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("choice", GPU_WAYS, ids=Choice.describe)
-def test_cuda_makes_the_frames_of_every_kind_of_world(choice: Choice, walks: Walks) -> None:
-    runner, plain = runner_of(walks, choice), runner_of(walks, PLAIN)
+def test_cuda_makes_the_frames_of_every_kind_of_world(
+    choice: Choice, samplers: SamplerCache
+) -> None:
+    runner, plain = runner_of(samplers, choice), runner_of(samplers, PLAIN)
     for seed in (0, 1, 0):
-        assert_near(runner, plain, inputs_of(walks, seed))
+        assert_near(runner, plain, inputs_of(samplers, seed))
 
 
 @pytest.mark.parametrize("precision", [openvino("float32"), openvino("bfloat16")])
-def test_a_captured_step_answers_to_what_is_put_in(precision: str, walks: Walks) -> None:
+def test_a_captured_step_answers_to_what_is_put_in(precision: str, samplers: SamplerCache) -> None:
     """What a replay reads is what the last frame's inputs were written to, not those it was
     captured with; and what it gave stays as it was."""
     captured = []
@@ -156,14 +160,14 @@ def test_a_captured_step_answers_to_what_is_put_in(precision: str, walks: Walks)
         return work
 
     choice = Choice("torch", "cpu", precision)
-    step = walks.walk(walks.standard).step
-    runner = GraphRunner(step, choice, inputs_of(walks, 0), capture)
-    usual = runner_of(walks, choice)
-    first = runner.run(inputs_of(walks, 1))
+    step = samplers.prepared(samplers.standard).step
+    runner = GraphRunner(step, choice, inputs_of(samplers, 0), capture)
+    usual = runner_of(samplers, choice)
+    first = runner.run(inputs_of(samplers, 1))
     kept = [array.copy() for array in first]
     for seed in (2, 1):
         for made, expected in zip(
-            runner.run(inputs_of(walks, seed)), usual.run(inputs_of(walks, seed)), strict=True
+            runner.run(inputs_of(samplers, seed)), usual.run(inputs_of(samplers, seed)), strict=True
         ):
             np.testing.assert_array_equal(made, expected)
     for array, before in zip(first, kept, strict=True):
@@ -188,32 +192,34 @@ def test_one_copy_moves_all_that_is_packed() -> None:
         torch.testing.assert_close(view, tensor, rtol=0, atol=0)
 
 
-def test_a_step_keeps_its_own_networks(walks: Walks) -> None:
-    step = walks.walk(walks.standard).step
+def test_a_step_keeps_its_own_networks(samplers: SamplerCache) -> None:
+    step = samplers.prepared(samplers.standard).step
     before = {name: weight.clone() for name, weight in step.state_dict().items()}
     half = fit(step, HALF)
     assert next(iter(half.children())) is not next(iter(step.children()))
     for name, weight in step.state_dict().items():
         torch.testing.assert_close(weight, before[name], rtol=0, atol=0)
-    again = fit(walks.walk(1).step, HALF)
-    assert next(iter(again.children())) is next(iter(half.children())), "one copy for all walks"
+    again = fit(samplers.prepared(1).step, HALF)
+    assert next(iter(again.children())) is next(iter(half.children())), (
+        "one copy for all numbers of steps"
+    )
     copies = [weakref.ref(n) for n in fit(step, replace(HALF, precision="float16")).children()]
     assert not any(copy() for copy in copies), "and none once nothing runs them"
 
 
-def test_weights_that_are_as_wanted_are_not_copied(walks: Walks) -> None:
+def test_weights_that_are_as_wanted_are_not_copied(samplers: SamplerCache) -> None:
     """A large world is loaded in the precision it is worked with, and has room for that once."""
-    step = walks.walk(walks.standard).step
+    step = samplers.prepared(samplers.standard).step
     mine = {weight.data_ptr() for weight in step.parameters()}
     assert {weight.data_ptr() for weight in fit(step, PLAIN).parameters()} == mine
 
 
-def test_numbers_that_are_carried_stay_in_float32(walks: Walks) -> None:
+def test_numbers_that_are_carried_stay_in_float32(samplers: SamplerCache) -> None:
     """The memory of a recurrent step would lose what happened long ago."""
-    step = walks.walk(walks.standard).step
+    step = samplers.prepared(samplers.standard).step
     if not isinstance(step, RecurrentStep):
         pytest.skip("it carries no numbers")
-    given = [torch.from_numpy(array)[None] for array in inputs_of(walks, 0).values()]
+    given = [torch.from_numpy(array)[None] for array in inputs_of(samplers, 0).values()]
     with torch.no_grad():
         *_, h, c = fit(step, HALF)(*given)
     assert h.dtype is c.dtype is torch.float32

@@ -51,7 +51,7 @@ def make_step(of: Manifest) -> FrameStep:
 def example(of: Manifest, seed: int = 0) -> Inputs:
     places = starts(of, seed)
     noise = np.random.default_rng(seed).standard_normal(
-        (3, of.denoiser.height, of.denoiser.width), np.float32
+        (1, 3, of.denoiser.height, of.denoiser.width), np.float32
     )
     return {"frames": places["frames"][0], "actions": places["actions"][0], "noise": noise}
 

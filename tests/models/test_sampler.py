@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.sampler import Levels, SamplerConfig, check_sigmas, sample, walk
+from models.sampler import Sampler, check_sigmas, karras_sampler, sample, trajectory
+from models.schedule import karras
 
 
 def denoise(x, sigma: float):  # type: ignore[no-untyped-def]  # arrays and tensors alike
@@ -32,10 +33,16 @@ def reference(
     return x
 
 
+def euler(denoise: Callable[[Any, float], Any], noise: Tensor, sampler: Sampler) -> Tensor:
+    """Sample with nothing but a start, whatever the context."""
+    nothing = torch.zeros(len(noise), 2, *noise.shape[1:])
+    return sample(lambda x, sigma, _: denoise(x, sigma), noise[:, None], nothing, sampler)
+
+
 @pytest.mark.parametrize("sigmas", [[1.0], [2.0, 0.5], [5.0, 1.0, 0.3, 0.002]])
-def test_the_walk_is_the_papers(sigmas: list[float]) -> None:
+def test_levels_are_gone_down_as_in_the_paper(sigmas: list[float]) -> None:
     noise = np.random.default_rng(3).standard_normal((2, 3, 4, 5))
-    made = Levels(tuple(sigmas)).walk(denoise, torch.from_numpy(noise))
+    made = euler(denoise, torch.from_numpy(noise), Sampler(tuple(sigmas)))
     np.testing.assert_allclose(made.numpy(), reference(denoise, noise, sigmas), rtol=1e-9)
 
 
@@ -46,7 +53,7 @@ def test_each_level_is_called_once_and_the_last_answer_is_the_frame() -> None:
         called.append((x[0].item(), sigma))
         return torch.full_like(x, 0.25)
 
-    made = Levels((2.0, 0.5)).walk(constant, torch.ones(1))
+    made = euler(constant, torch.ones(1), Sampler((2.0, 0.5)))
     assert made.item() == 0.25  # exactly: no rounding on the last step
     assert called == [(2.0, 2.0), (0.25 + 1.75 / 4, 0.5)]
 
@@ -55,13 +62,13 @@ def test_each_level_is_called_once_and_the_last_answer_is_the_frame() -> None:
     "wrong", [[], [0.5, 2.0], [1.0, 1.0], [1.0, 0.0], [-1.0], [math.nan], [math.inf, 1.0]]
 )
 def test_levels_that_do_not_fall_to_0_are_refused(wrong: list[float]) -> None:
-    for refuse in (check_sigmas, lambda sigmas: Levels(tuple(sigmas))):
+    for refuse in (check_sigmas, lambda sigmas: Sampler(tuple(sigmas))):
         with pytest.raises(ValueError, match="noise levels must be positive and falling"):
             refuse(wrong)
 
 
 B, T, SIDE = 2, 2, 4
-PLAIN = SamplerConfig(4, 0.1, 3.0)
+PLAIN = karras_sampler(4, 0.1, 3.0)
 CHURN = dataclasses.replace(PLAIN, s_churn=1.5, s_tmin=0.2, s_tmax=2.5, s_noise=1.1)
 CASES = {
     "plain": PLAIN,
@@ -70,7 +77,7 @@ CASES = {
     "churn and heun": dataclasses.replace(CHURN, order=2),
     "much churn": dataclasses.replace(CHURN, s_churn=100.0, s_tmin=0.0, s_tmax=1000.0),
     "noised context": dataclasses.replace(CHURN, s_cond=0.3),
-    "one step": SamplerConfig(1, 0.1, 3.0, s_churn=1.0, s_cond=0.3),
+    "one step": karras_sampler(1, 0.1, 3.0, s_churn=1.0, s_cond=0.3),
     "unit start": dataclasses.replace(PLAIN, unit_start=True),
     "churn untold": dataclasses.replace(CHURN, order=2, churn_untold=True),
     "context noise adds up": dataclasses.replace(CHURN, s_cond=0.3, context_noise_adds_up=True),
@@ -81,7 +88,7 @@ def denoise_after(x, sigma: float, context):  # type: ignore[no-untyped-def]
     return denoise(x, sigma) + (context**2).sum(axis=1) / 10
 
 
-def stochastic(noise: np.ndarray, context: np.ndarray, config: SamplerConfig) -> list[np.ndarray]:
+def stochastic(noise: np.ndarray, context: np.ndarray, config: Sampler) -> list[np.ndarray]:
     """Karras et al. 2022, algorithm 2, by its own lines, and x after each step."""
     draws = iter(np.moveaxis(noise, 1, 0))
     times = [*config.sigmas, 0.0]
@@ -116,17 +123,11 @@ def test_every_way_of_walking_is_the_papers_but_for_what_is_named(name: str) -> 
     context = rng.standard_normal((B, T, 3, SIDE, SIDE))
     expected = stochastic(noise, context, config)
     given = (torch.from_numpy(noise), torch.from_numpy(context), config)
-    steps = list(walk(denoise_after, *given))
+    steps = list(trajectory(denoise_after, *given))
     assert len(steps) == config.steps
     for made, step in zip(steps, expected, strict=True):
         np.testing.assert_allclose(made.numpy(), step, rtol=1e-9)
     assert torch.equal(sample(denoise_after, *given), steps[-1])
-
-
-def test_a_plain_config_walks_as_euler_does() -> None:
-    noise, context = torch.randn(B, 1, 3, SIDE, SIDE), torch.zeros(B, T, 3, SIDE, SIDE)
-    made = sample(lambda x, sigma, _: denoise(x, sigma), noise, context, PLAIN)
-    assert torch.equal(made, Levels(PLAIN.sigmas).walk(denoise, noise[:, 0]))
 
 
 @pytest.mark.parametrize("wrong", [0, 2])
@@ -139,12 +140,8 @@ def test_too_much_noise_is_refused_as_too_little_is(wrong: int) -> None:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"steps": 0}, "1 to 100 steps, not 0"),
-        ({"steps": 101}, "1 to 100 steps, not 101"),
-        ({"sigma_min": 0.0}, "must rise"),
+        ({"sigmas": tuple(range(101, 0, -1))}, "100 steps at most, not 101"),
         ({"sigma_min": 3.0}, "must rise"),
-        ({"sigma_max": math.inf}, "must rise"),
-        ({"sigma_max": math.nan}, "must rise"),
         ({"rho": 0.0}, "rho must be between 1 and 100"),
         ({"order": 3}, "order must be 1 or 2, not 3"),
         ({"s_churn": -1.0}, "s_churn and s_noise"),
@@ -152,16 +149,38 @@ def test_too_much_noise_is_refused_as_too_little_is(wrong: int) -> None:
         ({"s_tmin": 2.0, "s_tmax": 1.0}, "s_tmin and s_tmax"),
         ({"s_tmax": math.inf}, "s_tmin and s_tmax"),
         ({"s_cond": -0.1}, "s_cond must be between"),
-        ({"sigma_min": 1.0, "sigma_max": 1.0 + 1e-15}, "must be positive and falling"),
     ],
 )
-def test_impossible_walks_are_refused(wrong: dict[str, Any], says: str) -> None:
+def test_impossible_samplers_are_refused(wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         dataclasses.replace(PLAIN, **wrong)
 
 
-def test_a_walk_down_given_levels_can_end_after_the_first_ones() -> None:
-    noise = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    levels = Levels((2.0, 0.5, 0.25))
-    assert levels.first(2) == Levels((2.0, 0.5))
-    assert not torch.equal(levels.first(2).walk(denoise, noise), levels.walk(denoise, noise))
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ((0, 0.1, 3.0), "1 to 100 steps, not 0"),
+        ((101, 0.1, 3.0), "1 to 100 steps, not 101"),
+        ((4, 0.0, 3.0), "must rise"),
+        ((4, 3.0, 3.0), "must rise"),
+        ((4, 0.1, math.inf), "must rise"),
+        ((4, 0.1, math.nan), "must rise"),
+        ((4, 0.1, 3.0, 0.0), "rho must be between 1 and 100"),
+        ((4, 1.0, 1.0 + 1e-15), "must be positive and falling"),
+    ],
+)
+def test_impossible_levels_are_refused(wrong: tuple[Any, ...], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        karras_sampler(*wrong)
+
+
+def test_of_given_levels_the_first_ones_can_be_chosen() -> None:
+    sampler = Sampler((2.0, 0.5, 0.25), order=2)
+    assert sampler.with_steps(2) == Sampler((2.0, 0.5), order=2)
+
+
+def test_of_levels_laid_out_between_two_there_can_be_any_number() -> None:
+    for steps in (1, 2, 9):
+        assert PLAIN.with_steps(steps) == karras_sampler(steps, 0.1, 3.0)
+        assert PLAIN.with_steps(steps).sigmas == karras(steps, 0.1, 3.0)
+        assert PLAIN.with_steps(steps).with_steps(4) == PLAIN

@@ -12,7 +12,7 @@ import torch
 from base.errors import UserError
 from models.cartridge.manifest import Preset
 from models.cartridge.reader import load
-from models.sampler import SamplerConfig
+from models.sampler import karras_sampler
 from tests.tiny_cartridge import manifest, write_tiny_cartridge
 from tools.blend import BlendConfig, blend
 
@@ -46,7 +46,7 @@ def test_networks_that_enlarge_are_mixed_where_both_have_one(
 ) -> None:
     small = manifest().denoiser
     large = dataclasses.replace(small, height=32, width=32, actions=0)
-    sampler = SamplerConfig(1, 0.5, 2.0)
+    sampler = karras_sampler(1, 0.5, 2.0)
     of = dataclasses.replace(
         manifest(),
         upsampler=large,

@@ -22,7 +22,7 @@ from engine.games.atari import AtariWorld
 from engine.games.atari_players import ScriptedPlayer
 from models.cartridge.manifest import Manifest
 from models.runtime.frame_step import PlayStep
-from models.runtime.sampler_cache import Walk, Way
+from models.runtime.sampler_cache import PreparedStep, SamplingOptions
 from models.runtime.selection import Choice, Inputs, Runner
 from tests.recordings import record_toys
 from tests.tiny_cartridge import CONTEXT, manifest, write_tiny_cartridge
@@ -118,7 +118,9 @@ def nothing() -> None:
 
 
 def dreaming(runner: Runner, footage: Footage) -> Dreamer:
-    return Dreamer(Walk(Way(1, 0.0, "float32"), Told(), runner), CONTEXT, footage, nothing)
+    return Dreamer(
+        PreparedStep(SamplingOptions(1, 0.0, "float32"), Told(), runner), CONTEXT, footage, nothing
+    )
 
 
 def held(footage: Footage, steps: int, count: int = 20) -> list[Excerpt]:

@@ -18,7 +18,7 @@ from models.diamond.weights import AtariNetworks, load_atari, to_checkpoint
 from models.networks.actor_critic import ActorCritic
 from models.networks.denoiser import Denoiser
 from models.networks.reward_model import RewardModel
-from models.runtime import sampler_cache as walks
+from models.runtime import sampler_cache
 from models.runtime.selection import Choice, Decision, prepare
 from tests.networks import awaken
 from tests.parity import save_as_trainer
@@ -43,7 +43,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read files in this process, and take plain arithmetic without measuring any."""
     monkeypatch.setattr("tools.app.own_games.Apart", Here)
     monkeypatch.setattr(
-        walks,
+        sampler_cache,
         "choose",
         lambda step, example, *_, **__: (prepare(step, PLAIN, example), Decision(PLAIN)),
     )

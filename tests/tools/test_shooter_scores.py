@@ -19,9 +19,9 @@ from engine.contracts import ActionVector, CsgoActions
 from models.cartridge.manifest import Manifest, Preset
 from models.cartridge.reader import load
 from models.runtime.frame_step import EnlargingStep
-from models.runtime.sampler_cache import Walks
+from models.runtime.sampler_cache import SamplerCache
 from models.runtime.selection import Choice, Inputs
-from models.sampler import SamplerConfig
+from models.sampler import karras_sampler
 from tests.recordings import record_in_two_sizes
 from tests.tiny_cartridge import manifest, write_tiny_cartridge
 from tools import evaluate
@@ -29,7 +29,7 @@ from tools.evaluation import shooter_scores
 from tools.evaluation.dreams import Dreamer, Excerpt, Footage, Frames
 
 ACTIONS = CsgoActions()
-SAMPLER = SamplerConfig(1, 0.5, 2.0)
+SAMPLER = karras_sampler(1, 0.5, 2.0)
 
 
 def world(large: bool, side_px: int = 8) -> Manifest:
@@ -59,9 +59,9 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def dreaming(folder: Path, recordings: Path, large: bool = True) -> Dreamer:
     """The dreams of an untrained cartridge."""
     cartridge = load(write_tiny_cartridge(folder / "tiny", world(large)))
-    walks = Walks(cartridge, "cpu", "float32")
+    samplers = SamplerCache(cartridge, "cpu", "float32")
     footage = Footage(recordings, cartridge.manifest)
-    return Dreamer(walks.walk(walks.standard), 2, footage, lambda: None)
+    return Dreamer(samplers.prepared(samplers.standard), 2, footage, lambda: None)
 
 
 def camera_of(rng: np.random.Generator, speed: float) -> shooter_scores.Hold:
@@ -131,7 +131,7 @@ def test_an_upsampler_works_on_its_own_answers(
 def test_the_half_that_enlarges_does_what_play_does(tmp_path: Path, recordings: Path) -> None:
     """Given the very frame that was dreamed it makes the very picture that is shown."""
     dreamer = dreaming(tmp_path, recordings)
-    step = dreamer.walk.step
+    step = dreamer.made_by.step
     assert isinstance(step, EnlargingStep)
     start = dreamer.footage.at(1, 5, 2)
     before = torch.from_numpy(dreamer.footage.large_frames(start, 1, 2))

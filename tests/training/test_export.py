@@ -13,7 +13,7 @@ import torch
 from base.errors import UserError
 from models.cartridge.reader import load
 from models.dream import DiffusionWorld
-from models.runtime.sampler_cache import Walks
+from models.runtime.sampler_cache import SamplerCache
 from tests.networks import awaken
 from tests.recordings import record_toys
 from tests.tiny_training import TINY, record_enough, tiny_data, tiny_learner
@@ -60,7 +60,7 @@ def test_what_is_exported_plays(data: Data, tmp_path: Path) -> None:
     for said in ("# Toy World", "- fire: space", "    ... --resume", "- updates: 10", "MIT"):
         assert said in readme
 
-    dream = DiffusionWorld(cartridge, Walks(cartridge, device="cpu", precision="float32"))
+    dream = DiffusionWorld(cartridge, SamplerCache(cartridge, device="cpu", precision="float32"))
     first = dream.reset(seed=3)
     made = dream.step(dream.actions.named("LEFT")).frame
     assert made.shape == (8, 8, 3) and (made != first).any()

@@ -86,7 +86,7 @@ def test_the_preset_of_csgo_is_the_published_configuration() -> None:
         ({"accumulate": 0}, "--accumulate must be more than 0, not 0"),
         ({"learning_rate": float("nan")}, "--learning-rate must be a finite number"),
         ({"steps": ()}, "--steps needs 1 or 2 numbers"),
-        ({"steps": (0,)}, "--steps, --sigma-min, --sigma-max: a walk has 1 to 100 steps"),
+        ({"steps": (0,)}, "--steps, --sigma-min, --sigma-max: a sampler has 1 to 100 steps"),
         ({"sigma_min": 9.0}, "sigma_min and sigma_max must rise"),
         ({"ema": 1.0}, "--ema must be less than 1"),
     ],

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from datasets.batches import Batch
 from models.frames import to_float, to_uint8
 from models.networks.denoiser import Denoiser
-from models.sampler import Levels
+from models.sampler import Sampler
 from training.scores import GREY, STRIP_FRAMES, STRIP_ROWS, dream, psnr, score, strip
 
 CONTEXT, STEPS, SIDE = 2, 5, 4
-LEVELS = Levels((2.0, 0.5))
+LEVELS = Sampler((2.0, 0.5))
 
 
 def test_psnr_by_hand() -> None:
@@ -43,15 +43,15 @@ class Counting(nn.Module):
         self.config = SimpleNamespace(context=CONTEXT)
         self.flaw, self.noise = flaw, list[Tensor]()
 
-    def next_frame(
+    def sample(
         self,
         noise: Tensor,
         context: Tensor,
         actions: Tensor,
-        levels: Levels,
+        sampler: Sampler,
     ) -> Tensor:
         assert context.shape[1] == actions.shape[1] == CONTEXT
-        assert levels == LEVELS
+        assert sampler == LEVELS
         self.noise.append(noise)
         added = actions[:, -1].argmax(dim=1) + self.flaw
         counted = to_uint8(context[:, -1]).int() + added[:, None, None, None]

@@ -21,7 +21,7 @@ from base.errors import UserError
 from models.cartridge.manifest import Preset
 from models.cartridge.reader import load
 from models.cartridge.writer import save
-from models.sampler import SamplerConfig
+from models.sampler import karras_sampler
 from tests.tiny_training import (
     PLAINLY,
     ROOT,
@@ -303,7 +303,7 @@ def test_a_run_may_start_from_a_world_where_nothing_tells_rewards(
 ) -> None:
     """As a world with an upsampler is: one could not be trained further as it ships."""
     world, bare = load(whole / "cartridge"), tmp_path / "bare"
-    sampler = SamplerConfig(1, 0.5, 2.0)
+    sampler = karras_sampler(1, 0.5, 2.0)
     manifest = replace(
         world.manifest,
         sampler=None,

@@ -19,8 +19,8 @@ from datasets.store import Store
 from engine.contracts import CsgoActions
 from models.cartridge.reader import load
 from models.dream import DiffusionWorld
-from models.runtime.sampler_cache import Walks
-from models.sampler import Levels
+from models.runtime.sampler_cache import SamplerCache
+from models.sampler import Sampler
 from tests.recordings import record_in_two_sizes
 from tests.tiny_cartridge import manifest, write_tiny_cartridge
 from tests.tiny_training import (
@@ -82,7 +82,7 @@ def process_as_it_is(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def played(path: Path, steps: int = 3) -> tuple[DiffusionWorld, np.ndarray]:
     """A cartridge's world, and what it shows under a turning mouse."""
-    world = DiffusionWorld(load(path), Walks(load(path), device="cpu", precision="float32"))
+    world = DiffusionWorld(load(path), SamplerCache(load(path), device="cpu", precision="float32"))
     world.reset(seed=0)
     action = CsgoActions().named("w+mouse(4,0)")
     return world, np.stack([world.step(action).frame for _ in range(steps)])
@@ -132,12 +132,9 @@ def test_a_world_of_few_levels_takes_an_upsampler_too(
     assert played(tmp_path / "cartridge")[1].shape == (3, 20, 32, 3)
 
 
-def test_levels_that_no_sampler_has_take_no_upsampler() -> None:
-    world = manifest()
-    single = frame_sampler(replace(world, sampler=Levels((2.0,))), "fast")
-    assert single.sigmas == (2.0,)
-    with pytest.raises(UserError, match=r"played at noise levels .*; an upsampler can be added"):
-        frame_sampler(replace(world, sampler=Levels((2.0, 1.9, 0.5))), "fast")
+def test_an_upsampler_leaves_a_world_the_levels_it_was_taught_at() -> None:
+    sampler = Sampler((2.0, 1.9, 0.5))
+    assert frame_sampler(replace(manifest(), sampler=sampler), "fast") == sampler
 
 
 @pytest.mark.parametrize("preset", ["csgo", "csgo-upsampler"])

@@ -204,7 +204,7 @@ def test_a_stream_goes_on_with_the_frame_that_play_would_show(data: Data) -> Non
         config.batch, *context.shape[2:], generator=torch.Generator().manual_seed(0)
     )[: config.streams]
     with torch.no_grad():
-        played = learner.denoiser.next_frame(noise, context, actions, config.levels)
+        played = learner.denoiser.sample(noise[:, None], context, actions, config.sampler)
     train(learner, data, 0, 1)
     assert (to_uint8(played).int() - streams.context[:, -1].int()).abs().max() <= 1  # of rounding
 

@@ -23,7 +23,7 @@ from models.diamond import config as diamond
 from models.networks.denoiser import Denoiser, Upsampler
 from models.networks.reward_model import RewardModel
 from models.runtime.frame_step import EnlargingStep, PlayStep, RecurrentStep
-from models.runtime.sampler_cache import Walks
+from models.runtime.sampler_cache import SamplerCache
 from models.runtime.selection import INT8, NEAR_LEVELS, Choice, Inputs, Runner, candidates, prepare
 from tools.benchmarks.roofline import Work, conv_rate, copy_rate, count
 
@@ -201,9 +201,9 @@ def make(name: str) -> tuple[PlayStep, Inputs]:
         assert preset.upsampling is not None
         step = EnlargingStep(denoiser, upsampler, preset.frame, preset.upsampling)
     else:
-        walks = Walks(load(find_cartridge(name)), compiled="off")
-        step = walks.walk(walks.standard).step
-        return step, walks.example(step)
+        samplers = SamplerCache(load(find_cartridge(name)), compiled="off")
+        step = samplers.prepared(samplers.standard).step
+        return step, samplers.example(step)
     return step, random_inputs(step, denoiser)
 
 

@@ -19,7 +19,7 @@ from datasets.store import Store, Window
 from engine.contracts import ActionVector, World, making_of
 from models.cartridge.manifest import Manifest
 from models.dream import noise_of
-from models.runtime.sampler_cache import Walk
+from models.runtime.sampler_cache import PreparedStep
 from models.runtime.selection import Inputs
 from training.data import low_folder
 from training.pairs import FULL, LOW, LargeFrames
@@ -127,8 +127,10 @@ class Dreamer:
     context: T, how many frames it sees.
     """
 
-    def __init__(self, walk: Walk, context: int, footage: Footage, advance: Advance) -> None:
-        self.walk, self.context, self.footage = walk, context, footage
+    def __init__(
+        self, made_by: PreparedStep, context: int, footage: Footage, advance: Advance
+    ) -> None:
+        self.made_by, self.context, self.footage = made_by, context, footage
         self.advance = advance
 
     def follow(self, excerpt: Excerpt, seed: int) -> Dream:
@@ -142,7 +144,7 @@ class Dreamer:
 
     def _dream(self, excerpt: Excerpt, actions: NDArray[np.float32], seed: int) -> Dream:
         """actions (T + N - 1, A), of which row t is taken at frame t."""
-        step, length = self.walk.step, self.context
+        step, length = self.made_by.step, self.context
         frames = excerpt.window.frames[:length]
         state: dict[str, NDArray[Any]] = dict(step.begin(frames, actions[:length]))
         if "large" in step.state:
@@ -155,7 +157,7 @@ class Dreamer:
             }
             taken = actions[at : at + length]
             given: Inputs = {"frames": frames, "actions": taken, **noises, **state}
-            made = dict(zip(step.outputs, self.walk.runner.run(given), strict=True))
+            made = dict(zip(step.outputs, self.made_by.runner.run(given), strict=True))
             state = {name: made[name] for name in step.state}
             frames = np.concatenate([frames[1:], made["frame"][None]])
             dreamed.append(made["frame"])

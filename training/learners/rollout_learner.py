@@ -88,7 +88,7 @@ class StreamLearner(Learner):
     def score(self) -> Scores:
         windows = collate(self.data.scored.spread(SCORED_STARTS))
         with autocast(self.device, self.precision):
-            return score(self.denoiser_ema, windows, self.config.levels, self.mended)
+            return score(self.denoiser_ema, windows, self.config.sampler, self.mended)
 
     @property
     def denoiser_ema(self) -> Denoiser:

@@ -18,7 +18,7 @@ from torch import Tensor
 from models.frames import to_float, to_uint8
 from models.networks.denoiser import Upsampler
 from models.runtime.frame_step import enlarged_context
-from models.sampler import SamplerConfig
+from models.sampler import Sampler
 from training.data import Data
 from training.learners.base import Losses, counted
 from training.learners.frame_learner import FrameLearner
@@ -126,7 +126,7 @@ class UpsamplerLearner(FrameLearner):
 
 @torch.no_grad()
 def enlarge(
-    upsampler: Upsampler, windows: PairBatch, sampler: SamplerConfig, generator: torch.Generator
+    upsampler: Upsampler, windows: PairBatch, sampler: Sampler, generator: torch.Generator
 ) -> Tensor:
     """Enlarge the N small frames after the first, as in play: each on the answer before.
 

@@ -12,7 +12,7 @@ from base.errors import UserError
 from models.networks.denoiser import DenoiserConfig
 from models.networks.targets import TargetName
 from models.networks.unet import UNetConfig
-from models.sampler import SamplerConfig
+from models.sampler import Sampler, karras_sampler
 from training.recipes.world import check_numbers, check_pace, flag
 
 WAYS = ("fast", "quality")  # to play, as cartridges call them
@@ -87,13 +87,13 @@ class FrameConfig:
         except ValueError as error:
             raise UserError(f"--steps, --sigma-min, --sigma-max: {error}") from error
 
-    def samplers(self) -> dict[str, SamplerConfig]:
-        """How frames are made in play, by the names of WAYS, the quickest first."""
+    def samplers(self) -> dict[str, Sampler]:
+        """Return the samplers of play by the names of WAYS, the quickest first."""
         return {way: self.sampler(n) for way, n in zip(WAYS, self.steps, strict=False)}
 
-    def sampler(self, steps: int) -> SamplerConfig:
-        """The walk of so many denoising steps. Raises ValueError for one that cannot be."""
-        return SamplerConfig(steps, self.sigma_min, self.sigma_max)
+    def sampler(self, steps: int) -> Sampler:
+        """Return the sampler of so many steps. Raises ValueError for one that cannot be."""
+        return karras_sampler(steps, self.sigma_min, self.sigma_max)
 
     def network(self, height: int, width: int, context: int, actions: int) -> DenoiserConfig:
         """A denoiser of these numbers. Raises ValueError for one that cannot be built."""
@@ -139,8 +139,8 @@ class SequenceConfig(FrameConfig):
         """Batches that go through the network and back in all."""
         return self.updates * self.accumulate * self.learnt
 
-    def sampler(self, steps: int) -> SamplerConfig:
-        return SamplerConfig(steps, self.sigma_min, self.sigma_max, s_cond=self.context_noise)
+    def sampler(self, steps: int) -> Sampler:
+        return karras_sampler(steps, self.sigma_min, self.sigma_max, s_cond=self.context_noise)
 
     def denoiser(self, height: int, width: int, actions: int) -> DenoiserConfig:
         """The denoiser for frames of a size and action vectors of a width.
@@ -196,9 +196,9 @@ class UpsamplerConfig(FrameConfig):
         """Batches that go through the network and back in all."""
         return self.updates * self.accumulate
 
-    def sampler(self, steps: int) -> SamplerConfig:
+    def sampler(self, steps: int) -> Sampler:
         low, high = self.sigma_min, self.sigma_max
-        return SamplerConfig(
+        return karras_sampler(
             steps, low, high, s_churn=self.churn, s_tmin=low, s_tmax=high, s_noise=self.churn_noise
         )
 

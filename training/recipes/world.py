@@ -13,7 +13,8 @@ from models.networks.frame_prior import FramePriorConfig
 from models.networks.reward_end import RewardEndConfig
 from models.networks.targets import TargetName
 from models.networks.unet import UNetConfig
-from models.sampler import LARGEST_SIGMA, Levels
+from models.sampler import Sampler
+from models.schedule import LARGEST_SIGMA
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -140,13 +141,13 @@ class TrainConfig:
 
     @property
     def first_rollouts(self) -> int:
-        """The update at which the streams begin."""
+        """Update at which rollouts begin."""
         return math.ceil(self.rollouts_from * self.updates)
 
     @property
-    def levels(self) -> Levels:
-        """How its world is played."""
-        return Levels((self.sigma,))
+    def sampler(self) -> Sampler:
+        """Sampler of play."""
+        return Sampler((self.sigma,))
 
     @property
     def passes(self) -> int:
