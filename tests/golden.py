@@ -45,8 +45,8 @@ SMALL = replace(TINY, rollouts_from=0.15)
 RECIPES: dict[str, Recipe] = {
     "small": SMALL,
     "doom": replace(
-        SMALL, share_enduring=0.0, lost_light=18.0, share_rehearsed=0.0, share_events=0.0,
-        changed_weight=1.0, log_loss=True, texture_weight=24.0, share_stilled=0.3,
+        SMALL, keep_diverged_share=0.0, diverged_light=18.0, replay_share=0.0, event_share=0.0,
+        changed_weight=1.0, log_loss=True, texture_weight=24.0, frozen_context_share=0.3,
         prior_channels=(), target="warp", sigma_data=0.08,
     ),
     "csgo": TINY_SEQUENCE,
@@ -54,7 +54,7 @@ RECIPES: dict[str, Recipe] = {
     "doom-upsampler": replace(
         TINY_UPSAMPLER, attention=(False, False), patch=2, target="change", sigma_data=0.15,
         sigma_offset=0.0, sigma_location=0.69, sigma_scale=0.01, muon_learning_rate=3e-3,
-        steps=(1,), churn=0.0, sigma_max=2.0, stream_steps=3, log_loss=True, share_dreamed=0.25,
+        steps=(1,), churn=0.0, sigma_max=2.0, rollout_steps=3, log_loss=True, dreamed_share=0.25,
     ),
 }  # fmt: skip
 

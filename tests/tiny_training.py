@@ -16,7 +16,7 @@ from tests.recordings import record_toys
 from training import checkpoint
 from training.beginning import build
 from training.data import Data, open_data
-from training.learners.rollout_learner import StreamLearner
+from training.learners.rollout_learner import RolloutLearner
 from training.recipes.presets import Recipe
 from training.recipes.two_sizes import SequenceConfig, UpsamplerConfig
 from training.recipes.world import TrainConfig, flag
@@ -29,9 +29,9 @@ Train = Callable[..., int]
 TINY = TrainConfig(
     updates=6,
     batch=4,
-    streams=2,
+    rollouts=2,
     rollouts_from=0.0,
-    stream_steps=5,
+    rollout_steps=5,
     context=4,
     channels=(8, 16),
     depths=(1, 1),
@@ -53,7 +53,7 @@ TWO_SIZES: dict[str, Any] = {
     "cond": 16,
     "warmup": 2,
 }
-TINY_SEQUENCE = SequenceConfig(**TWO_SIZES, context=2, learnt=3)
+TINY_SEQUENCE = SequenceConfig(**TWO_SIZES, context=2, sequence_length=3)
 TINY_UPSAMPLER = UpsamplerConfig(**TWO_SIZES)
 
 
@@ -78,9 +78,9 @@ def tiny_data(folder: Path, config: TrainConfig = TINY) -> Data:
     return open_data(folder, config, memory_gb=1)
 
 
-def tiny_learner(data: Data, config: TrainConfig = TINY) -> StreamLearner:
+def tiny_learner(data: Data, config: TrainConfig = TINY) -> RolloutLearner:
     """Networks of a few thousand weights on the CPU, ready to learn."""
-    return cast(StreamLearner, build(config, data, torch.device("cpu")))
+    return cast(RolloutLearner, build(config, data, torch.device("cpu")))
 
 
 def program(*words: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""How a run begins: new networks and all that trains them, and other weights to begin with."""
+"""Beginning of a run: new networks and all that trains them, and other weights to begin with."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from models.networks.reward_end import RewardEnd
 from training.data import Data
 from training.export import frame_sampler
 from training.learners.base import IN_CARTRIDGES, Learner
-from training.learners.rollout_learner import StreamLearner
+from training.learners.rollout_learner import RolloutLearner
 from training.learners.sequence_learner import SequenceLearner
 from training.learners.upsampler_learner import UpsamplerLearner
 from training.lengthen import lengthened
 from training.recipes.presets import Recipe
 from training.recipes.two_sizes import WAYS, SequenceConfig, UpsamplerConfig
 from training.recipes.world import TrainConfig
-from training.rollouts import Streams
-from training.small_rollouts import SmallDreams
+from training.rollouts import Rollouts
+from training.small_rollouts import SmallRollouts
 
 D = TypeVar("D", bound=Denoiser)
 
@@ -32,7 +32,7 @@ D = TypeVar("D", bound=Denoiser)
 def build(
     recipe: Recipe, data: Data, device: torch.device, world: Cartridge | None = None
 ) -> Learner:
-    """New networks and everything that trains them, decided by the configured seed.
+    """Return new networks and everything that trains them, decided by the configured seed.
 
     world: the one that an upsampler is for; without it its small frames are recorded ones only.
     Raises UserError for networks that cannot be built.
@@ -42,7 +42,7 @@ def build(
             torch.manual_seed(recipe.seed)
             match recipe:
                 case TrainConfig():
-                    return _stream_learner(recipe, data, device)
+                    return _rollout_learner(recipe, data, device)
                 case SequenceConfig():
                     denoiser = _placed(Denoiser(recipe.denoiser(*_sizes(data))), device)
                     return SequenceLearner(recipe, denoiser, data)
@@ -50,51 +50,51 @@ def build(
                     assert data.large is not None
                     height, width, _ = data.large.store.frame_shape
                     upsampler = _placed(Upsampler(recipe.upsampler(height, width)), device)
-                    return UpsamplerLearner(recipe, upsampler, data, _dreams(recipe, world, device))
+                    rollouts = _small_rollouts(recipe, world, device)
+                    return UpsamplerLearner(recipe, upsampler, data, rollouts)
     except ValueError as error:
         raise UserError(f"this network cannot be built: {error}") from error
 
 
-def _stream_learner(recipe: TrainConfig, data: Data, device: torch.device) -> StreamLearner:
+def _rollout_learner(recipe: TrainConfig, data: Data, device: torch.device) -> RolloutLearner:
     height, width, actions = _sizes(data)
     denoiser = Denoiser(recipe.denoiser(height, width, actions))
     head = RewardEnd(recipe.reward_end(height, width)).to(device)
     mending = recipe.frame_prior(height, width)
     prior = FramePrior(mending).to(device) if mending else None
-    streams = None
-    if recipe.streams:
-        enduring = round(recipe.share_enduring * recipe.streams)
-        streams = Streams(
+    rollouts = None
+    if recipe.rollouts:
+        rollouts = Rollouts(
             data.segments,
-            recipe.streams,
-            enduring,
-            recipe.stream_steps,
-            recipe.lost_light,
-            recipe.share_retried,
+            recipe.rollouts,
+            round(recipe.keep_diverged_share * recipe.rollouts),
+            recipe.rollout_steps,
+            recipe.diverged_light,
+            recipe.hard_start_share,
             recipe.seed + 1,
             recipe.first_rollouts,
         )
-    return StreamLearner(recipe, _placed(denoiser, device), head, prior, streams, data)
+    return RolloutLearner(recipe, _placed(denoiser, device), head, prior, rollouts, data)
 
 
-def _dreams(
+def _small_rollouts(
     recipe: UpsamplerConfig, world: Cartridge | None, device: torch.device
-) -> SmallDreams | None:
-    count = round(recipe.share_dreamed * recipe.batch * recipe.accumulate)
+) -> SmallRollouts | None:
+    count = round(recipe.dreamed_share * recipe.batch * recipe.accumulate)
     if world is None or not count:
         return None
     denoiser = cast(Denoiser, world.networks["denoiser"])
-    return SmallDreams(denoiser, frame_sampler(world.manifest, WAYS[0]), count, device)
+    return SmallRollouts(denoiser, frame_sampler(world.manifest, WAYS[0]), count, device)
 
 
 def _placed(denoiser: D, device: torch.device) -> D:
-    """On a device, in the layout that convolutions are quickest in, on CPUs and GPUs alike."""
+    """Return it on a device, in the layout that convolutions are quickest in, on CPUs too."""
     layout = torch.channels_last
     return denoiser.to(device, memory_format=layout)  # type: ignore[call-overload]
 
 
 def _sizes(data: Data) -> tuple[int, int, int]:
-    """Height, width and action width of what is recorded."""
+    """Return height, width and action width of what is recorded."""
     height, width, _ = data.store.frame_shape
     return height, width, data.store.info.actions.size
 

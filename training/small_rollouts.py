@@ -1,4 +1,4 @@
-"""Small frames as a world dreams them, so that an upsampler learns from what play will show it.
+"""Small rollouts: frames as a world dreams them, for an upsampler that will enlarge such frames.
 
 Shapes: R rows, T context frames, C h w a small frame.
 """
@@ -17,11 +17,11 @@ from training.pairs import PairBatch
 from training.scores import next_frame
 
 
-class SmallDreams:
-    """A dream under recorded actions in each of the first R rows of batches, a frame an update.
+class SmallRollouts:
+    """A rollout under recorded actions in each of the first R rows of batches, a frame an update.
 
     count:   R.
-    context: uint8 (R, T, C, h, w), each dream's own last frames; None before the first update.
+    context: uint8 (R, T, C, h, w), each rollout's own last frames; None before the first update.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class SmallDreams:
 
     @torch.no_grad()
     def advance(self, batch: PairBatch, generator: torch.Generator) -> Tensor:
-        """The frames, uint8 (R, C, h, w), dreamed in place of the last small ones of a batch.
+        """Return frames uint8 (R, C, h, w), dreamed in place of the last small ones of a batch.
 
         batch: its small frames are the T before, and the one that comes next. A row that does not
         go on dreams on from recorded frames.

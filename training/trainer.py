@@ -23,6 +23,7 @@ from engine.media.video import write_png
 from training import checkpoint
 from training.learners.base import Learner, Losses
 from training.progress import Progress
+from training.recipes.old_runs import renewed_state
 from training.recipes.run_config import RunConfig
 from training.scores import Scores
 from training.speed import set_compiled
@@ -81,7 +82,7 @@ class Run:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint's state. Raises UserError if it is another kind of run's."""
         try:
-            self.learner.load_state_dict(state["learner"])
+            self.learner.load_state_dict(renewed_state(state["learner"]))
             self.done = int(state["update"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = textwrap.shorten(str(error), 160)  # torch lists every weight, line by line

@@ -38,8 +38,8 @@ from training.recipes.presets import PRESETS
 from training.recipes.two_sizes import SequenceConfig, UpsamplerConfig
 
 Tiny = SequenceConfig | UpsamplerConfig
-STREAMING = replace(TINY_UPSAMPLER, stream_steps=2, log_loss=True, muon_learning_rate=3e-3)
-BOTH = pytest.mark.parametrize("config", [TINY_SEQUENCE, TINY_UPSAMPLER, STREAMING])
+ROLLING = replace(TINY_UPSAMPLER, rollout_steps=2, log_loss=True, muon_learning_rate=3e-3)
+BOTH = pytest.mark.parametrize("config", [TINY_SEQUENCE, TINY_UPSAMPLER, ROLLING])
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_the_preset_of_csgo_is_the_published_configuration() -> None:
     # What is floored only for weights that were released is rounded in ours.
     assert low.denoiser(30, 56, 51) == replace(diamond.csgo_denoiser(), floor=False)
     assert large.upsampler(150, 280) == replace(diamond.csgo_upsampler(), floor=False)
-    assert (low.batch, low.accumulate, low.learnt, low.context) == (16, 8, 4, 4)
+    assert (low.batch, low.accumulate, low.sequence_length, low.context) == (16, 8, 4, 4)
     assert (large.batch, large.accumulate, large.window) == (4, 8, 2)
     for recipe in (low, large):
         numbers = (recipe.learning_rate, recipe.weight_decay, recipe.warmup, recipe.cooldown)
@@ -100,10 +100,10 @@ def test_values_that_will_not_do_are_refused(
 
 
 def test_more_values_that_will_not_do_are_refused() -> None:
-    with pytest.raises(UserError, match="--learnt must be more than 0"):
-        replace(TINY_SEQUENCE, learnt=0)
-    with pytest.raises(UserError, match="--stream-steps must be more than 0"):
-        replace(TINY_UPSAMPLER, stream_steps=0)
+    with pytest.raises(UserError, match="--sequence-length must be more than 0"):
+        replace(TINY_SEQUENCE, sequence_length=0)
+    with pytest.raises(UserError, match="--rollout-steps must be more than 0"):
+        replace(TINY_UPSAMPLER, rollout_steps=0)
     with pytest.raises(UserError, match="s_churn and s_noise must be finite and not negative"):
         replace(TINY_UPSAMPLER, churn=-1.0)
 
@@ -167,7 +167,7 @@ def test_it_learns_and_the_average_follows(folder: Path, config: Tiny) -> None:
 def test_a_sequence_is_learnt_under_noise_on_frame_and_context(folder: Path) -> None:
     learner = learner_of(folder, TINY_SEQUENCE)
     noisings = learner.noisings(2000, torch.Generator().manual_seed(0))
-    assert len(noisings) == TINY_SEQUENCE.learnt
+    assert len(noisings) == TINY_SEQUENCE.sequence_length
     for noising in noisings:
         assert noising.context_sigma is not None and noising.context_noise is not None
         assert noising.context_offset is not None and noising.offset is not None
@@ -202,7 +202,7 @@ def test_an_upsampler_goes_on_from_its_answers_until_an_example_is_over(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In play every large frame before is the network's own answer."""
-    config = replace(TINY_UPSAMPLER, stream_steps=3)
+    config = replace(TINY_UPSAMPLER, rollout_steps=3)
     learner, rows = learner_of(folder, config), config.batch * config.accumulate
     contexts: list[Tensor] = []
     answers: list[Tensor] = []
@@ -233,17 +233,17 @@ def test_an_upsampler_goes_on_from_its_answers_until_an_example_is_over(
 
 def test_short_recordings_are_learnt_from_in_shorter_rows(folder: Path) -> None:
     """Those of someone who plays for a minute were refused for having no long episode."""
-    data = data_of(folder, replace(TINY_UPSAMPLER, stream_steps=5_000))
+    data = data_of(folder, replace(TINY_UPSAMPLER, rollout_steps=5_000))
     assert data.segments.length == max(data.store.length(e) + 1 for e in data.training)
 
 
-DREAMING = replace(TINY_UPSAMPLER, stream_steps=3, share_dreamed=0.5)
+DREAMING = replace(TINY_UPSAMPLER, rollout_steps=3, dreamed_share=0.5)
 
 
 def dreaming_learner(folder: Path, world: Path) -> UpsamplerLearner:
     data = data_of(folder, DREAMING)
     made = build(DREAMING, data, torch.device("cpu"), load(world, torch.bfloat16))
-    assert isinstance(made, UpsamplerLearner) and made.dreams is not None
+    assert isinstance(made, UpsamplerLearner) and made.rollouts is not None
     awaken(made.denoiser).train()
     return made
 
@@ -267,8 +267,8 @@ def test_an_upsampler_learns_of_dreamed_frames_what_can_be_known(
 ) -> None:
     """Learnt from recorded frames alone it blurred what a dream shows, which is no recording."""
     learner = dreaming_learner(folder, world)
-    dreams, rows = learner.dreams, DREAMING.batch * DREAMING.accumulate
-    assert dreams is not None and dreams.count == 2
+    rollouts, rows = learner.rollouts, DREAMING.batch * DREAMING.accumulate
+    assert rollouts is not None and rollouts.count == 2
     seen_contexts: list[Tensor] = []
     textured: list[Tensor] = []
     coarse: list[Tensor] = []
@@ -289,7 +289,7 @@ def test_an_upsampler_learns_of_dreamed_frames_what_can_be_known(
     monkeypatch.setattr(upsampler_learner, "texture_loss", texture)
     monkeypatch.setattr(upsampler_learner, "low_frequency_error", low_frequency)
     for index in range(4):
-        batch, before = learner.batches[index], dreams.context
+        batch, before = learner.batches[index], rollouts.context
         assert batch.small.shape[1] == TINY_SEQUENCE.context + 1
         learner.gradients(index, batch)
         contexts = torch.cat(seen_contexts)
@@ -297,8 +297,8 @@ def test_an_upsampler_learns_of_dreamed_frames_what_can_be_known(
             assert torch.cat(rows_of).tolist() == [True] * 2 + [False] * 2
         for watched in (seen_contexts, textured, coarse):
             watched.clear()
-        assert dreams.context is not None
-        dreamed = dreams.context[:, -1]
+        assert rollouts.context is not None
+        dreamed = rollouts.context[:, -1]
         small = torch.cat((dreamed, batch.small[2:, -1]))
         blank = torch.zeros(rows, 3, 20, 32)
         assert torch.equal(contexts[:, 1], enlarged_context(blank, to_float(small))[:, 1])
@@ -306,7 +306,7 @@ def test_an_upsampler_learns_of_dreamed_frames_what_can_be_known(
             recorded = batch.small[row, 1:-1]
             own = before is not None and bool(batch.goes_on[row])
             seen = before[row, 1:] if own and before is not None else recorded
-            assert torch.equal(dreams.context[row, :-1], seen)
+            assert torch.equal(rollouts.context[row, :-1], seen)
             assert not torch.equal(dreamed[row], batch.small[row, -1])
 
 

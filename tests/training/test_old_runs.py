@@ -1,9 +1,10 @@
-"""Training runs of before: tests/data/old_runs has the configurations of two, saved before there
-was a frame prior. They are resumed, or refused in one line."""
+"""Training runs of before, in tests/data/old_runs: two configurations from before there was a frame
+prior, a run of streams, and all presets. They are resumed, or refused in one line."""
 
 from __future__ import annotations
 
 import json
+import lzma
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from base import plain
 from base.errors import UserError
 from models.cartridge.reader import load
 from tests.tiny_training import PLAINLY, TINY, Train
+from training import checkpoint
 from training.recipes import run_config
-from training.recipes.old_runs import renewed
+from training.recipes.old_runs import FIELDS as RENAMED
+from training.recipes.old_runs import ROLLOUTS, renewed
+from training.recipes.presets import PRESETS, Preset
 from training.recipes.world import TrainConfig
 
 pytest_plugins = "tests.training_runs"
@@ -41,6 +46,38 @@ def test_a_run_of_one_noise_level_goes_on_without_a_frame_prior(
     expected = replace(TINY, updates=3, prior_channels=())
     assert run_config.load(tmp_path / "run").train == expected
     assert set(load(tmp_path / "run" / "cartridge").networks) == {"denoiser", "reward_end"}
+
+
+def test_a_run_of_streams_goes_on_with_rollouts(train: Train, data: Path, tmp_path: Path) -> None:
+    """As a run that was begun before its fields, and the parts of its checkpoint, got new names."""
+    run = tmp_path / "run"
+    run.mkdir()
+    packed = (OLD / "streams" / f"{checkpoint.NAME}.xz").read_bytes()
+    (run / checkpoint.NAME).write_bytes(lzma.decompress(packed))
+    config = json.loads((OLD / "streams" / run_config.NAME).read_text("utf-8"))
+    (run / run_config.NAME).write_text(json.dumps({**config, "data": str(data)}))
+    before = checkpoint.load(run)
+    assert before is not None
+    streams = before["learner"]["streams"]
+    assert train("--resume", "--updates", "3") == 0
+    after = checkpoint.load(run)
+    assert after is not None and after["update"] == 3
+    rollouts = after["learner"]["rollouts"]
+    assert rollouts.keys() == {ROLLOUTS.get(name, name) for name in streams}
+    # Each has gone a step on, or was started anew.
+    ages, ages_before = rollouts["ages"], streams["ages"]
+    assert ((ages == ages_before + 1) | (ages <= 1)).all()
+    recipe = run_config.load(run).train
+    assert isinstance(recipe, TrainConfig)
+    assert (recipe.rollouts, recipe.rollout_steps, recipe.keep_diverged_share) == (2, 5, 0.4)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_recipes_of_before_are_read_as_those_of_now(preset: Preset) -> None:
+    saved = {**json.loads((OLD / "presets.json").read_text("utf-8"))[preset], "seed": 5}
+    data = renewed({**old("one"), "train": saved, "preset": preset})
+    read = plain.read(run_config.RunConfig, data, "config")
+    assert read.train == replace(PRESETS[preset], seed=5)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +106,8 @@ def test_a_run_of_now_is_as_it_was() -> None:
 
 
 VALUES = st.none() | st.booleans() | st.floats() | st.text(max_size=3) | st.lists(st.floats())
-FIELDS = st.sampled_from(["sigmas", "share_first", "share_later", "hard_places", "prior_channels"])
+NAMES = ["sigmas", "share_first", "share_later", "hard_places", "prior_channels", *RENAMED]
+FIELDS = st.sampled_from(NAMES)
 
 
 @given(st.dictionaries(FIELDS, VALUES))
@@ -82,4 +120,5 @@ def test_any_old_recipe_is_read_or_refused(change: dict[str, Any]) -> None:
         assert "\n" not in str(error)
     else:
         names = set(now["train"])
-        assert names <= set(TrainConfig.__dataclass_fields__) and "sigma" in names
+        known = {*TrainConfig.__dataclass_fields__, "dreamed_share", "sequence_length"}
+        assert names <= known and "sigma" in names

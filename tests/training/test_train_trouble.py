@@ -154,8 +154,8 @@ def forget_the_head(path: Path) -> None:
 
 def dream_elsewhere(path: Path) -> None:
     state = torch.load(path)
-    state["learner"]["streams"]["places"][0] = torch.tensor([7, 0])
-    state["learner"]["streams"]["ages"][0] = 1
+    state["learner"]["rollouts"]["places"][0] = torch.tensor([7, 0])
+    state["learner"]["rollouts"]["ages"][0] = 1
     torch.save(state, path)
 
 

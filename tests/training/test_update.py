@@ -19,7 +19,7 @@ from tests.tiny_training import TINY, record_enough, tiny_data, tiny_learner
 from training.data import Data
 from training.learners import rollout_learner
 from training.learners.base import Losses, average
-from training.learners.rollout_learner import StreamLearner
+from training.learners.rollout_learner import RolloutLearner
 from training.losses import denoising
 from training.losses.denoising import Prediction
 
@@ -29,14 +29,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
     return tiny_data(record_enough(tmp_path_factory.mktemp("toys")))
 
 
-def train(learner: StreamLearner, data: Data, first: int, last: int) -> list[Losses]:
+def train(learner: RolloutLearner, data: Data, first: int, last: int) -> list[Losses]:
     """Updates number `first` to `last` - 1."""
     config = learner.config
-    fresh = Batches(data.segments, config.batch - config.streams, config.seed)
+    fresh = Batches(data.segments, config.batch - config.rollouts, config.seed)
     return [learner.update(index, fresh[index]) for index in range(first, last)]
 
 
-def weights(learner: StreamLearner) -> dict[str, Tensor]:
+def weights(learner: RolloutLearner) -> dict[str, Tensor]:
     state = learner.state_dict()
     return {
         f"{name}.{key}": value
@@ -46,7 +46,7 @@ def weights(learner: StreamLearner) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize(
-    "change", [{}, {"streams": 0}, {"prior_channels": ()}, {"target": "frame"}]
+    "change", [{}, {"rollouts": 0}, {"prior_channels": ()}, {"target": "frame"}]
 )
 def test_a_seed_decides_the_losses(data: Data, change: dict[str, object]) -> None:
     config = replace(TINY, **change)  # type: ignore[arg-type]
@@ -56,7 +56,7 @@ def test_a_seed_decides_the_losses(data: Data, change: dict[str, object]) -> Non
     assert train(tiny_learner(data, other), data, 0, 1)[0]["recorded"] != first[0]["recorded"]
     for losses in first:
         assert losses["recorded"] > 0 and losses["head"] > 0 and losses["gradient_norm"] > 0
-        assert (losses["dreamed"] > 0) == (config.streams > 0)
+        assert (losses["dreamed"] > 0) == (config.rollouts > 0)
 
 
 def test_building_leaves_the_global_generator_alone(data: Data) -> None:
@@ -125,10 +125,10 @@ def test_early_averages_forget_quickly(data: Data) -> None:
     assert not learner.denoiser_ema.training and learner.denoiser.training
 
 
-def perfect(learner: StreamLearner, data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+def perfect(learner: RolloutLearner, data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the network know every answer, whatever noise is put on."""
-    streams = learner.streams
-    assert streams is not None
+    rollouts = learner.rollouts
+    assert rollouts is not None
     true: list[Tensor] = []
 
     def network(x: Tensor, sigma: Tensor, *_: Any) -> Tensor:
@@ -161,52 +161,52 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_a_perfect_network_dreams_along_with_the_recording(
     data: Data, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed: dict[str, Any] = {"target": target, "stream_steps": 100, "prior_channels": ()}
+    changed: dict[str, Any] = {"target": target, "rollout_steps": 100, "prior_channels": ()}
     config = replace(TINY, **changed)
     learner = tiny_learner(data, config)
-    streams = learner.streams
-    assert streams is not None
+    rollouts = learner.rollouts
+    assert rollouts is not None
     perfect(learner, data, monkeypatch)
-    streams.batch(0)
-    streams.ages[:] = 0
+    rollouts.batch(0)
+    rollouts.ages[:] = 0
     for index, losses in enumerate(train(learner, data, 0, 4)):
         assert losses["recorded"] < 1e-6 and losses["dreamed"] < 1e-6
-        assert losses["stream_age"] == index + 1
-    off = streams.context.int() - streams.batch(4).frames[:, :-1].int()
+        assert losses["rollout_age"] == index + 1
+    off = rollouts.context.int() - rollouts.batch(4).frames[:, :-1].int()
     # Of a change, what is too faint to be one may be left out: two and a half grey levels.
     assert off.abs().max() <= (0 if target == "frame" else 3)
 
 
-def test_a_streams_own_frames_are_its_context(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rollouts_own_frames_are_its_context(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
     learner = tiny_learner(data, replace(TINY, context_noise=0.0))
-    streams = learner.streams
-    assert streams is not None
+    rollouts = learner.rollouts
+    assert rollouts is not None
     train(learner, data, 0, 1)
-    streams.ages[:] = 1
-    streams.context[:] = 77
+    rollouts.ages[:] = 1
+    rollouts.context[:] = 77
     seen = watched(monkeypatch)
     train(learner, data, 1, 2)
-    own, recorded = seen[1].split([TINY.streams, TINY.batch - TINY.streams])
+    own, recorded = seen[1].split([TINY.rollouts, TINY.batch - TINY.rollouts])
     torch.testing.assert_close(own, torch.full_like(own, 77 / 127.5 - 1))
     assert recorded.std() > 0.1
 
 
-def test_a_stream_goes_on_with_the_frame_that_play_would_show(data: Data) -> None:
+def test_a_rollout_goes_on_with_the_frame_that_play_would_show(data: Data) -> None:
     """Dreams to learn from once went down the later levels under noise, and play never does."""
     learner = tiny_learner(data, replace(TINY, context_noise=0.0))
     awaken(learner.denoiser)
-    streams, config = learner.streams, learner.config
-    assert streams is not None
-    streams.batch(0)
-    streams.ages[:] = 1
-    context, actions = to_float(streams.context), streams.batch(0).actions[:, :-1]
+    rollouts, config = learner.rollouts, learner.config
+    assert rollouts is not None
+    rollouts.batch(0)
+    rollouts.ages[:] = 1
+    context, actions = to_float(rollouts.context), rollouts.batch(0).actions[:, :-1]
     noise = torch.randn(
         config.batch, *context.shape[2:], generator=torch.Generator().manual_seed(0)
-    )[: config.streams]
+    )[: config.rollouts]
     with torch.no_grad():
         played = learner.denoiser.sample(noise[:, None], context, actions, config.sampler)
     train(learner, data, 0, 1)
-    assert (to_uint8(played).int() - streams.context[:, -1].int()).abs().max() <= 1  # of rounding
+    assert (to_uint8(played).int() - rollouts.context[:, -1].int()).abs().max() <= 1  # of rounding
 
 
 def test_texture_counts_in_dreams_alone(data: Data) -> None:
@@ -219,30 +219,32 @@ def test_texture_counts_in_dreams_alone(data: Data) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_stilled_examples_show_no_motion(
+def test_frozen_contexts_show_no_motion(
     share: float, data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A network that saw motion went on with it, whatever the keys said."""
-    learner = tiny_learner(data, replace(TINY, batch=62, context_noise=0.0, share_stilled=share))
+    learner = tiny_learner(
+        data, replace(TINY, batch=62, context_noise=0.0, frozen_context_share=share)
+    )
     seen = watched(monkeypatch)
     train(learner, data, 0, 1)
     context, shown = seen[1], seen[3].on_context(seen[1], 0.0)
     assert torch.equal(context, shown)
     still = (context == context[:, -1:]).flatten(1).all(dim=1)
-    assert not still[: TINY.streams].any(), "dreams go on from their own frames"
-    assert still[TINY.streams :].float().mean().item() == pytest.approx(share, abs=0.2)
+    assert not still[: TINY.rollouts].any(), "dreams go on from their own frames"
+    assert still[TINY.rollouts :].float().mean().item() == pytest.approx(share, abs=0.2)
 
 
 def test_what_a_dream_lost_is_not_asked_of_it_and_the_rest_is(
     data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learner = tiny_learner(data, replace(TINY, share_enduring=1.0, stream_steps=100))
-    streams = learner.streams
-    assert streams is not None
+    learner = tiny_learner(data, replace(TINY, keep_diverged_share=1.0, rollout_steps=100))
+    rollouts = learner.rollouts
+    assert rollouts is not None
     train(learner, data, 0, 1)
-    streams.ages[:] = 1
-    streams.elsewhere[:] = False
-    streams.elsewhere[0, -1, 0, 0] = True
+    rollouts.ages[:] = 1
+    rollouts.displaced[:] = False
+    rollouts.displaced[0, -1, 0, 0] = True
     seen: list[Tensor] = []
 
     def error(prediction: Prediction, weight: Tensor | None, mask: Tensor) -> Tensor:
@@ -267,7 +269,7 @@ def test_noise_is_put_on_what_the_network_sees_and_on_nothing_else(
     assert (shown - context).std().item() == pytest.approx(0.1, rel=0.1)
 
 
-@pytest.mark.parametrize("change", [{"streams": 1}, {"channels": (8, 24)}, {"head_channels": 4}])
+@pytest.mark.parametrize("change", [{"rollouts": 1}, {"channels": (8, 24)}, {"head_channels": 4}])
 def test_another_learners_state_is_refused(data: Data, change: dict[str, object]) -> None:
     other = tiny_learner(data, replace(TINY, **change))  # type: ignore[arg-type]
     with pytest.raises((RuntimeError, ValueError)):

@@ -1,7 +1,8 @@
-"""Learning from recordings and from own dreams: which examples, at which noise, and how."""
+"""Learning from recordings and from rollouts: which examples, at which noise, and how."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -14,20 +15,38 @@ from models.networks.frame_prior import FramePrior
 from models.networks.reward_end import RewardEnd
 from training.data import Data
 from training.learners.base import Learner, Losses, counted
-from training.losses.denoising import Noising, change_weight, predict, squared_error
+from training.losses.denoising import Noising, Prediction, change_weight, predict, squared_error
 from training.losses.frame_prior import prior_loss
 from training.losses.texture import texture_loss
 from training.optimizer import build
 from training.recipes.world import TrainConfig
-from training.rollouts import Streams
+from training.rollouts import Rollouts
 from training.scores import SCORED_STARTS, Scores, score
 from training.speed import autocast
 
 
-class StreamLearner(Learner):
-    """A denoiser, and a head for rewards and ends, in training on recordings and on own dreams.
+@dataclass(frozen=True)
+class Examples:
+    """B examples of an update, of which the first `count` are steps of rollouts.
 
-    streams: the dreams they learn from.
+    batch:     what was recorded, of T + 1 frames each. frames: its, as floats in [-1, 1].
+    context:   (B, T, C, H, W), the frames before the one to learn: recorded, or a rollout's own.
+    loss_mask: (B, 1, H, W) bool, the pixels that count; None is all.
+    recorded:  uint8 (count, C, H, W), the next frames of the rollouts' recordings, on the CPU.
+    """
+
+    batch: Batch
+    frames: Tensor
+    context: Tensor
+    loss_mask: Tensor | None
+    recorded: Tensor
+    count: int
+
+
+class RolloutLearner(Learner):
+    """A denoiser, and a head for rewards and ends, in training on recordings and on rollouts.
+
+    rollouts: those they learn from; None for recordings alone.
     """
 
     config: TrainConfig
@@ -38,7 +57,7 @@ class StreamLearner(Learner):
         denoiser: Denoiser,
         head: RewardEnd,
         prior: FramePrior | None,
-        streams: Streams | None,
+        rollouts: Rollouts | None,
         data: Data,
     ) -> None:
         taught = [network for network in (denoiser, prior) if network is not None]
@@ -55,33 +74,33 @@ class StreamLearner(Learner):
         networks = {"denoiser": denoiser, "head": head}
         networks |= {"frame_prior": prior} if prior is not None else {}
         super().__init__(config, denoiser, networks, [*optimizers, slow])
-        self.head, self.prior, self.streams, self.data = head, prior, streams, data
-        fresh = config.batch - config.streams
-        self.batches = Batches(data.segments, fresh, config.seed, config.share_events)
+        self.head, self.prior, self.rollouts, self.data = head, prior, rollouts, data
+        fresh = config.batch - config.rollouts
+        self.batches = Batches(data.segments, fresh, config.seed, config.event_share)
 
     def gradients(self, index: int, batch: Batch) -> Losses:
-        """batch: recorded windows of T + 1 frames, besides those of the streams.
+        """Compute gradients on recorded windows of T + 1 frames, besides those of the rollouts.
 
         Reports, averaged over the examples of each kind: recorded, dreamed, the denoiser's loss
-        after recorded contexts and after its own (0 without streams); head, that of the
+        after recorded contexts and after its own (0 without rollouts); head, that of the
         head; prior, that of the frame prior; gradient_norm, the denoiser's before clipping;
-        stream_age, in steps.
+        rollout_age, in steps.
         """
         config = self.config
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + index)
-        losses, head_loss, mending, streamed = self.losses(index, batch, generator)
+        losses, head_loss, mending, count = self.losses(index, batch, generator)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         (counted(losses, config.log_loss).mean() + head_loss + mending).backward()
         norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), config.gradient_clip)
         return {
-            "recorded": losses[streamed:].mean().item(),
-            "dreamed": losses[:streamed].mean().item() if streamed else 0.0,
+            "recorded": losses[count:].mean().item(),
+            "dreamed": losses[:count].mean().item() if count else 0.0,
             "head": head_loss.item(),
             "prior": mending.item(),
             "gradient_norm": norm.item(),
-            "stream_age": (
-                self.streams.ages.clamp(min=0).float().mean().item() if self.streams else 0.0
+            "rollout_age": (
+                self.rollouts.ages.clamp(min=0).float().mean().item() if self.rollouts else 0.0
             ),
         }
 
@@ -96,89 +115,112 @@ class StreamLearner(Learner):
         return cast(Denoiser, self.averages["denoiser"])
 
     def state_dict(self) -> dict[str, Any]:
-        streams = self.streams.state_dict() if self.streams else None
-        return {**super().state_dict(), "streams": streams}
+        rollouts = self.rollouts.state_dict() if self.rollouts else None
+        return {**super().state_dict(), "rollouts": rollouts}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
-        if self.streams is not None:
-            self.streams.load_state_dict(state["streams"])
+        if self.rollouts is not None:
+            self.rollouts.load_state_dict(state["rollouts"])
 
     def losses(
         self, index: int, fresh: Batch, generator: torch.Generator
     ) -> tuple[Tensor, Tensor, Tensor, int]:
         """Return the loss of each example (B,), those of the head and of the frame prior, and how
-        many of the first rows are streams.
+        many of the first rows are rollouts.
 
-        The streams move on by one dreamed frame.
+        The rollouts move on by one frame.
         """
-        config = self.config
-        streams = self.streams if index >= config.first_rollouts else None
-        batch, count = fresh, 0
-        if streams is not None:
-            walked = streams.batch(index)
-            count = len(walked.frames)
-            batch = join(walked, streams.rehearse(index, fresh, config.share_rehearsed))
-        batch = batch.to(self.device)
-        frames = to_float(batch.frames)
-        context, target = frames[:, :-1], frames[:, -1]
-        learnt = torch.ones_like(target[:, :1], dtype=torch.bool)
-        if streams is not None:
-            own = to_float(streams.context.to(self.device))
-            context = torch.cat((own, context[count:]))
-            learnt[:count] = streams.learnable().to(self.device)
-        if config.share_stilled:
-            stilled = torch.rand(len(context), generator=generator) < config.share_stilled
-            stilled[:count] = False
-            context = torch.where(
-                stilled[:, None, None, None, None].to(self.device), context[:, -1:], context
-            )
-        noising = self._noising(target, context, generator)
+        examples = self._examples(index, fresh, generator)
+        noising = self._noising(examples, generator)
         with autocast(self.device, self.precision):
-            prediction = predict(
-                self.denoiser, target, context, batch.actions[:, :-1], noising, pure_noise=True
-            )
-            weight = change_weight(target, context, config.changed_weight)
-            losses = squared_error(prediction, weight, learnt)
-            if config.texture_weight:
-                rows = (torch.arange(len(frames)) < count).to(self.device)
-                texture = texture_loss(prediction, rows, config.patch)
-                losses = losses + config.texture_weight * texture
-            # Weighed, or a head shown many ends would call an end where there is none.
-            head_loss = self.head.loss(
-                frames,
-                batch.rewards[:, -2],
-                batch.life_lost[:, -2],
-                batch.ended[:, -2],
-                batch.weight,
-            )
-            if streams is not None:
-                base = prediction.base[:count]
-                change = prediction.estimate[:count] - base
-                dreamed = self.mended(self.denoiser.finished(base, change))
+            losses, prediction = self._denoising(examples, noising)
+            head_loss = self._head_loss(examples)
             mending = losses.new_zeros(())
+            if examples.count:
+                made = self._made(prediction, examples.count)
             if self.prior is not None:
-                mending = prior_loss(self.prior, frames[count:], generator)
-        if streams is not None:
-            streams.advance(to_uint8(dreamed).cpu(), walked.frames[:, -1])
-        return losses, head_loss, mending, count
+                mending = prior_loss(self.prior, examples.frames[examples.count :], generator)
+        if self.rollouts is not None and examples.count:
+            self.rollouts.advance(to_uint8(made).cpu(), examples.recorded)
+        return losses, head_loss, mending, examples.count
 
     @torch.no_grad()
     def mended(self, frames: Tensor) -> Tensor:
-        """Return dreamed frames as play would show them: mended, if there is a prior."""
+        """Return made frames as play would show them: mended, if there is a prior."""
         prior = self.averages.get("frame_prior")
         return frames if prior is None else cast(FramePrior, prior).mend(frames)
 
-    def _noising(self, target: Tensor, context: Tensor, generator: torch.Generator) -> Noising:
+    def _examples(self, index: int, fresh: Batch, generator: torch.Generator) -> Examples:
+        """Return the examples of an update: rollouts once they have begun, then recorded ones."""
+        config = self.config
+        rollouts = self.rollouts if index >= config.first_rollouts else None
+        count = config.rollouts if rollouts is not None else 0
+        batch = fresh
+        if rollouts is not None:
+            followed = rollouts.batch(index)
+            batch = join(followed, rollouts.replay(index, fresh, config.replay_share))
+        recorded = batch.frames[:count, -1]
+        batch = batch.to(self.device)
+        frames = to_float(batch.frames)
+        context, mask = frames[:, :-1], None
+        if rollouts is not None:
+            own = to_float(rollouts.context.to(self.device))
+            context = torch.cat((own, context[count:]))
+            mask = torch.ones_like(frames[:, -1, :1], dtype=torch.bool)
+            mask[:count] = rollouts.loss_mask().to(self.device)
+        if config.frozen_context_share:
+            context = self._frozen(context, count, generator)
+        return Examples(batch, frames, context, mask, recorded, count)
+
+    def _frozen(self, context: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """Return contexts of which some, of recorded examples, are their last frame repeated."""
+        frozen = torch.rand(len(context), generator=generator) < self.config.frozen_context_share
+        frozen[:count] = False
+        return torch.where(
+            frozen[:, None, None, None, None].to(self.device), context[:, -1:], context
+        )
+
+    def _noising(self, examples: Examples, generator: torch.Generator) -> Noising:
         """Draw the noise of play: on the target at its level, and a little on the context."""
-        rows, config = len(target), self.config
+
+        def unit(like: Tensor) -> Tensor:
+            return torch.randn(like.shape, generator=generator).to(self.device)
+
+        rows, config = len(examples.frames), self.config
         sigma, context_sigma = (
             torch.full((rows,), level, device=self.device)
             for level in (config.sigma, config.context_noise)
         )
-        noise = self._randn(target.shape, generator)
-        context_noise = self._randn(context.shape, generator)
+        noise, context_noise = unit(examples.frames[:, -1]), unit(examples.context)
         return Noising(sigma, noise, context_sigma=context_sigma, context_noise=context_noise)
 
-    def _randn(self, shape: torch.Size, generator: torch.Generator) -> Tensor:
-        return torch.randn(shape, generator=generator).to(self.device)
+    def _denoising(self, examples: Examples, noising: Noising) -> tuple[Tensor, Prediction]:
+        """Return the denoiser's loss of each example (B,), and what it predicted."""
+        config, context = self.config, examples.context
+        frame, actions = examples.frames[:, -1], examples.batch.actions[:, :-1]
+        prediction = predict(self.denoiser, frame, context, actions, noising, pure_noise=True)
+        weight = change_weight(frame, context, config.changed_weight)
+        losses = squared_error(prediction, weight, examples.loss_mask)
+        if config.texture_weight:
+            texture_rows = (torch.arange(len(losses)) < examples.count).to(self.device)
+            texture = texture_loss(prediction, texture_rows, config.patch)
+            losses = losses + config.texture_weight * texture
+        return losses, prediction
+
+    def _head_loss(self, examples: Examples) -> Tensor:
+        batch = examples.batch
+        # Weighed, or a head shown many ends would call an end where there is none.
+        return self.head.loss(
+            examples.frames,
+            batch.rewards[:, -2],
+            batch.life_lost[:, -2],
+            batch.ended[:, -2],
+            batch.weight,
+        )
+
+    def _made(self, prediction: Prediction, count: int) -> Tensor:
+        """Return the frames (count, C, H, W) that play would show in the rollouts."""
+        base = prediction.base[:count]
+        estimate = prediction.estimate[:count] - base
+        return self.mended(self.denoiser.finished(base, estimate))

@@ -48,7 +48,7 @@ class SequenceLearner(FrameLearner):
                 context_noise=unit(context, *frame),
                 context_offset=unit(context, 3, 1, 1),
             )
-            for _ in range(self.config.learnt)
+            for _ in range(self.config.sequence_length)
         ]
 
     def losses(self, given: Sequence[Tensor], noisings: Sequence[Noising]) -> Iterator[Tensor]:

@@ -1,7 +1,7 @@
 """Learning to enlarge: from the large frame before and the small new one, the large new one.
 
 A frame before that was recorded has every detail; in play it is the network's own answer. So
-examples may go on from one update to the next, each on the answer before, as dreams do in
+examples may go on from one update to the next, each on the answer before, as rollouts do in
 training/rollouts.py: what is learnt of long rows of answers costs no more than of single ones.
 
 Shapes: B examples or starts, N frames in a row, C h w a small frame, C H W a large one.
@@ -28,7 +28,7 @@ from training.losses.unpaired import low_frequency_error
 from training.pairs import PairBatch, PairBatches, PairedSegments, collate_pairs
 from training.recipes.two_sizes import WAYS, UpsamplerConfig
 from training.scores import Scores, next_frame, scores
-from training.small_rollouts import SmallDreams
+from training.small_rollouts import SmallRollouts
 from training.speed import autocast
 
 STARTS = 8  # at evaluations
@@ -37,20 +37,24 @@ STARTS = 8  # at evaluations
 class UpsamplerLearner(FrameLearner):
     """An upsampler that learns from recordings in two sizes.
 
-    answers: uint8 (B, C, H, W), those to the update before; None before the first.
-    dreams:  what is dreamed in place of recorded small frames; None if nothing is.
+    answers:  uint8 (B, C, H, W), the network's in the update before; None before the first.
+    rollouts: of small frames, in place of recorded ones; None for recorded ones alone.
     """
 
     config: UpsamplerConfig
     answers: Tensor | None = None
 
     def __init__(
-        self, config: UpsamplerConfig, upsampler: Upsampler, data: Data, dreams: SmallDreams | None
+        self,
+        config: UpsamplerConfig,
+        upsampler: Upsampler,
+        data: Data,
+        rollouts: SmallRollouts | None,
     ) -> None:
         super().__init__(config, "upsampler", upsampler)
         assert data.large is not None
-        self.dreams = dreams
-        before = dreams.denoiser.config.context - 1 if dreams else 0
+        self.rollouts = rollouts
+        before = rollouts.denoiser.config.context - 1 if rollouts else 0
         segments = PairedSegments(data.segments, data.large, before)
         self.scored = PairedSegments(data.scored, data.large)
         self.batches = PairBatches(segments, config.batch * config.accumulate, config.seed)
@@ -64,9 +68,9 @@ class UpsamplerLearner(FrameLearner):
     def examples(self, batch: PairBatch, generator: torch.Generator) -> tuple[Tensor, ...]:
         large, small = batch.large, batch.small[:, -1]
         unpaired = torch.zeros(len(small), dtype=torch.bool)
-        if self.dreams is not None:
-            unpaired[: self.dreams.count] = True
-            dreamed = self.dreams.advance(batch, generator)
+        if self.rollouts is not None:
+            unpaired[: self.rollouts.count] = True
+            dreamed = self.rollouts.advance(batch, generator)
             small = torch.cat((dreamed, small[len(dreamed) :]))
         if self.answers is not None:
             goes_on = batch.goes_on[:, None, None, None]
@@ -86,25 +90,28 @@ class UpsamplerLearner(FrameLearner):
         ]
 
     def state_dict(self) -> dict[str, Any]:
-        dreamed = self.dreams.context if self.dreams else None
+        dreamed = self.rollouts.context if self.rollouts else None
         return {**super().state_dict(), "answers": self.answers, "dreamed": dreamed}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
         self.answers = state["answers"]
-        if self.dreams is not None:
-            self.dreams.context = state["dreamed"]
+        if self.rollouts is not None:
+            self.rollouts.context = state["dreamed"]
 
     def losses(self, given: Sequence[Tensor], noisings: Sequence[Noising]) -> Iterator[Tensor]:
-        """given: large frames uint8 (B, 2, C, H, W); the second, small (B, C, h, w); which of those
-        are dreamed (B,)."""
+        """Yield the mean loss of enlarged frames.
+
+        given: large frames uint8 (B, 2, C, H, W); the second, small (B, C, h, w); which of those
+        are unpaired (B,), since they were dreamed.
+        """
         large, small, unpaired = to_float(given[0]), to_float(given[1]), given[2]
         (noising,) = noisings
         context = enlarged_context(large[:, 0], small)
         prediction = predict(self.denoiser, large[:, 1], context, None, noising)
         self._made.append(to_uint8(prediction.estimate).cpu())
         losses = squared_error(prediction)
-        if self.dreams is not None:
+        if self.rollouts is not None:
             patch, weight = self.config.patch, self.config.texture_weight
             losses = (
                 losses.masked_fill(unpaired, 0.0)
@@ -114,7 +121,7 @@ class UpsamplerLearner(FrameLearner):
         yield counted(losses, self.config.log_loss).mean()
 
     def score(self) -> Scores:
-        """What costs nothing is to enlarge by cubic curves alone."""
+        """Score beside enlargement by cubic curves alone, which costs nothing."""
         windows = collate_pairs(self.scored.spread(STARTS))
         sampler = self.config.samplers()[WAYS[0]]
         with autocast(self.device, self.precision):

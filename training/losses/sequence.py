@@ -1,6 +1,6 @@
 """Learning several frames in a row, each on top of the model's own answer to the one before.
 
-Shapes: B batch, T context frames, N learnt frames, C = 3 channels, H W pixels, A action width.
+Shapes: B batch, T context frames, N frames in a row, C = 3 channels, H W pixels, A action width.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Configurations of older training runs, as they would be saved now."""
+"""Configurations and checkpoints of older training runs, as they would be saved now."""
 
 from __future__ import annotations
 
@@ -6,6 +6,22 @@ from typing import Any
 
 from base.errors import UserError
 
+# Names that fields of recipes had, and what they are now.
+FIELDS = {
+    "streams": "rollouts",
+    "stream_steps": "rollout_steps",
+    "lost_light": "diverged_light",
+    "share_enduring": "keep_diverged_share",
+    "share_retried": "hard_start_share",
+    "share_rehearsed": "replay_share",
+    "share_events": "event_share",
+    "share_stilled": "frozen_context_share",
+    "share_dreamed": "dreamed_share",
+    "learnt": "sequence_length",
+}
+# The same of parts of a checkpoint, and of those of its rollouts.
+STATE = {"streams": "rollouts"}
+ROLLOUTS = {"elsewhere": "displaced", "astray": "diverged"}
 # Fields that the recipe of small worlds had.
 REMOVED = ("sigmas", "share_first", "share_later", "sigma_location", "sigma_scale", "hard_places")
 
@@ -17,9 +33,23 @@ def renewed(config: Any) -> Any:
     learnt what is no longer taught.
     """
     recipe = config.get("train") if isinstance(config, dict) else None
-    # Recipes of two sizes have steps of play, and may spread their noise levels.
-    if not isinstance(recipe, dict) or "steps" in recipe or not recipe.keys() & set(REMOVED):
+    if not isinstance(recipe, dict) or not recipe.keys() & {*FIELDS, *REMOVED}:
         return config
+    now = {FIELDS.get(name, name): value for name, value in recipe.items()}
+    # Recipes of two sizes have steps of play, and may spread their noise levels.
+    return {**config, "train": now if "steps" in recipe else _at_one_level(now)}
+
+
+def renewed_state(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a learner's state, as a checkpoint has it, as it would be saved now."""
+    now = {STATE.get(name, name): value for name, value in state.items()}
+    if isinstance(rollouts := now.get("rollouts"), dict):
+        now["rollouts"] = {ROLLOUTS.get(name, name): value for name, value in rollouts.items()}
+    return now
+
+
+def _at_one_level(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return the recipe of a small world, all of whose examples are at the noise level of play."""
     now = {name: value for name, value in recipe.items() if name not in REMOVED}
     if "sigmas" in recipe:
         sigmas = recipe["sigmas"]
@@ -33,9 +63,7 @@ def renewed(config: Any) -> Any:
     # The only level was a later one, too.
     shares = [recipe.get("share_first", 1.0), recipe.get("share_later", 0.0)]
     if not all(isinstance(share, float) for share in shares) or sum(shares) < 1:
-        raise UserError(
-            "learns at lower noise levels, too (--share-first), which is not taught now"
-        )
+        raise UserError("learns at lower noise levels, too, which is no longer taught")
     if recipe.get("hard_places"):
         raise UserError("learns from listed hard places (--hard-places), which is no longer taught")
-    return {**config, "train": now}
+    return now

@@ -15,15 +15,15 @@ Preset = Literal["small", "doom", "doom-upsampler", "csgo", "csgo-upsampler"]
 # A camera that turns moves every pixel: there is no ball to be lost, and no pixel counts for more.
 DOOM = TrainConfig(
     updates=4_600,
-    share_enduring=0.0,
-    stream_steps=10,
-    lost_light=18.0,
-    share_rehearsed=0.0,
-    share_events=0.0,
+    keep_diverged_share=0.0,
+    rollout_steps=10,
+    diverged_light=18.0,
+    replay_share=0.0,
+    event_share=0.0,
     changed_weight=1.0,
     log_loss=True,
     texture_weight=24.0,
-    share_stilled=0.3,
+    frozen_context_share=0.3,
     prior_channels=(),
     target="warp",
     sigma_data=0.08,
@@ -52,9 +52,9 @@ DOOM_UPSAMPLER = UpsamplerConfig(
     steps=(1,),
     sigma_max=2.0,
     churn=0.0,
-    stream_steps=100,
+    rollout_steps=100,
     log_loss=True,
-    share_dreamed=0.25,
+    dreamed_share=0.25,
 )
 
 PRESETS: Mapping[Preset, Recipe] = {

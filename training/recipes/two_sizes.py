@@ -24,7 +24,7 @@ NOT_NEGATIVE = ("muon_learning_rate", "weight_decay", "warmup", "cooldown", "ema
 
 @dataclass(frozen=True)
 class FrameConfig:
-    """What both recipes have in common."""
+    """Fields that both recipes have in common."""
 
     updates: int = 600_000
     """Optimiser steps in all."""
@@ -43,7 +43,7 @@ class FrameConfig:
     cond: int = 2048
     """Width of the conditioning vector."""
     target: TargetName = "frame"
-    """What the network estimates: the frame, or its change against the last one it sees."""
+    """Target that the network estimates: the frame, or its change against the last one it sees."""
     sigma_data: float = 0.5
     """Standard deviation of that target."""
     sigma_offset: float = 0.1
@@ -63,7 +63,7 @@ class FrameConfig:
     cooldown: float = 0.0
     """Share of the updates over which it falls to 0."""
     ema: float = 0.999
-    """How much of the averaged weights, which will be played, stays at each update; what is
+    """Share of the averaged weights, which will be played, that stays at each update; what is
     learnt does not depend on it."""
     gradient_clip: float = 10.0
     """Largest gradient norm."""
@@ -120,24 +120,24 @@ class SequenceConfig(FrameConfig):
 
     context: int = 4
     """Past frames that the network sees, with noise of any level on them, which it is told."""
-    learnt: int = 4
+    sequence_length: int = 4
     """Frames learnt in a row: the answer to each stands in the context of the next."""
     context_noise: float = 0.005
     """Noise on the context in play, in units of [-1, 1]."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_numbers(self, ("context", "learnt"), ("context_noise",))
+        check_numbers(self, ("context", "sequence_length"), ("context_noise",))
 
     @property
     def window(self) -> int:
         """Frames of an example."""
-        return self.context + self.learnt
+        return self.context + self.sequence_length
 
     @property
     def passes(self) -> int:
         """Batches that go through the network and back in all."""
-        return self.updates * self.accumulate * self.learnt
+        return self.updates * self.accumulate * self.sequence_length
 
     def sampler(self, steps: int) -> Sampler:
         return karras_sampler(steps, self.sigma_min, self.sigma_max, s_cond=self.context_noise)
@@ -163,33 +163,33 @@ class UpsamplerConfig(FrameConfig):
     steps: tuple[int, ...] = (1, 10)
     sigma_min: float = 1.0
     churn: float = 10.0
-    """How much fresh noise play adds on its way, summed over all steps."""
+    """Fresh noise that play adds on its way, summed over all steps."""
     churn_noise: float = 0.9
     """Deviation of that noise, relative to what it should be."""
-    stream_steps: int = 1
+    rollout_steps: int = 1
     """So many updates in a row an example goes on to the next moment, with the answer as the large
     frame before; then another is begun. With 1 the frame before is always a recorded one."""
     log_loss: bool = False
-    """Whether the logarithm of an example's loss is learnt from, so that all count alike."""
-    share_dreamed: float = 0.0
+    """Learn from the logarithm of each example's loss, so that all count alike."""
+    dreamed_share: float = 0.0
     """Share of the examples whose small frames the world dreams, as in play, under recorded
-    actions. Nobody knows their details: only that they are to be as sharp as recorded ones is
-    learnt of them, and that they agree with the small frame."""
+    actions. They are unpaired: nobody knows their details, so they are only to be as sharp as
+    recorded ones and to agree with the small frame."""
     texture_weight: float = 1.0
-    """How much the sharpness of dreamed examples counts, wherever their edges are."""
+    """Weight of the sharpness of dreamed examples, wherever their edges are."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_numbers(
-            self, ("stream_steps",), ("churn", "churn_noise", "share_dreamed", "texture_weight")
+            self, ("rollout_steps",), ("churn", "churn_noise", "dreamed_share", "texture_weight")
         )
-        if self.share_dreamed > 1:
-            raise UserError(f"--share-dreamed must be at most 1, not {self.share_dreamed}")
+        if self.dreamed_share > 1:
+            raise UserError(f"--dreamed-share must be at most 1, not {self.dreamed_share}")
 
     @property
     def window(self) -> int:
         """Frames that an example goes through in all."""
-        return 1 + self.stream_steps
+        return 1 + self.rollout_steps
 
     @property
     def passes(self) -> int:

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 PRIOR_COND = 64  # width of what tells the prior how much noise there is
 LARGEST_SEED = 2**32 - 1
 POSITIVE = (
-    "updates", "batch", "stream_steps", "context", "head_channels", "changed_weight",
-    "lost_light", "sigma", "learning_rate", "head_learning_rate", "gradient_clip",
+    "updates", "batch", "rollout_steps", "context", "head_channels", "changed_weight",
+    "diverged_light", "sigma", "learning_rate", "head_learning_rate", "gradient_clip",
 )  # fmt: skip
 NOT_NEGATIVE = (
-    "streams", "prior_sigma", "share_enduring", "share_retried", "share_rehearsed", "share_events",
-    "share_stilled", "last_actions", "texture_weight", "context_noise", "muon_learning_rate",
-    "weight_decay", "warmup", "cooldown", "ema", "seed", "rollouts_from",
+    "rollouts", "rollouts_from", "prior_sigma", "keep_diverged_share", "hard_start_share",
+    "replay_share", "event_share", "frozen_context_share", "last_actions", "texture_weight",
+    "context_noise", "muon_learning_rate", "weight_decay", "warmup", "cooldown", "ema", "seed",
 )  # fmt: skip
 
 
@@ -43,49 +43,50 @@ class TrainConfig:
     """Optimiser steps in all."""
     batch: int = 32
     """Examples in an update."""
-    streams: int = 16
-    """Of these, how many continue the model's own dream instead of a recorded context."""
+    rollouts: int = 16
+    """Of these, how many continue a rollout of the model instead of a recorded context."""
     rollouts_from: float = 0.15
-    """Share of the updates before the streams begin. A network that cannot yet tell the next frame
+    """Share of the updates before rollouts begin. A network that cannot yet tell the next frame
     from the recorded ones learns nothing from its own: they only drown what there is to learn."""
-    lost_light: float = 1.4
-    """A dream is lost where it differs from the recording by so much light, of [-1, 1] summed over
-    3 x 3 pixels: 1.4 is seven tenths of a pixel of one colour, and with 18 none is ever lost."""
-    share_enduring: float = 0.4
-    """Share of the streams that go on when they are lost, and learn what can still be mended."""
-    stream_steps: int = 200
-    """A dream is restarted from the recording after this many steps; the others also when lost."""
-    share_retried: float = 0.5
-    """Share of the streams that start shortly before a place where one was lost. Unless they
-    endure they are over soon after it."""
-    share_rehearsed: float = 0.4
-    """Share of the other examples that is taken from such places."""
-    share_events: float = 0.25
+    diverged_light: float = 1.4
+    """Light, of [-1, 1] summed over 3 x 3 pixels, by which a diverged rollout differs from the
+    recording: 1.4 is seven tenths of a pixel of one colour, and with 18 none ever diverges."""
+    keep_diverged_share: float = 0.4
+    """Share of the rollouts that go on when diverged, and learn what can still be mended."""
+    rollout_steps: int = 200
+    """Longest rollout, in steps; then, or when it has diverged, it starts over."""
+    hard_start_share: float = 0.5
+    """Share of the rollouts that start shortly before a hard example, a place where one diverged.
+    They are over soon after it, unless they are kept when diverged."""
+    replay_share: float = 0.4
+    """Share of the other examples that is replayed from the buffer of hard examples."""
+    event_share: float = 0.25
     """Share of the rest that is drawn where a reward, a lost life or an end comes next."""
     sigma: float = 2.0
     """Noise level of play, which makes a frame in one network call. All examples are at it, and
     are noise alone, as in play: what little shines through, a network would rely on."""
     changed_weight: float = 6.0
-    """How many times a pixel that changes counts: such pixels are few, and they are the game."""
+    """Weight of a pixel that changes: such pixels are few, and they are the game."""
     log_loss: bool = False
-    """Whether the logarithm of an example's loss is learnt from. Else what hardly moves counts for
-    nothing beside what moves much, and where a camera stands still its picture blurs."""
+    """Learn from the logarithm of each example's loss. Else what hardly moves counts for nothing
+    beside what moves much, and where a camera stands still its picture blurs."""
     texture_weight: float = 0.0
-    """How much it counts in dreams that frames are as sharp as the recorded ones, wherever their
-    edges are. After recorded frames, which are sharp, likeness alone is learnt."""
+    """Weight, in rollouts, of the loss that asks for frames as sharp as the recorded ones, wherever
+    their edges are. After recorded frames, which are sharp, squared error alone is learnt."""
     context_noise: float = 0.02
     """Noise on the context frames, in units of [-1, 1], so that small flaws are forgiven."""
-    share_stilled: float = 0.0
-    """Share of the recorded examples that show the last frame as all of their context. How a camera
+    frozen_context_share: float = 0.0
+    """Share of the recorded examples whose context is their last frame, repeated. How a camera
     moved tells nearly all of how it will; from such examples is learnt what the keys do."""
     target: TargetName = "change"
-    """What the network estimates: the next frame, or its change against the last one."""
+    """Target that the network estimates: the next frame, its change against the last one, or that
+    change after warping."""
     sigma_data: float = 0.03
     """Standard deviation of that target. Too large a one lets noise through where nothing moves."""
     context: int = 8
     """Past frames that the network sees: a life is lost up to eight steps after the ball is."""
     last_actions: int = 4
-    """At how many of these, the last ones, it is told the actions; at all if it is 0 or more."""
+    """Number of these, the last ones, whose actions it is told; 0 for all."""
     channels: tuple[int, ...] = (64, 96, 128, 160)
     """Widths of the U-Net's levels."""
     depths: tuple[int, ...] = (1, 1, 1, 1)
@@ -99,7 +100,7 @@ class TrainConfig:
     prior_channels: tuple[int, ...] = (32, 64, 128)
     """Widths of the frame prior's levels, which mends each dreamed frame; empty for none."""
     prior_sigma: float = 0.04
-    """How much noise, of [-1, 1], the prior takes a dreamed frame to carry."""
+    """Deviation of the noise, of [-1, 1], that the prior takes a dreamed frame to carry."""
     learning_rate: float = 1e-3
     """Of AdamW, for all but the convolutions' weights."""
     muon_learning_rate: float = 3e-3
@@ -114,7 +115,7 @@ class TrainConfig:
     cooldown: float = 0.55
     """Share of the updates over which it falls to 0."""
     ema: float = 0.999
-    """How much of the averaged weights stays at each update."""
+    """Share of the averaged weights that stays at each update."""
     gradient_clip: float = 10.0
     """Largest gradient norm."""
     seed: int = 0
@@ -123,13 +124,13 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Raise UserError for values that nothing can be trained with."""
         check_numbers(self, POSITIVE, NOT_NEGATIVE)
-        if self.streams >= self.batch:
-            raise UserError(f"--streams must be fewer than --batch: {self.batch - 1} at most")
-        if self.texture_weight and not self.streams:
-            raise UserError("--texture-weight counts in dreams only, and --streams 0 makes none")
+        if self.rollouts >= self.batch:
+            raise UserError(f"--rollouts must be fewer than --batch: {self.batch - 1} at most")
+        if self.texture_weight and not self.rollouts:
+            raise UserError("--texture-weight counts in rollouts only, and --rollouts 0 makes none")
         if self.sigma > LARGEST_SIGMA:
             raise UserError(f"--sigma must be at most {LARGEST_SIGMA:g}, not {self.sigma}")
-        for name in (n for n in NOT_NEGATIVE if n.startswith("share_") or n == "rollouts_from"):
+        for name in (n for n in NOT_NEGATIVE if n.endswith("_share") or n == "rollouts_from"):
             if getattr(self, name) > 1:
                 raise UserError(f"{flag(name)} must be at most 1, not {getattr(self, name)}")
         check_pace(self.ema, self.cooldown, self.seed)
