@@ -14,7 +14,7 @@ LOTS = 102  # tells its random numbers from those of a dream with the same seed
 
 
 class Agent:
-    """Sees one frame after another and draws an action as often as its network says.
+    """Player that sees one frame after another and draws an action as often as its network says.
 
     It runs in float32 on the CPU: a hundredth of what a dreamed frame costs.
     """
@@ -43,7 +43,7 @@ class Agent:
         return vector
 
     def snapshot(self) -> Snapshot:
-        """Everything `act` depends on apart from the frame, copied, as plain arrays."""
+        """Return everything `act` depends on apart from the frame, copied, as plain arrays."""
         clock = np.array([self._seed, self._steps], np.int64)
         return {"memory": self._memory.copy(), "clock": clock}
 

@@ -90,7 +90,7 @@ class DiffusionWorld:
 
     @property
     def making(self) -> Mapping[str, str]:
-        """What decides its frames apart from seed, start, actions, switches and knobs."""
+        """Settings that decide its frames, apart from seed, start, actions, switches and knobs."""
         return self._samplers.making
 
     @property
@@ -154,7 +154,7 @@ class DiffusionWorld:
         )
 
     def _recorded(self) -> ActionVector | None:
-        """What the recorded player does next, if it is at the controls; it leaves at the end."""
+        """Return the recorded player's next action, as long as it is at the controls."""
         if not self._replaying:
             return None
         following: NDArray[np.float32] = self._starts["following"][self._start]
@@ -174,7 +174,7 @@ class DiffusionWorld:
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
-        """What makes the frames, and who plays."""
+        """Knobs of how frames are made, of who plays, and of the seed."""
         samplers, options = self._samplers, self._made_by.options
         counts = tuple(str(count + 1) for count in range(samplers.most))
         noises = tuple(f"{noise:g}" for noise in samplers.context_noises)
@@ -211,7 +211,7 @@ class DiffusionWorld:
         return Switched(notice, self._picture(), notes=self._notes())
 
     def snapshot(self) -> Snapshot:
-        """What the next step works on, the seed, and how switches and knobs stand."""
+        """Return what the next step works on, the seed, and how switches and knobs stand."""
         numbers = (
             self._seed, self._steps, self._start, self._made_by.options.steps, self._inset,
             self._replaying, *self._finer(),
@@ -257,7 +257,7 @@ class DiffusionWorld:
         return round(options.context_noise / NOISE_UNIT), PRECISIONS.index(options.precision)
 
     def close(self) -> None:
-        """Nothing to release: the networks go with the object."""
+        """Release nothing: the networks go with the object."""
 
     def _picture(self) -> Frame:
         frame: Frame = self._state["frames"][-1]

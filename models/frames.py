@@ -22,5 +22,5 @@ def quantise(frame: Tensor) -> Tensor:
 
 
 def truncate(frame: Tensor) -> Tensor:
-    """`quantise` as released DIAMOND weights expect it: the level below, not the nearest."""
+    """Quantise as released DIAMOND weights expect it: to the level below, not the nearest."""
     return frame.float().clamp(-1, 1).add(1).div(2).mul(255).floor().div(255).mul(2).sub(1)

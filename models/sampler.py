@@ -72,7 +72,7 @@ class Sampler:
 
     @property
     def churned(self) -> tuple[float, ...]:
-        """For each level, the one that churn raises it to."""
+        """Levels that churn raises `sigmas` to."""
         factor = 1 + min(self.s_churn / self.steps, math.sqrt(2) - 1)
         return tuple(
             sigma * factor if self.s_tmin <= sigma <= self.s_tmax else sigma
@@ -119,7 +119,7 @@ def sample(denoise: Denoise, noise: Tensor, context: Tensor, sampler: Sampler) -
 def trajectory(
     denoise: Denoise, noise: Tensor, context: Tensor, sampler: Sampler
 ) -> Iterator[Tensor]:
-    """`sample`, yielding x after each step."""
+    """Yield x after each step of `sample`."""
     if noise.shape[1] != sampler.draws(context.shape[1]):
         raise ValueError(f"{sampler.draws(context.shape[1])} draws needed, not {noise.shape[1]}")
     x = noise[:, 0] * (1.0 if sampler.unit_start else sampler.sigmas[0])

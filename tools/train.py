@@ -87,7 +87,7 @@ class TrainCommand(Generic[R]):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic; auto measures."""
     compile: Literal["auto", "on", "off"] = "auto"
-    """Whether to use torch's compiler; auto measures."""
+    """Use of torch's compiler; auto measures."""
     config: tyro.conf.OmitArgPrefixes[R] = field(kw_only=True)
 
     def __post_init__(self) -> None:
@@ -112,24 +112,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def train(command: TrainCommand[Recipe], said: str, saved: RunConfig | None = None) -> int:
-    """Train as asked for; the exit code.
+    """Train as asked for; return the exit code.
 
     said: the command line, for the cartridge's card. saved: of the run that goes on.
     Raises UserError for what cannot be done, before anything is written.
     """
-    if command.json and not command.dry_run:
-        raise UserError("--json goes with --dry-run")
-    if command.data is None:
-        raise UserError("--data is needed: a folder of recordings to train on")
-    if saved is None and not command.dry_run and (command.out / run_config.NAME).exists():
-        raise UserError(
-            f"{command.out} already holds a run; add --resume to go on with it, "
-            "or choose another folder"
-        )
+    data_folder = _checked(command, saved)
     place = command.out / CARTRIDGE
     check_place(place)
     device = speed.device(command.device)
-    data = open_data(command.data, command.config, command.memory_gb)
+    data = open_data(data_folder, command.config, command.memory_gb)
     onto = _world(command)
     name = command.name or (onto.manifest.name if onto else data.store.info.game)
     lone = onto is None and isinstance(command.config, UpsamplerConfig)  # only tried
@@ -139,26 +131,12 @@ def train(command: TrainCommand[Recipe], said: str, saved: RunConfig | None = No
     if command.start_from and not (saved and (command.out / checkpoint.NAME).exists()):
         begin_with(learner, find_cartridge(command.start_from))
     with nullcontext() if command.dry_run else alone_in(command.out):
-        config = RunConfig(
-            train=command.config,
-            data=str(command.data),
-            choice=_choice(command, learner, saved),
-            device=device.type,
-            name=name,
-            evaluate_every=command.evaluate_every,
-            checkpoint_seconds=command.checkpoint_seconds,
-            memory_gb=command.memory_gb,
-            start_from=command.start_from,
-            preset=command.preset,
-            world=command.world,
-            commands=(*saved.commands, said) if saved else (said,),
-        )
+        commands = (*saved.commands, said) if saved else (said,)
+        config = _config(command, name, _choice(command, learner, saved), device.type, commands)
+        trained_on = f"{device.type}, {config.choice.why}"
         say(f"training on {device.type} in {config.choice.why}")
         _describe(config, data, learner)
-        made_by = {
-            "commands": list(config.commands),
-            "trained_on": f"{device.type}, {config.choice.why}",
-        }
+        made_by = {"commands": list(commands), "trained_on": trained_on}
 
         def on_evaluation(scores: Scores, updates: int) -> None:
             assert world is not None, "what is only tried is not evaluated"
@@ -166,6 +144,44 @@ def train(command: TrainCommand[Recipe], said: str, saved: RunConfig | None = No
 
         run = Run(command.out, config, learner, on_evaluation)
         return _go(run, command, saved, data)
+
+
+def _checked(command: TrainCommand[Recipe], saved: RunConfig | None) -> Path:
+    """Return the folder of recordings; UserError for flags that do not go together."""
+    if command.json and not command.dry_run:
+        raise UserError("--json goes with --dry-run")
+    if command.data is None:
+        raise UserError("--data is needed: a folder of recordings to train on")
+    if saved is None and not command.dry_run and (command.out / run_config.NAME).exists():
+        raise UserError(
+            f"{command.out} already holds a run; add --resume to go on with it, "
+            "or choose another folder"
+        )
+    return command.data
+
+
+def _config(
+    command: TrainCommand[Recipe],
+    name: str,
+    choice: speed.Choice,
+    device: str,
+    commands: tuple[str, ...],
+) -> RunConfig:
+    """Return the run's configuration, as it will be saved. name: of the cartridge."""
+    return RunConfig(
+        train=command.config,
+        data=str(command.data),
+        choice=choice,
+        device=device,
+        name=name,
+        evaluate_every=command.evaluate_every,
+        checkpoint_seconds=command.checkpoint_seconds,
+        memory_gb=command.memory_gb,
+        start_from=command.start_from,
+        preset=command.preset,
+        world=command.world,
+        commands=commands,
+    )
 
 
 def _go(run: Run, command: TrainCommand[Recipe], saved: RunConfig | None, data: Data) -> int:
@@ -201,12 +217,12 @@ class _Run:
 
 
 def _new_command(preset: Preset) -> TrainCommand[Recipe]:
-    """The command that begins a run of a recipe, but for --out."""
+    """Return the command that begins a run of a recipe, but for --out."""
     return TrainCommand(out=tyro.MISSING, preset=preset, config=PRESETS[preset])
 
 
 def _command_of(saved: RunConfig) -> TrainCommand[Recipe]:
-    """The command that would begin a run just as it was begun, but for --out."""
+    """Return the command that would begin a run just as it was begun, but for --out."""
     return TrainCommand(
         out=tyro.MISSING,
         data=Path(saved.data),
@@ -225,7 +241,7 @@ def _command_of(saved: RunConfig) -> TrainCommand[Recipe]:
 
 
 def _check_recipe(asked: TrainCommand[Recipe], saved: RunConfig) -> None:
-    """UserError if anything but the number of updates differs."""
+    """Raise UserError if anything but the number of updates differs."""
     if asked.preset != saved.preset:
         raise UserError("--preset cannot change when a run is resumed; only --updates can")
     for name, value in dataclasses.asdict(saved.train).items():
@@ -234,7 +250,7 @@ def _check_recipe(asked: TrainCommand[Recipe], saved: RunConfig) -> None:
 
 
 def _world(command: TrainCommand[Recipe]) -> cartridge.Cartridge | None:
-    """The world that an upsampler is for; UserError if one is missing, or given for nothing.
+    """Load the world that an upsampler is for; UserError if it is missing, or given for nothing.
 
     A dry run needs none: how long training takes does not depend on it.
     """
@@ -255,7 +271,7 @@ def _world(command: TrainCommand[Recipe]) -> cartridge.Cartridge | None:
 def _choice(
     command: TrainCommand[Recipe], learner: Learner, saved: RunConfig | None
 ) -> speed.Choice:
-    """As saved if that is what is asked for, else as measured now."""
+    """Return how to train: as saved if that is what is asked for, else as measured now."""
     if saved and saved.device == learner.device.type:
         asked = (command.precision, command.compile)
         if asked == (saved.choice.precision, "on" if saved.choice.compiled else "off"):

@@ -46,7 +46,7 @@ class Data:
 
     @property
     def decoded_gb(self) -> float:
-        """What all frames take in memory."""
+        """Memory that all frames take, in GB."""
         stores = [self.store, *([self.large.store] if self.large else [])]
         return sum(_decoded_bytes(store) for store in stores) / GB
 
@@ -71,17 +71,17 @@ def open_data(folder: Path, recipe: Recipe, memory_gb: float) -> Data:
 
 
 def in_two_sizes(folder: Path) -> bool:
-    """Whether a folder has recordings in two sizes."""
+    """Tell whether a folder has recordings in two sizes."""
     return (folder / LOW).is_dir() and (folder / FULL).is_dir()
 
 
 def low_folder(folder: Path) -> Path:
-    """Where the recordings that worlds are dreamed from lie: the small ones, if there are any."""
+    """Return the folder of the recordings of a world: the small ones, if there are any."""
     return folder / LOW if (folder / LOW).is_dir() else folder
 
 
 def made_ready(store: Store, large: LargeFrames | None, recipe: Recipe) -> Data:
-    """Open recordings as a run takes them. Raises UserError if they are not fit for that."""
+    """Prepare opened recordings for a run. Raises UserError if they are not fit for that."""
     low = store.folder
     stores = [store, large.store] if large else [store]
     missing = large.missing if large else {}

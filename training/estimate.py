@@ -1,4 +1,4 @@
-"""How long training would take here, from a few updates or parts of updates."""
+"""Estimate of how long training would take here, from a few updates or parts of updates."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ UPDATES = 4
 
 
 def part_of(recipe: Recipe) -> tuple[Recipe, int]:
-    """A recipe whose updates are of one batch, and how many of those add up to one of this."""
+    """Return a recipe whose updates are of one batch, and how many of those add up to one."""
     if isinstance(recipe, FrameConfig):
         return dataclasses.replace(recipe, accumulate=1), recipe.accumulate
     return recipe, 1
 
 
 def update_seconds(learner: Learner, first: int, parts: int) -> float:
-    """Median seconds of an update, of a few from number `first`, which are made.
+    """Return median seconds of an update, of a few from number `first`, which are made.
 
     learner: of a part's recipe. parts: how many of its batches add up to an update. What takes
     long is done once only.

@@ -1,4 +1,4 @@
-"""From a training run to a cartridge that can be played."""
+"""Export of a training run as a cartridge that can be played."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LICENCE = "MIT (weights); the pictures show the recorded game and belong to its 
 
 
 def describe_world(name: str, recipe: Recipe, data: Data, onto: Cartridge | None) -> Manifest:
-    """The manifest of the cartridge that a run will make, without what only the run can tell.
+    """Return the manifest of the cartridge that a run will make, but for what only the run tells.
 
     name: its short name. onto: the world that an upsampler is for, None for other recipes.
     Raises UserError for a world that no cartridge can hold.
@@ -66,7 +66,7 @@ def describe_world(name: str, recipe: Recipe, data: Data, onto: Cartridge | None
 def enlarged_world(
     name: str, recipe: UpsamplerConfig, data: Data, world: Manifest, source: Mapping[str, Any]
 ) -> Manifest:
-    """A world with an upsampler to the large frames of some recordings.
+    """Return the manifest of a world with an upsampler to the large frames of recordings.
 
     What tells rewards and ends, plays, or mends frames is left behind: with an upsampler nothing
     does.
@@ -74,19 +74,7 @@ def enlarged_world(
     that cannot be built.
     """
     assert data.large is not None
-    config, (height, width, _) = world.denoiser, data.store.frame_shape
-    if (config.height, config.width) != (height, width):
-        raise UserError(
-            f"{world.name} makes frames of {config.height} x {config.width} pixels, and the small "
-            f"ones recorded in {data.store.folder} have {height} x {width}"
-        )
-    if world.actions.names != data.store.info.actions.names:
-        raise UserError(f"{world.name} has other actions than {data.store.folder}")
-    if data.scored.length < config.context:
-        raise UserError(
-            f"{world.name} begins from {config.context} frames, and the episodes of "
-            f"{data.store.folder} that are kept for testing have {data.scored.length} at most"
-        )
+    _check_fit(world, data)
     tall, wide, _ = data.large.store.frame_shape
     return dataclasses.replace(
         world,
@@ -104,6 +92,23 @@ def enlarged_world(
         # stays.
         source={**source, "denoiser": world.source.get("denoiser", world.source)},
     )
+
+
+def _check_fit(world: Manifest, data: Data) -> None:
+    """Raise UserError unless frames and actions are this world's, and episodes long enough."""
+    config, (height, width, _) = world.denoiser, data.store.frame_shape
+    if (config.height, config.width) != (height, width):
+        raise UserError(
+            f"{world.name} makes frames of {config.height} x {config.width} pixels, and the small "
+            f"ones recorded in {data.store.folder} have {height} x {width}"
+        )
+    if world.actions.names != data.store.info.actions.names:
+        raise UserError(f"{world.name} has other actions than {data.store.folder}")
+    if data.scored.length < config.context:
+        raise UserError(
+            f"{world.name} begins from {config.context} frames, and the episodes of "
+            f"{data.store.folder} that are kept for testing have {data.scored.length} at most"
+        )
 
 
 def frame_sampler(world: Manifest, way: str) -> Sampler:
@@ -147,8 +152,9 @@ def export(
 
 
 def starting_contexts(data: Data, length: int) -> dict[str, NDArray[Any]]:
-    """Up to STARTS contexts of held-out episodes: how the first begins, which is a new game, then
-    others spread evenly over all of their moments.
+    """Return up to STARTS contexts of held-out episodes.
+
+    How the first begins, which is a new game, then others spread evenly over all their moments.
 
     From each of them the game went on for as long as evaluations go, so no start is a game
     about to end. As cartridges have it: frames uint8 (S, T, H, W, 3), actions float32 (S, T, A)
@@ -169,7 +175,7 @@ def starting_contexts(data: Data, length: int) -> dict[str, NDArray[Any]]:
 
 
 def describe(data: Data) -> dict[str, Any]:
-    """What a dataset is, for a card: plain data."""
+    """Describe a dataset for a card, as plain data."""
     store = data.store
     steps: Counter[str] = Counter()
     for episode in range(len(store)):
@@ -184,7 +190,7 @@ def describe(data: Data) -> dict[str, Any]:
 
 
 def remade(manifest: Manifest, said: str, **changes: Any) -> Manifest:
-    """The manifest of what a command line made of a world: told in its card, and not measured yet.
+    """Return the manifest of what a command line made of a world, not measured yet.
 
     said: that line. changes: fields that are others now.
     """
@@ -194,7 +200,7 @@ def remade(manifest: Manifest, said: str, **changes: Any) -> Manifest:
 
 
 def card(manifest: Manifest) -> str:
-    """The cartridge's README: what it is, how it was made, how well it dreams."""
+    """Write the cartridge's README: what it is, how it was made, how well it dreams."""
     source = manifest.source
     keys = "\n".join(
         f"- {button}: {', '.join(keys)}" for button, keys in manifest.actions.keys.items()

@@ -12,7 +12,7 @@ from models.networks.reward_end import RewardEnd
 
 
 def lengthened(network: nn.Module, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """Weights that `network` can load, of one like it that may have seen fewer frames.
+    """Return weights that `network` can load, of one like it that may have seen fewer frames.
 
     The frames before those that were seen count for nothing. Other networks than a Denoiser and a
     RewardEnd, whose OLDEST says what reads the frames, look at none before.

@@ -73,7 +73,7 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 
 
 def build(model: nn.Module, lr: float, muon_lr: float, weight_decay: float) -> list[Optimizer]:
-    """The optimisers of a model: AdamW, and Muon for its hidden convolutions unless muon_lr is 0.
+    """Build a model's optimisers: AdamW, and Muon for its hidden convolutions unless muon_lr is 0.
 
     Biases, norms and embeddings are not decayed. The first and last convolution, where features
     meet pixels, go to AdamW.
@@ -99,7 +99,7 @@ def _adamw(named: list[tuple[str, nn.Parameter]], lr: float, weight_decay: float
 
 
 def schedule(update: int, updates: int, warmup: int, cooldown: float) -> float:
-    """Share of the full learning rate at an update (from 0): up, level, then down towards 0.
+    """Return the share of the full learning rate at an update (from 0): up, level, then down.
 
     warmup: updates that it rises over; cooldown: share of all updates that it falls over.
     """

@@ -49,7 +49,7 @@ class PairBatch:
 
 
 class LargeFrames:
-    """The large frames of a store's episodes.
+    """Large frames of a store's episodes.
 
     store:   where they are. factor: how much larger they are, along each edge.
     missing: why episodes have none, by their position in the small store.
@@ -87,7 +87,7 @@ class LargeFrames:
 
 
 class PairedSegments:
-    """The windows of some segments, each with its own large frames.
+    """Windows of some segments, each with its own large frames.
 
     before: how many small frames before a window are read as well; before an episode's first frame
             stand copies of that, with no action.
@@ -111,12 +111,12 @@ class PairedSegments:
         return Pair(small, self.large.read(episode, start, stop))
 
     def spread(self, count: int) -> list[Pair]:
-        """As `Segments.spread`."""
+        """Read windows spread evenly, as `Segments.spread` does."""
         return [self[index] for index in self.small.spread_over(count)]
 
 
 class PairBatches:
-    """An endless sequence of batches of two moments in a row; number i depends on the seed and i.
+    """Endless sequence of batches of two moments in a row; number i depends on the seed and i.
 
     Each row of a batch goes through a random window a moment a batch, then through another. They
     are at different moments of theirs, so every batch has rows of all ages.

@@ -1,4 +1,4 @@
-"""How far a run has come, in a small file that others can read meanwhile: progress.json."""
+"""Progress of a run, in a small file that others can read meanwhile: progress.json."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ LARGEST_BYTES = 1000
 
 
 class Progress:
-    """Keeps a run's file up to date. folder: the run's. updates: to be made in all."""
+    """Writer of a run's progress. folder: the run's. updates: to be made in all."""
 
     def __init__(self, folder: Path, updates: int) -> None:
         self._path, self._updates = folder / NAME, updates
         self._written_at = float("-inf")
 
     def tell(self, done: int, *, last: bool = False) -> None:
-        """So many updates are made. Written now and then, and the `last` time for certain.
+        """Write how many updates are made, now and then, and the `last` time for certain.
 
         Raises UserError when the disk refuses.
         """
@@ -32,7 +32,7 @@ class Progress:
 
 
 def read(folder: Path) -> tuple[int, int] | None:
-    """Updates made and updates in all of the run in a folder; None if it does not tell."""
+    """Return updates made and updates in all of a folder's run; None if it does not tell."""
     try:
         data = json.loads(read_bytes(folder / NAME, LARGEST_BYTES))
         done, updates = data["done"], data["updates"]

@@ -132,7 +132,7 @@ class Rollouts:
         diverged, are old enough or at their episode's end are to be started anew.
         """
         off = _light_difference(made, recorded)
-        where = _diverged(off, self.diverged_light)
+        where = off.abs().amax(dim=1) > self.diverged_light  # (S, H, W)
         diverged = where.flatten(1).any(dim=1)
         beyond_repair = _reach(where).float().mean(dim=(1, 2, 3)) > BEYOND_REPAIR
         self._keep(self.places[diverged & ~self.diverged.any(dim=1)].tolist())
@@ -141,8 +141,8 @@ class Rollouts:
         self.diverged = _moved_on(self.diverged, diverged)
         self.places[:, 1] += 1
         self.ages += 1
-        goes_on = self.keep_diverged | (self.steps <= BRIEF_STEPS)
-        over = torch.where(goes_on, beyond_repair, diverged) | (self.ages >= self.steps)
+        kept = self.keep_diverged | (self.steps <= BRIEF_STEPS)
+        over = torch.where(kept, beyond_repair, diverged) | (self.ages >= self.steps)
         for i, (episode, first) in enumerate(self.places.tolist()):
             if over[i] or (episode, first) not in self.segments:
                 self.ages[i] = -1
@@ -159,11 +159,11 @@ class Rollouts:
         for name, now in self.state_dict().items():
             if state[name].shape != now.shape or state[name].dtype != now.dtype:
                 raise ValueError(f"the rollouts' {name} are {tuple(state[name].shape)}")
-        for place, age in zip(state["places"].tolist(), state["ages"].tolist(), strict=True):
-            if age >= 0 and tuple(place) not in self.segments:
+        for place in state["places"][state["ages"] >= 0].tolist():
+            if tuple(place) not in self.segments:
                 raise ValueError("a rollout goes on where nothing is recorded")
-        for place in state["hard"].tolist():
-            if place[0] >= 0 and tuple(place) not in self.segments:
+        for place in state["hard"][state["hard"][:, 0] >= 0].tolist():
+            if tuple(place) not in self.segments:
                 raise ValueError("a place is kept where nothing is recorded")
         for name in SAVED:
             setattr(self, name, state[name].clone())
@@ -207,11 +207,6 @@ def _light_difference(made: Tensor, recorded: Tensor) -> Tensor:
     off = (made.float() - recorded.float()) / 127.5
     patch = F.avg_pool2d(off, PATCH_PX, stride=1, padding=PATCH_PX // 2)
     return patch * PATCH_PX**2
-
-
-def _diverged(off: Tensor, least: float) -> Tensor:
-    """Return where frames show other things than those recorded, as a vanished ball: (N, H, W)."""
-    return off.abs().amax(dim=1) > least
 
 
 def _displaced(off: Tensor, diverged: Tensor, least: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""How well a denoiser dreams recorded episodes that it was not trained on.
+"""Scores of a denoiser on recorded episodes that it was not trained on.
 
 Shapes: B episodes or starts, T context frames, N dreamed steps, C H W a frame, A action width.
 """
@@ -63,14 +63,14 @@ def next_frame(
     sampler: Sampler,
     generator: torch.Generator,
 ) -> Tensor:
-    """The frame (B, C, H, W) that follows a context (B, T, C, H, W), in [-1, 1]."""
+    """Return the frame (B, C, H, W) that follows a context (B, T, C, H, W), in [-1, 1]."""
     draws = (len(context), sampler.draws(context.shape[1]), *context.shape[2:])
     noise = torch.randn(draws, generator=generator).to(context.device)
     return denoiser.sample(noise, context, actions, sampler)
 
 
 def psnr(frames: Tensor, others: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB of uint8 (..., C, H, W) frames against others: (...)."""
+    """Return the peak signal-to-noise ratio (...) of frames uint8 (..., C, H, W), in dB."""
     error = ((frames.float() - others.float()) / 255).square().mean(dim=(-3, -2, -1))
     return -10 * error.clamp(min=LEAST_ERROR).log10()
 
@@ -126,7 +126,7 @@ def score(denoiser: Denoiser, windows: Batch, sampler: Sampler, mend: Mend | Non
 
 
 def strip(true: Tensor, dreamed: Tensor) -> NDArray[np.uint8]:
-    """Pairs of rows, recorded above dreamed, of some frames of uint8 (B, N, C, H, W) each.
+    """Draw pairs of rows, recorded above dreamed, of frames uint8 (B, N, C, H, W) each.
 
     Up to STRIP_FRAMES frames spread evenly over N, of the first STRIP_ROWS of B.
     """

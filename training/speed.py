@@ -1,4 +1,4 @@
-"""How to run training on this machine: where, in which precision, and whether compiled."""
+"""Device, precision and compilation of training on this machine, by measuring."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WORTH_COMPILING_S = 120  # a run shorter than this is over before a compiler has
 
 @dataclass(frozen=True)
 class Choice:
-    """How to train: precision (bf16 by autocast), whether compiled by torch, and why: one line."""
+    """Way to train: precision (bf16 by autocast), whether torch compiles, and why: one line."""
 
     precision: Precision
     compiled: bool
@@ -35,7 +35,7 @@ class Choice:
 
 
 def device(name: str) -> torch.device:
-    """Where to train: one of DEVICES, of which "auto" is a CUDA GPU if there is one.
+    """Return where to train: one of DEVICES, of which "auto" is a CUDA GPU if there is one.
 
     Raises UserError for any other name, and for "cuda" where there is none.
     """
@@ -94,13 +94,13 @@ def set_compiled(denoiser: Denoiser, on: bool) -> None:
 
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:
-    """The context in which networks run at a precision; fp32 is torch's own."""
+    """Return the context in which networks run at a precision; fp32 is torch's own."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
 @contextmanager
 def denormals_flushed() -> Iterator[None]:
-    """Within, numbers below 1e-38 count as 0, where the processor can do that.
+    """Count numbers below 1e-38 as 0 within, where the processor can do that.
 
     Gradients have many of them, where a network hardly errs, and a processor that computes with
     those takes a hundred times as long for each: half the time of a backward pass, measured in
@@ -117,7 +117,7 @@ def denormals_flushed() -> Iterator[None]:
 def quickest(
     asked: Precision | Literal["auto"], work: Callable[[Precision], object], device: torch.device
 ) -> tuple[Precision, dict[Precision, float]]:
-    """What is asked for or, if that is "auto", the precision in which some work takes least time.
+    """Return the precision asked for or, of "auto", that in which some work takes least time.
 
     Also the seconds it takes, in each precision that comes into question.
     """
@@ -127,7 +127,7 @@ def quickest(
 
 
 def _passes(denoiser: Denoiser, batch: int) -> Callable[[Precision], None]:
-    """A forward and a backward pass of one batch, in a precision."""
+    """Return a function that makes a forward and a backward pass of one batch, in a precision."""
     device = next(denoiser.parameters()).device
     d = denoiser.config
     frame = torch.zeros(batch, 3, d.height, d.width, device=device)
@@ -146,7 +146,7 @@ def _passes(denoiser: Denoiser, batch: int) -> Callable[[Precision], None]:
 
 
 def typical(work: Callable[[], object], device: torch.device) -> float:
-    """Median seconds of some work after a first time; of that alone, if it is long."""
+    """Return median seconds of some work after a first time; of that alone, if it is long."""
     first = measured(work, device)
     if first > LONG_S:
         return first
@@ -154,7 +154,7 @@ def typical(work: Callable[[], object], device: torch.device) -> float:
 
 
 def measured(work: Callable[[], object], device: torch.device) -> float:
-    """Seconds that some work takes, the device's share included."""
+    """Return the seconds that some work takes, the device's share included."""
     started_at = time.perf_counter()
     work()
     if device.type == "cuda":

@@ -92,9 +92,9 @@ class Run:
             ) from error
 
     def train(self) -> bool:
-        """Train until all updates are done or Ctrl-C; whether they are done.
+        """Train until all updates are done or Ctrl-C; tell whether they are done.
 
-        Raises UserError when the disk refuses and when training has gone astray; the last
+        Raises UserError when the disk refuses and when a loss is not finite; the last
         checkpoint stays.
         """
         try:
@@ -113,7 +113,7 @@ class Run:
 
     @property
     def updates(self) -> int:
-        """How many updates are to be made in all."""
+        """Number of updates to be made in all."""
         return self.config.train.updates
 
     def _train(self, board: SummaryWriter, bar: ProgressBar, stopped: list[bool]) -> None:

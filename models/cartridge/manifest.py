@@ -1,4 +1,4 @@
-"""What cartridge.json says of a world: what its networks are made of and how it is played."""
+"""Manifest of a world, as in cartridge.json: its networks' architecture and how it is played."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SMALLEST_SIDE_PX = 8  # the reward and ending head shrinks a frame eightfold
 
 @dataclass(frozen=True)
 class Preset:
-    """How frames are sampled in play and, in a world that has an upsampler, enlarged."""
+    """Samplers of play: of frames and, in a world that has an upsampler, of enlarging them."""
 
     frame: Sampler
     upsampling: Sampler | None = None
@@ -114,7 +114,7 @@ class Manifest:
             _within("sigmas", len(self.sampler.sigmas))
 
     def _check_companions(self) -> None:
-        """UserError unless the other networks are for the denoiser's frames and actions."""
+        """Raise UserError unless the other networks are for the denoiser's frames and actions."""
         config, told, player = self.denoiser, self.reward_end, self.actor_critic
         for other in (told, player, self.frame_prior):
             if other and (other.height, other.width) != (config.height, config.width):
@@ -166,7 +166,7 @@ def _plain(value: Any) -> Any:
 
 
 def _check_limits(height: int, width: int, context: int, unet: UNetConfig) -> None:
-    """UserError for a network over such frames that would be too large to build."""
+    """Raise UserError for a network over such frames that would be too large to build."""
     for name, size in (
         ("levels", len(unet.channels)),
         ("channels", max(unet.channels)),

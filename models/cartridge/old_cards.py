@@ -62,12 +62,12 @@ def _sampler(sampler: Any) -> Any:
     kept = dict(sampler)
     if isinstance(kept.get("insist"), bool) and kept.pop("insist"):
         kept["steps"] = 1
-    steps, *numbers = (kept.get(n) for n in ("steps", "sigma_min", "sigma_max"))
-    numbers.append(kept.get("rho", RHO))
+    steps = kept.get("steps")
+    numbers: list[Any] = [kept.get("sigma_min"), kept.get("sigma_max"), kept.get("rho", RHO)]
     if type(steps) is not int or any(type(number) not in (int, float) for number in numbers):
         return kept
     try:
-        sigmas = karras(steps, *map(float, numbers))
+        sigmas = karras(steps, *(float(number) for number in numbers))
     except (ValueError, OverflowError) as error:
         raise UserError(f"a preset has noise levels that cannot be: {error}") from error
     for name in ("steps", "sigma_max"):

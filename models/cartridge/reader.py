@@ -143,12 +143,12 @@ def load(path: Path, dtype: torch.dtype = torch.float32) -> Cartridge:
 
 
 def described(manifest: Manifest) -> tuple[str, ...]:
-    """Which of NETWORKS a world has."""
+    """Return which of NETWORKS a world has."""
     return tuple(name for name in NETWORKS if getattr(manifest, name) is not None)
 
 
 def build(manifest: Manifest, name: str) -> nn.Module:
-    """A new network of NETWORKS, as the manifest describes it. ValueError for an impossible one."""
+    """Build a network of NETWORKS that the manifest describes. ValueError for an impossible one."""
     match getattr(manifest, name):
         case DenoiserConfig() as config:
             return Upsampler(config) if name == "upsampler" else Denoiser(config)
@@ -164,7 +164,7 @@ def build(manifest: Manifest, name: str) -> nn.Module:
 
 
 def read_card(path: Path) -> tuple[Manifest, dict[str, FileEntry]]:
-    """A cartridge's manifest and its list of files, without reading those.
+    """Read a cartridge's manifest and its list of files, without reading those.
 
     Raises UserError unless cartridge.json is there, whole, and of a version known here.
     """
@@ -191,7 +191,7 @@ def read_card(path: Path) -> tuple[Manifest, dict[str, FileEntry]]:
 def lower(
     network: nn.Module, weights: Mapping[str, Tensor], dtype: torch.dtype
 ) -> dict[str, Tensor]:
-    """A network's weights with its matrices in `dtype` and all else in float32.
+    """Return a network's weights with its matrices in `dtype` and all else in float32.
 
     Matrices are nearly all of its size. Frequencies, biases and norms are few, and what they are
     added to or multiplied with shows every error.
@@ -201,17 +201,17 @@ def lower(
 
 
 def weights_file(network: str) -> str:
-    """The name of the file with a network's weights."""
+    """Return the name of the file with a network's weights."""
     return f"{network}.safetensors"
 
 
 def file_names(manifest: Manifest) -> tuple[str, ...]:
-    """The files of a cartridge that its card lists."""
+    """List the files of a cartridge that its card lists."""
     return (*map(weights_file, described(manifest)), STARTS, PREVIEW)
 
 
 def check_starts(starts: Starts, manifest: Manifest) -> None:
-    """ValueError unless all starting contexts are as the manifest says.
+    """Raise ValueError unless all starting contexts are as the manifest says.
 
     There is at least one, but for a game that the emulator begins.
     """
@@ -252,7 +252,7 @@ def _entries(data: Any, manifest: Manifest) -> dict[str, FileEntry]:
 
 
 def _check_file(folder: Path, name: str, entry: FileEntry) -> None:
-    """UserError unless a file is where the cartridge is and holds what the card says."""
+    """Raise UserError unless a file is where the cartridge is and holds what the card says."""
     file = folder / name
     try:
         check_part(folder, name)

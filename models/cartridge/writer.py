@@ -80,7 +80,7 @@ def save(
 
 
 def check_place(path: Path) -> None:
-    """UserError if `path` holds anything that `save` would not replace."""
+    """Raise UserError if `path` holds anything that `save` would not replace."""
     if not _may_replace(path):
         raise UserError(f"{path} is in the way and is not a cartridge; remove it or choose another")
 
@@ -99,7 +99,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _may_replace(path: Path) -> bool:
-    """Nothing is there, or an empty folder, or a cartridge of any version."""
+    """Tell whether nothing is there, or an empty folder, or a cartridge of any version."""
     if not path.exists() and not path.is_symlink():
         return True
     if not path.is_dir() or path.is_symlink():

@@ -1,4 +1,4 @@
-"""What DIAMOND's checkpoints call the tensors of our networks."""
+"""Names that DIAMOND's checkpoints have for the tensors of our networks."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Names:
-    """modules: where ours are in theirs, by the start of their names. parts: within those.
+    """Names of a network's parts in a checkpoint.
 
+    modules: where ours are in theirs, by the start of their names. parts: within those.
     levels: our lists of residual blocks in the order of `forward`, which is the order in which a
     modulation joins the linear layers of their norms.
     """

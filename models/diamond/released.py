@@ -25,7 +25,7 @@ CONTEXT, FOLLOWING = 4, 200  # recorded steps of a spawn: before play begins, an
 
 @dataclass(frozen=True)
 class Released:
-    """What models.cartridge.writer.save needs of a world, but for its picture and card."""
+    """Parts of a world that models.cartridge.writer.save needs, but for its picture and card."""
 
     manifest: Manifest
     networks: Mapping[str, nn.Module]
@@ -141,7 +141,7 @@ def back(networks: Mapping[str, nn.Module]) -> AtariNetworks | CsgoNetworks:
 
 
 def check_numbers(agent: Path, networks: Mapping[str, nn.Module]) -> None:
-    """UserError unless a released agent's YAML has the numbers that its world is played with.
+    """Raise UserError unless a released agent's YAML has the numbers its world is played with.
 
     What the file does not mention is not compared; what it names is never called.
     """

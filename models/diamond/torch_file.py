@@ -26,7 +26,7 @@ Found = dict[str, tuple[Tensor, int]]  # tensors of a file, and in how many dict
 
 
 def content(path: Path) -> Any:
-    """What a file holds. Raises UserError, with the command that mends what can be mended."""
+    """Read a file. Raises UserError, with the command that mends what can be mended."""
     try:
         return load(path, "checkpoint")
     except NotPlainError as error:
@@ -55,7 +55,7 @@ def read(path: Path, mark: str = "") -> dict[str, Tensor]:
 
 
 def weights_in(path: Path, data: Any, mark: str = "") -> dict[str, Tensor]:
-    """`read` of what was in a file."""
+    """Return the weights among a file's content, as `read` does."""
     found: Found = {}
     for name, tensor, depth in _tensors(data):
         if name in found:

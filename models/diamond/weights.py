@@ -112,7 +112,7 @@ def to_diamond(network: Network, prefix: str) -> dict[str, Tensor]:
 
 
 def denoiser_config(weights: Weights, prefix: str, like: DenoiserConfig) -> DenoiserConfig:
-    """What a checkpoint's denoiser is made of; what no tensor tells is as in `like`.
+    """Read the architecture of a checkpoint's denoiser; what no tensor tells is as in `like`.
 
     This and the next two raise KeyError, IndexError or ValueError for what cannot be.
     """
@@ -131,7 +131,7 @@ def denoiser_config(weights: Weights, prefix: str, like: DenoiserConfig) -> Deno
 
 
 def reward_model_config(weights: Weights) -> RewardModelConfig:
-    """What a checkpoint's reward and ending model is made of, but for the size of frames."""
+    """Read the architecture of a checkpoint's reward and ending model, but for the frames' size."""
     actions = weights[f"{REWARD_MODEL}act_emb.weight"]
     levels = _levels(weights, f"{REWARD_MODEL}encoder.blocks")
     return replace(
@@ -142,7 +142,7 @@ def reward_model_config(weights: Weights) -> RewardModelConfig:
 
 
 def actor_critic_config(weights: Weights) -> ActorCriticConfig:
-    """What a checkpoint's player is made of, but for the size of frames."""
+    """Read the architecture of a checkpoint's player, but for the size of frames."""
     stage = f"{ACTOR_CRITIC}encoder.encoder.{{}}.f.2.weight"
     stages = _while_there(weights, stage, first=1, step=2)  # there is a pooling between each two
     return replace(
@@ -153,7 +153,7 @@ def actor_critic_config(weights: Weights) -> ActorCriticConfig:
 
 
 def _cells(config: RewardModelConfig, weights: Weights) -> int:
-    """How many cells the reward model's LSTM takes of a frame, by its width.
+    """Return how many cells the reward model's LSTM takes of a frame, by its width.
 
     Raises ValueError if that is none that its encoder could leave.
     """
@@ -178,7 +178,7 @@ def _square(config: RewardModelConfig, weights: Weights) -> tuple[int, int]:
 
 
 def _check_size(config: RewardModelConfig, weights: Weights, height: int, width: int) -> None:
-    """UserError if the frames are of another size than those that the networks were trained on."""
+    """Raise UserError if the networks were trained on frames of another size."""
     multiple = config.encoder.multiple
     if height % multiple or width % multiple:
         raise UserError(f"its frames need sides that are multiples of {multiple} pixels")
@@ -192,7 +192,7 @@ def _check_size(config: RewardModelConfig, weights: Weights, height: int, width:
 
 
 def _levels(weights: Weights, prefix: str) -> list[list[str]]:
-    """Of each level of residual blocks, finest first, the names of its blocks."""
+    """Return the names of each level's residual blocks, finest level first."""
     levels: list[list[str]] = []
     while blocks := _while_there(weights, f"{prefix}.{len(levels)}.resblocks.{{}}.conv1.weight"):
         levels.append([name.removesuffix(".conv1.weight") for name in blocks])
@@ -209,7 +209,7 @@ def _unet(weights: Weights, levels: list[list[str]], cond: int) -> UNetConfig:
 
 
 def _while_there(weights: Weights, name: str, first: int = 0, step: int = 1) -> list[str]:
-    """`name` with first, first + step and so on in it, as long as there is such a tensor."""
+    """List `name` with first, first + step and so on in it, while there is such a tensor."""
     names = map(name.format, itertools.count(first, step))
     return list(itertools.takewhile(weights.__contains__, names))
 

@@ -23,7 +23,7 @@ _FLOAT = re.compile(r"[-+]?((\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[0-9]+[e
 
 
 class _Text:
-    """In the place of what is no number: dropped with its key, or with the list that it is in."""
+    """Placeholder for what is no number: dropped with its key, or with the list that it is in."""
 
 
 _TEXT = _Text()

@@ -18,7 +18,7 @@ from models.networks.unet import NORM_EPSILON, groups
 
 @dataclass(frozen=True)
 class ActorCriticConfig:
-    """What a player is made of.
+    """Architecture of a player.
 
     height, width: of a frame, in pixels; every stage halves them.
     actions:       A, how many actions there are to choose from.
@@ -42,7 +42,7 @@ class ActorCriticConfig:
 
     @property
     def features(self) -> int:
-        """How many numbers the encoder leaves of a frame."""
+        """Number of values that the encoder leaves of a frame."""
         shrink = 2 ** len(self.channels)
         return self.channels[-1] * (self.height // shrink) * (self.width // shrink)
 
@@ -77,8 +77,9 @@ class ActorCritic(nn.Module):
         self.critic = nn.Linear(config.lstm, 1)
 
     def forward(self, frame: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
-        """frame (B, C, H, W) in [-1, 1], the memory (B, L) twice → logits of the actions (B, A),
-        the value (B,) of what is to come, and the memory after the step.
+        """Return logits of the actions (B, A), the value (B,) of what is to come, and the memory.
+
+        frame (B, C, H, W) in [-1, 1]; state: the memory before, (B, L) twice.
         """
         x = self.conv_in(frame)
         for stage in self.stages:
@@ -90,8 +91,9 @@ class ActorCritic(nn.Module):
 def lambda_returns(
     rewards: Tensor, ended: Tensor, truncated: Tensor, next_values: Tensor, gamma: float, lam: float
 ) -> Tensor:
-    """What each of T steps was worth, (B, T): rewards to come, by experience as far as `lam` says
-    and by estimate from there on.
+    """Return what each of T steps was worth, (B, T): the rewards to come.
+
+    Those are by experience as far as `lam` says and by estimate from there on.
 
     rewards (B, T), of which only the sign counts; ended and truncated (B, T), bool; next_values
     (B, T), the estimated value of what step t led to; gamma: what a reward one step later counts.

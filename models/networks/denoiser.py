@@ -90,7 +90,7 @@ class FourierFeatures(nn.Module):
         self.register_buffer("weight", torch.randn(1, width // 2, device="cpu"))
 
     def forward(self, value: Tensor) -> Tensor:
-        """value (B,) → (B, width)."""
+        """Map value (B,) to (B, width)."""
         angle = 2 * math.pi * value[:, None] * self.weight
         return torch.cat((angle.cos(), angle.sin()), dim=1)
 

@@ -1,4 +1,4 @@
-"""What a dreamed step brought: reward, a lost life, the end. Read off the picture by a small net.
+"""Reward, lost life and end of a dreamed step, read off the picture by a small network.
 
 Shapes: B batch, T context frames, C = 3 channels, H W pixels, A action width.
 """
@@ -17,7 +17,7 @@ REWARDS = (-1.0, 0.0, 1.0)  # rewards are predicted by their sign
 
 @dataclass(frozen=True)
 class RewardEndConfig:
-    """What a reward and ending head is made of.
+    """Architecture of a reward and ending head.
 
     height, width: of a frame, in pixels.
     frames:        how many frames, the new one included, it looks at.

@@ -1,4 +1,4 @@
-"""What a dreamed step brought, told by a network with a memory: reward and end.
+"""Reward and end of a dreamed step, told by a network with a memory.
 
 Shapes: B batch, T steps, C = 3 channels, H W pixels, A action width, L width of the memory.
 The layout is DIAMOND's (Alonso et al. 2024, appendix D).
@@ -21,7 +21,7 @@ ENDS = 2  # the game goes on, the game is over
 
 @dataclass(frozen=True)
 class RewardModelConfig:
-    """What a reward and ending model is made of.
+    """Architecture of a reward and ending model.
 
     height, width: of a frame, in pixels; the encoder's levels must divide them.
     actions:       A, the width of an action vector.
@@ -45,7 +45,7 @@ class RewardModelConfig:
 
     @property
     def features(self) -> int:
-        """How many numbers the encoder leaves of two frames."""
+        """Number of values that the encoder leaves of two frames."""
         pixels = self.height * self.width // self.encoder.multiple**2
         return self.encoder.channels[-1] * pixels
 
@@ -102,16 +102,17 @@ class RewardModel(nn.Module):
     def forward(
         self, frame: Tensor, action: Tensor, next_frame: Tensor, state: State
     ) -> tuple[Tensor, Tensor, State]:
-        """frame and next_frame (B, C, H, W) in [-1, 1], action (B, A), the memory (B, L) twice
-        → logits of the rewards REWARDS (B, 3), logits of going on and of the end (B, 2), and the
-        memory after the step.
+        """Return logits of the rewards REWARDS (B, 3), of going on and the end (B, 2), and memory.
+
+        frame and next_frame (B, C, H, W) in [-1, 1], action (B, A); state: the memory before,
+        (B, L) twice.
         """
         return self.answer(self.look(frame, action, next_frame), state)
 
     def sequence(
         self, frames: Tensor, actions: Tensor, next_frames: Tensor, state: State | None = None
     ) -> tuple[Tensor, Tensor, State]:
-        """`forward` over steps: (B, T, ...) each → logits (B, T, 3) and (B, T, 2), last memory.
+        """Apply `forward` to steps (B, T, ...): logits (B, T, 3) and (B, T, 2), and last memory.
 
         state: the memory before; of nothing if not given.
         """
@@ -126,7 +127,7 @@ class RewardModel(nn.Module):
         return torch.stack(rewards, 1), torch.stack(ends, 1), state
 
     def look(self, frame: Tensor, action: Tensor, next_frame: Tensor) -> Tensor:
-        """What the memory gets to hear of a step: (B, features)."""
+        """Return what the memory gets to hear of a step, (B, features)."""
         both = torch.cat((frame, next_frame), dim=1)
         return self.encoder(both, self.action_embedding(action)).flatten(1)
 

@@ -22,7 +22,7 @@ NORM_EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """What a U-Net is made of.
+    """Architecture of a U-Net.
 
     channels:  width of each level, finest first; every level but the first halves the resolution.
     depths:    residual blocks in each level.

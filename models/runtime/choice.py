@@ -66,12 +66,12 @@ Outputs = tuple[NDArray[Any], ...]  # what `forward` returns, likewise; the fram
 
 
 class Runner(Protocol):
-    """Runs steps of play, in the way that `choice` says."""
+    """Runner of steps of play, in the way that `choice` says."""
 
     choice: Choice
 
     def run(self, inputs: Inputs) -> Outputs:
-        """What the step makes of its inputs, as fresh arrays."""
+        """Return the step's outputs, as fresh arrays."""
         ...
 
 
@@ -123,14 +123,14 @@ def candidates(
 
 
 def can_compile(device: str) -> bool:
-    """Whether torch.compile has what it needs for a device."""
+    """Tell whether torch.compile has what it needs for a device."""
     named = os.environ.get("CXX")
     compiler = any(shutil.which(name) for name in ((named,) if named else COMPILERS))
     return compiler and (device != "cuda" or importlib.util.find_spec("triton") is not None)
 
 
 def cpu_threads() -> int:
-    """How many threads a network gets: the physical cores this process may use, within reason."""
+    """Number of threads for a network: the physical cores this process may use, within reason."""
     allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed, MOST_THREADS))
 
@@ -189,15 +189,18 @@ def _with_plain(ways: list[Choice], device: str, precision: str) -> list[Choice]
 
 @functools.cache
 def sums_int8() -> bool:
-    """Whether this processor sums products of INT8 in 32 bits at once. Those that do not add pairs
-    in 16 first, which is too few for large ones, and are hardly quicker than with floats."""
+    """Tell whether this processor sums products of INT8 in 32 bits at once.
+
+    Those that do not add pairs in 16 bits first, which is too few for large ones, and are hardly
+    quicker than with floats.
+    """
     able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # young, in PyTorch
     return any(able.get(name) for name in SUMMING)
 
 
 @functools.cache
 def quick_cpu_precision() -> str:
-    """What this processor multiplies fastest, as OpenVINO sees it."""
+    """Return the precision that this processor multiplies fastest, as OpenVINO sees it."""
     try:
         from models.runtime.openvino_core import core
 

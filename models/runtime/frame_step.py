@@ -28,7 +28,7 @@ State = dict[str, NDArray[Any]]  # arrays that a step takes and gives, by name
 
 @dataclass(frozen=True)
 class Events:
-    """What came with a frame."""
+    """Events that came with a frame."""
 
     reward: float = 0.0
     ended: bool = False
@@ -59,7 +59,7 @@ class PlayStep(nn.Module):
         return {}
 
     def read(self, made: State, rng: np.random.Generator) -> Events:
-        """What came with a frame, from what `forward` returned; nothing unless something tells."""
+        """Return the events in what `forward` returned; none unless something tells."""
         return Events()
 
 
@@ -93,16 +93,12 @@ class FrameStep(PlayStep):
         return {"noise": (draws - length, *shape), **noised}
 
     def forward(
-        self,
-        frames: Tensor,
-        actions: Tensor,
-        noise: Tensor,
-        context_noise: Tensor | None = None,
+        self, frames: Tensor, actions: Tensor, noise: Tensor, context_noise: Tensor | None = None
     ) -> tuple[Tensor, ...]:
         """Return the frame uint8 (B, H, W, C) and events (B, 5).
 
         noise (B, D, C, H, W); context_noise (B, T, C, H, W) if the sampler puts some there.
-        events: logits of the rewards REWARDS, of a lost life and of the end.
+        events: logits of REWARDS, of a lost life and of the end.
         """
         context = to_context(frames)
         if context_noise is not None:
@@ -116,7 +112,7 @@ class FrameStep(PlayStep):
         return to_frame(frame), events
 
     def read(self, made: State, rng: np.random.Generator) -> Events:
-        """What the logits hold most probable.
+        """Return what the logits hold most probable.
 
         Drawing lots would end one game in a hundred early for nothing.
         """
@@ -140,7 +136,7 @@ class SampledStep(PlayStep):
         return {"noise": noise_shape(self.denoiser, self.sampler)}
 
     def forward(self, frames: Tensor, actions: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
-        """noise (B, D, C, H, W) → frame uint8 (B, H, W, C)."""
+        """Return the frame, uint8 (B, H, W, C); noise (B, D, C, H, W)."""
         return (to_frame(self.denoiser.sample(noise, to_context(frames), actions, self.sampler)),)
 
 
@@ -165,8 +161,10 @@ class RecurrentStep(PlayStep):
     def forward(
         self, frames: Tensor, actions: Tensor, noise: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, ...]:
-        """noise (B, D, C, H, W) → frame uint8 (B, H, W, C); events (B, 5): logits of the rewards
-        REWARDS, of going on and of the end; h and c."""
+        """Return the frame, uint8 (B, H, W, C), events (B, 5), h and c; noise (B, D, C, H, W).
+
+        events: logits of the rewards REWARDS, of going on and of the end.
+        """
         context = to_context(frames)
         frame = self.denoiser.sample(noise, context, actions, self.sampler)
         reward, end, (h, c) = self.reward_end(context[:, -1], actions[:, -1], frame, (h, c))
@@ -186,7 +184,7 @@ class RecurrentStep(PlayStep):
         }
 
     def read(self, made: State, rng: np.random.Generator) -> Events:
-        """What the logits say, by lot: as the released players were trained."""
+        """Draw what the logits say by lot, as the released players were trained."""
         events = made["events"]
         reward = REWARDS[draw(events[:3], rng)]
         return Events(reward, ended=draw(events[3:], rng) == 1)
@@ -246,7 +244,7 @@ def to_frame(frame: Tensor) -> Tensor:
 
 
 def enlarged_context(large: Tensor, small: Tensor) -> Tensor:
-    """What an upsampler sees: the large frame before, then the small new one at the same size.
+    """Return an upsampler's context: the large frame before, then the small new one, enlarged.
 
     large (B, C, H', W'), small (B, C, H, W) → (B, 2, C, H', W'). Cubic curves enlarge, so some
     values go beyond [-1, 1]; released weights expect that.

@@ -1,4 +1,4 @@
-"""Which GPU this machine has, and why PyTorch does not use it: a line that says the fix."""
+"""GPU of this machine that PyTorch does not use, and a line that says why and how to fix it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HIDING = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 
 @dataclass(frozen=True)
 class Machine:
-    """What is known of a machine's GPUs, and of the PyTorch that should use them.
+    """GPUs of a machine, and the PyTorch that should use them.
 
     nvidia, amd, apple: there is a GPU of this maker. answers: its driver does, as far as asked.
     hidden:  the user took GPUs away from this process by an environment variable.
@@ -39,7 +39,7 @@ class Machine:
 
 
 def look() -> Machine:
-    """This machine. Asks no driver unless there is a GPU that PyTorch does not use."""
+    """Describe this machine. Asks no driver unless there is a GPU that PyTorch does not use."""
     usable = torch.cuda.is_available() or torch.backends.mps.is_available()
     system = platform.system()
     tool = shutil.which("nvidia-smi")
@@ -67,7 +67,7 @@ def unused_gpu(machine: Machine | None = None) -> str | None:
 
 
 def idle_gpu(machine: Machine) -> tuple[str, str] | None:
-    """Why a GPU that is here lies idle, and what mends that; None if none does."""
+    """Return why a GPU that is here lies idle, and what mends that; None if none does."""
     if machine.usable or machine.hidden or not (machine.nvidia or machine.amd or machine.apple):
         return None
     maker = "NVIDIA" if machine.nvidia else "AMD" if machine.amd else "Apple"
@@ -100,7 +100,7 @@ def _fix(machine: Machine) -> tuple[str, str]:
 
 
 def _answers(tool: str) -> bool:
-    """Whether nvidia-smi lists a GPU."""
+    """Tell whether nvidia-smi lists a GPU."""
     try:
         listed = subprocess.run([tool, "-L"], capture_output=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):

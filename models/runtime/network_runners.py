@@ -107,7 +107,7 @@ def _compile(network: nn.Module, device: str) -> None:
 
 
 def _packs(dtype: torch.dtype) -> bool:
-    """Whether this processor has kernels that convolutions in `dtype` can be packed for."""
+    """Tell whether this processor has kernels that convolutions in `dtype` can be packed for."""
     able = torch.backends.mkldnn.is_available()
     return dtype is torch.bfloat16 and able and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 

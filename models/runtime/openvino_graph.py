@@ -209,7 +209,7 @@ def conv2d(
 
 
 def whole_numbers(x: Symbol) -> tuple[Symbol, Symbol]:
-    """What an activation gave, (B, C, H, W), in whole numbers, and how much one is, (B, 1, 1, 1).
+    """Return an activation (B, C, H, W) in whole numbers, and the unit of those, (B, 1, 1, 1).
 
     It is measured on each frame: what is known of no other can be relied on for none.
     """

@@ -36,7 +36,7 @@ CONTEXT_NOISES = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)  # deviations that can
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """What a player can choose of how frames are made.
+    """Options of making frames that a player can choose.
 
     steps:         denoising steps.
     context_noise: deviation of the noise on the context that the network sees, of a frame in
@@ -75,9 +75,10 @@ class SamplerCache:
         steps: int | None = None,
         compiled: Compile = "auto",
     ) -> None:
-        """device, precision, compiled: as for models.runtime.selection.choose. preset: a name in
-        the manifest's.
+        """Prepare the standard step, which is measured on this machine if it never was.
 
+        device, precision, compiled: as for models.runtime.selection.choose. preset: a name in the
+        manifest's.
         Raises UserError for what the cartridge does not offer and this machine cannot do.
         """
         self._cartridge = cartridge
@@ -97,18 +98,21 @@ class SamplerCache:
         runner, self._decision = choose(
             step, self.example(step), identity, device, precision, compiled
         )
-        self.making = {
-            "weights": cartridge.weights,
-            "networks": hashlib.sha256(self._built.encode()).hexdigest()[:16],
-            **({"preset": name} if name else {}),
-            "steps": str(self.standard),
-            "device": runner.choice.device,
-            "precision": runner.choice.precision,
-            "runtime": runner.choice.describe(),
-        }
+        self.making = self._making(name, runner.choice)
         self.precisions = _precisions(step, runner.choice)
         options = SamplingOptions(self.standard, self.context_noise, runner.choice.precision)
         self._prepared = {options: PreparedStep(options, step, runner)}
+
+    def _making(self, preset: str, choice: Choice) -> dict[str, str]:
+        return {
+            "weights": self._cartridge.weights,
+            "networks": hashlib.sha256(self._built.encode()).hexdigest()[:16],
+            **({"preset": preset} if preset else {}),
+            "steps": str(self.standard),
+            "device": choice.device,
+            "precision": choice.precision,
+            "runtime": choice.describe(),
+        }
 
     def prepared(
         self, steps: int, context_noise: float | None = None, precision: str | None = None

@@ -1,4 +1,4 @@
-"""How a step of play runs on this machine: engine, device and precision, chosen by measuring."""
+"""Choice of engine, device and precision for a step of play on this machine, by measuring."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ SOURCES = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Decision:
-    """What a world is run with, and why.
+    """Choice that a world runs with, and why.
 
     ms: of a frame when it was measured. of: how many ways were measured, or 1 where there was no
     other.
@@ -208,7 +208,7 @@ def _tried(
 
 
 def _may_pass(error: BaseException | None) -> bool:
-    """Whether what failed may work another time: memory or a disk was full."""
+    """Tell whether what failed may work another time: memory or a disk was full."""
     full = isinstance(error, OSError | MemoryError | torch.OutOfMemoryError)
     return error is not None and (full or _may_pass(error.__cause__ or error.__context__))
 
@@ -224,14 +224,17 @@ def frame_ms(runner: Runner, example: Inputs, frames: int = TIMED_FRAMES) -> flo
 
 
 def is_large(step: nn.Module) -> bool:
-    """Whether a step's weights should be in memory once: those kept in less than float32, and so
-    many that they would be, if this machine worked faster in less."""
+    """Tell whether a step's weights should be in memory only once.
+
+    Those kept in less than float32, and so many that they would be, if this machine worked faster
+    in less.
+    """
     lowered = any(weight.dtype is not torch.float32 for weight in step.parameters())
     return lowered or sum(weight.numel() for weight in step.parameters()) > LARGE_WEIGHTS
 
 
 def quick_dtype(device: str | None = None, precision: str | None = None) -> torch.dtype:
-    """What floats the device works with fastest, or those of `precision` if it is given."""
+    """Return the floats the device works with fastest, or those of `precision` if it is given."""
     asked = None if precision == INT8 else precision  # beside which floats are as they are best
     dtype: torch.dtype = getattr(torch, candidates(device, asked, large=True)[-1].precision)
     return dtype
@@ -251,7 +254,7 @@ def _key(identity: str, choices: Sequence[Choice]) -> str:
 
 
 def _machine(device: str) -> tuple[str | int, ...]:
-    """What tells this machine, and the device, from others."""
+    """Return what tells this machine, and the device, from others."""
     processor = platform.processor()
     if device == "cuda":
         processor = torch.cuda.get_device_name()
@@ -266,7 +269,7 @@ def _machine(device: str) -> tuple[str | int, ...]:
 
 @functools.cache
 def _versions() -> tuple[str, str, str]:
-    """Of PyTorch, OpenVINO, and the code here that graphs are made of."""
+    """Versions of PyTorch, OpenVINO, and the code here that graphs are made of."""
     code = hashlib.sha256()
     for path in sorted(SOURCES.rglob("*.py")):
         code.update(path.read_bytes())

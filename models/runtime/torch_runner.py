@@ -92,7 +92,7 @@ class GraphRunner:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where tensors lie in one piece of memory, so that one copy moves them all.
+    """Layout of tensors in one piece of memory, so that one copy moves them all.
 
     places: of each its first byte, shape and type. size: of the memory, in bytes.
     """

@@ -1,4 +1,4 @@
-"""What all recipes share: networks in training, their averages, optimisers, and going on."""
+"""Base of all learners: networks in training, their averages, optimisers, and going on."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Learner(ABC):
         self.precision: Precision = "fp32"
 
     def update(self, index: int, batch: Any) -> Losses:
-        """Optimiser step number `index` (from 0) on what `batches` has for it.
+        """Make optimiser step number `index` (from 0) on what `batches` has for it.
 
         Everything random in it comes from the configured seed and `index`.
         """
@@ -64,11 +64,11 @@ class Learner(ABC):
 
     @abstractmethod
     def gradients(self, index: int, batch: Any) -> Losses:
-        """The gradients of update number `index`, clipped; those of the update before are gone."""
+        """Compute the gradients of update number `index`, clipped; those before are gone."""
 
     @abstractmethod
     def score(self) -> Scores:
-        """How well the averages do on held-out episodes, always the same moments of them."""
+        """Score the averages on held-out episodes, always the same moments of them."""
 
     def step(self, index: int) -> None:
         """Follow the gradients at the learning rate of update number `index`, then average."""
@@ -83,7 +83,7 @@ class Learner(ABC):
         self.average(min(config.ema, (1 + index) / (10 + index)))
 
     def played(self) -> dict[str, nn.Module]:
-        """The averages, by the names that cartridges have for the networks."""
+        """Return the averages, by the names that cartridges have for the networks."""
         return {IN_CARTRIDGES.get(name, name): net for name, net in self.averages.items()}
 
     def average(self, keep: float) -> None:
@@ -92,7 +92,7 @@ class Learner(ABC):
             average(self.averages[name], network, keep)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that `load_state_dict` needs to go on exactly: plain data and tensors."""
+        """Return all that `load_state_dict` needs to go on exactly: plain data and tensors."""
         return {
             **{name: network.state_dict() for name, network in self.networks.items()},
             **{f"{name}_ema": network.state_dict() for name, network in self.averages.items()},
@@ -112,7 +112,7 @@ class Learner(ABC):
 
 
 def counted(losses: Tensor, log: bool) -> Tensor:
-    """Losses of examples (B,) as they are learnt from: themselves, or their logarithms."""
+    """Return losses of examples (B,) as they are learnt from: themselves, or their logarithms."""
     return (losses + LEAST_LOSS).log() if log else losses
 
 

@@ -38,19 +38,22 @@ class FrameLearner(Learner):
 
     @abstractmethod
     def examples(self, batch: Any, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """What `losses` is given of a batch, a row for each example."""
+        """Return what `losses` is given of a batch, a row for each example."""
 
     @abstractmethod
     def noisings(self, rows: int, generator: torch.Generator) -> list[Noising]:
-        """All that is random in learning so many examples, for each frame learnt in a row."""
+        """Draw all that is random in learning so many examples, for each frame in a row."""
 
     @abstractmethod
     def losses(self, given: Sequence[Tensor], noisings: Sequence[Noising]) -> Iterator[Tensor]:
-        """Mean loss of each frame learnt in a row. After each, its gradients may be taken."""
+        """Yield the mean loss of each frame in a row. After each, its gradients may be taken."""
 
     def gradients(self, index: int, batch: Any) -> Losses:
-        """Reports first, last: the losses of the first and the last of the frames in a row;
-        gradient_norm, before clipping."""
+        """Compute gradients of batches that add up to an update.
+
+        Reports first, last: the losses of the first and the last of the frames in a row;
+        gradient_norm, before clipping.
+        """
         config = self.config
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + index)
         for optimizer in self.optimizers:
@@ -72,6 +75,6 @@ class FrameLearner(Learner):
         return {"first": means[0], "last": means[-1], "gradient_norm": norm.item()}
 
     def level(self, rows: int, generator: torch.Generator) -> Tensor:
-        """Noise levels (rows,), as configured."""
+        """Draw noise levels (rows,), as configured."""
         z = torch.randn(rows, generator=generator)
         return lognormal(z, self.config.sigma_location, self.config.sigma_scale)

@@ -60,19 +60,15 @@ class RolloutLearner(Learner):
         rollouts: Rollouts | None,
         data: Data,
     ) -> None:
-        taught = [network for network in (denoiser, prior) if network is not None]
-        optimizers = [
-            optimizer
-            for network in taught
-            for optimizer in build(
-                network, config.learning_rate, config.muon_learning_rate, config.weight_decay
-            )
-        ]
+        networks: dict[str, nn.Module] = {"denoiser": denoiser, "head": head}
+        rates = (config.learning_rate, config.muon_learning_rate, config.weight_decay)
+        optimizers = build(denoiser, *rates)
+        if prior is not None:
+            networks["frame_prior"] = prior
+            optimizers += build(prior, *rates)
         # Rewards and ends are rare: with Adam's usual long memory of gradients, the few large
         # ones among many tiny ones make steps so large that training comes apart.
         slow = torch.optim.AdamW(head.parameters(), lr=config.head_learning_rate, betas=(0.9, 0.95))
-        networks = {"denoiser": denoiser, "head": head}
-        networks |= {"frame_prior": prior} if prior is not None else {}
         super().__init__(config, denoiser, networks, [*optimizers, slow])
         self.head, self.prior, self.rollouts, self.data = head, prior, rollouts, data
         fresh = config.batch - config.rollouts
@@ -93,15 +89,14 @@ class RolloutLearner(Learner):
             optimizer.zero_grad(set_to_none=True)
         (counted(losses, config.log_loss).mean() + head_loss + mending).backward()
         norm = nn.utils.clip_grad_norm_(self.denoiser.parameters(), config.gradient_clip)
+        age = self.rollouts.ages.clamp(min=0).float().mean().item() if self.rollouts else 0.0
         return {
             "recorded": losses[count:].mean().item(),
             "dreamed": losses[:count].mean().item() if count else 0.0,
             "head": head_loss.item(),
             "prior": mending.item(),
             "gradient_norm": norm.item(),
-            "rollout_age": (
-                self.rollouts.ages.clamp(min=0).float().mean().item() if self.rollouts else 0.0
-            ),
+            "rollout_age": age,
         }
 
     def score(self) -> Scores:
@@ -135,13 +130,11 @@ class RolloutLearner(Learner):
         noising = self._noising(examples, generator)
         with autocast(self.device, self.precision):
             losses, prediction = self._denoising(examples, noising)
-            head_loss = self._head_loss(examples)
-            mending = losses.new_zeros(())
-            if examples.count:
-                made = self._made(prediction, examples.count)
+            head_loss, mending = self._head_loss(examples), losses.new_zeros(())
+            made = self._made(prediction, examples.count) if examples.count else None
             if self.prior is not None:
                 mending = prior_loss(self.prior, examples.frames[examples.count :], generator)
-        if self.rollouts is not None and examples.count:
+        if self.rollouts is not None and made is not None:
             self.rollouts.advance(to_uint8(made).cpu(), examples.recorded)
         return losses, head_loss, mending, examples.count
 

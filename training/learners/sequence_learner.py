@@ -52,7 +52,7 @@ class SequenceLearner(FrameLearner):
         ]
 
     def losses(self, given: Sequence[Tensor], noisings: Sequence[Noising]) -> Iterator[Tensor]:
-        """given: frames uint8 (B, T + N, C, H, W); actions (B, T + N, A)."""
+        """Yield losses. given: frames uint8 (B, T + N, C, H, W); actions (B, T + N, A)."""
         frames, actions = given
         return sequence_losses(self.denoiser, to_float(frames), actions, noisings)
 

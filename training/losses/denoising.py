@@ -20,7 +20,7 @@ from models.networks.targets import CHANGED
 
 @dataclass(frozen=True)
 class Noising:
-    """All that is random in learning one frame.
+    """Random draws of learning one frame.
 
     sigma:  (B,) level of the noise on the target. noise: (B, C, H, W) of unit variance.
     offset: (B, C, 1, 1) of unit variance, for a denoiser with sigma_offset.

@@ -1,4 +1,4 @@
-"""Lessons of the frame prior: recorded frames, spoilt as dreams spoil theirs, are to be mended.
+"""Loss of the frame prior: recorded frames, spoilt as dreams spoil theirs, are to be mended.
 
 Where nobody can know what comes, a denoiser shows a thing faintly in several places. The prior
 learns to show it in the likeliest one: of a few moments that shine through one another, the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from base.errors import UserError
@@ -35,17 +36,21 @@ def renewed(config: Any) -> Any:
     recipe = config.get("train") if isinstance(config, dict) else None
     if not isinstance(recipe, dict) or not recipe.keys() & {*FIELDS, *REMOVED}:
         return config
-    now = {FIELDS.get(name, name): value for name, value in recipe.items()}
+    now = _renamed(recipe, FIELDS)
     # Recipes of two sizes have steps of play, and may spread their noise levels.
     return {**config, "train": now if "steps" in recipe else _at_one_level(now)}
 
 
 def renewed_state(state: dict[str, Any]) -> dict[str, Any]:
     """Return a learner's state, as a checkpoint has it, as it would be saved now."""
-    now = {STATE.get(name, name): value for name, value in state.items()}
+    now = _renamed(state, STATE)
     if isinstance(rollouts := now.get("rollouts"), dict):
-        now["rollouts"] = {ROLLOUTS.get(name, name): value for name, value in rollouts.items()}
+        now["rollouts"] = _renamed(rollouts, ROLLOUTS)
     return now
+
+
+def _renamed(data: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in data.items()}
 
 
 def _at_one_level(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The recipes by name."""
+"""Presets: the recipes by name."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ PRESETS: Mapping[Preset, Recipe] = {
 
 
 def presets_for(game: str, in_two_sizes: bool) -> tuple[Preset, ...]:
-    """The recipes that make a world of recordings of a game, in the order to train them.
+    """Return the recipes that make a world of a game's recordings, in the order to train them.
 
     A game that is recorded in two sizes and has recipes of its own, NAME and NAME-upsampler, takes
     those; all others take the small one, which of two sizes learns the small frames.

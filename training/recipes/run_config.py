@@ -55,7 +55,7 @@ class RunConfig:
 
 
 def check_pace(evaluate_every: int, checkpoint_seconds: float, memory_gb: float) -> None:
-    """UserError for a pace that no run can keep."""
+    """Raise UserError for a pace that no run can keep."""
     if evaluate_every < 1:
         raise UserError(f"--evaluate-every must be 1 or more, not {evaluate_every}")
     if not 0 <= checkpoint_seconds < math.inf:

@@ -96,7 +96,7 @@ class FrameConfig:
         return karras_sampler(steps, self.sigma_min, self.sigma_max)
 
     def network(self, height: int, width: int, context: int, actions: int) -> DenoiserConfig:
-        """A denoiser of these numbers. Raises ValueError for one that cannot be built."""
+        """Return a denoiser of these numbers. Raises ValueError for one that cannot be built."""
         unet = UNetConfig(
             self.channels,
             self.depths,
@@ -116,7 +116,7 @@ class FrameConfig:
 
 @dataclass(frozen=True)
 class SequenceConfig(FrameConfig):
-    """The recipe for the network that dreams small frames, several in a row on its own answers."""
+    """Recipe of the network that dreams small frames, several in a row on its own answers."""
 
     context: int = 4
     """Past frames that the network sees, with noise of any level on them, which it is told."""
@@ -143,7 +143,7 @@ class SequenceConfig(FrameConfig):
         return karras_sampler(steps, self.sigma_min, self.sigma_max, s_cond=self.context_noise)
 
     def denoiser(self, height: int, width: int, actions: int) -> DenoiserConfig:
-        """The denoiser for frames of a size and action vectors of a width.
+        """Return the denoiser for frames of a size and action vectors of a width.
 
         Raises ValueError for a network that cannot be built.
         """
@@ -152,7 +152,7 @@ class SequenceConfig(FrameConfig):
 
 @dataclass(frozen=True)
 class UpsamplerConfig(FrameConfig):
-    """The recipe for the network that enlarges: it sees the large frame before and the small one.
+    """Recipe of the network that enlarges: it sees the large frame before and the small one.
 
     The change that it may estimate is that against the small frame, enlarged by cubic curves.
     """
@@ -203,5 +203,5 @@ class UpsamplerConfig(FrameConfig):
         )
 
     def upsampler(self, height: int, width: int) -> DenoiserConfig:
-        """The upsampler to frames of a size. Raises ValueError for one that cannot be built."""
+        """Return the upsampler to frames of a size. ValueError for one that cannot be built."""
         return self.network(height, width, context=2, actions=0)

@@ -1,4 +1,4 @@
-"""What decides a training run, readable again from the file that it is saved in."""
+"""Recipe of a world in one size that plays in one denoising step."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NOT_NEGATIVE = (
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The recipe for a world model that plays in one denoising step.
+    """Recipe of a world model that plays in one denoising step.
 
     Every value was measured on two CPU cores with Breakout; the notes say what it is for.
     """
@@ -156,7 +156,7 @@ class TrainConfig:
         return self.updates
 
     def denoiser(self, height: int, width: int, actions: int) -> DenoiserConfig:
-        """The denoiser for frames of a size and action vectors of a width.
+        """Return the denoiser for frames of a size and action vectors of a width.
 
         Raises ValueError for a network that cannot be built.
         """
@@ -190,14 +190,14 @@ class TrainConfig:
         return FramePriorConfig(height, width, unet, self.prior_sigma)
 
     def reward_end(self, height: int, width: int) -> RewardEndConfig:
-        """The reward and ending head for frames of a size; it looks at context and new frame."""
+        """Return the reward and ending head for frames of a size; it sees context and new frame."""
         return RewardEndConfig(height, width, self.context + 1, self.head_channels)
 
 
 def check_numbers(
     config: DataclassInstance, positive: Sequence[str], not_negative: Sequence[str]
 ) -> None:
-    """UserError unless a recipe's numbers are finite, and those named of the sign they need."""
+    """Raise UserError unless a recipe's numbers are finite, and those named of the right sign."""
     for field in fields(config):
         value = getattr(config, field.name)
         if isinstance(value, float) and not math.isfinite(value):
@@ -211,7 +211,7 @@ def check_numbers(
 
 
 def check_pace(ema: float, cooldown: float, seed: int) -> None:
-    """UserError for an average, a schedule or a seed that cannot be."""
+    """Raise UserError for an average, a schedule or a seed that cannot be."""
     if ema >= 1 or cooldown > 1:
         raise UserError("--ema must be less than 1, and --cooldown not more")
     if seed > LARGEST_SEED:
@@ -219,5 +219,5 @@ def check_pace(ema: float, cooldown: float, seed: int) -> None:
 
 
 def flag(name: str) -> str:
-    """The command line's name of a field."""
+    """Return the command line's name of a field."""
     return f"--{name.replace('_', '-')}"
