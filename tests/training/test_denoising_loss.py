@@ -173,15 +173,19 @@ def test_texture_counts_in_some_rows(example: Example) -> None:
     assert any(p.grad is not None and p.grad.abs().max() > 0 for p in denoiser.parameters())
 
 
-def test_unpaired_frames_are_held_to_what_is_seen_coarsely(example: Example) -> None:
-    denoiser = awaken(Denoiser(config("change")))
+@pytest.mark.parametrize("target", ["frame", "change"])
+def test_unpaired_frames_are_held_to_what_is_seen_coarsely(
+    target: TargetName, example: Example
+) -> None:
+    """Of whole frames, not of changes, the error was that against a grey picture."""
+    denoiser = awaken(Denoiser(config(target)))
     sigma = torch.tensor([0.5, 1.0, 2.0])
     made = predicted(denoiser, example, Noising(sigma, example.noise))
     c_out = denoiser.scales(sigma)[2].flatten()
     coarse = F.avg_pool2d(made.estimate - example.context[:, -1], UNET.patch)
     expected = coarse.square().mean(dim=(1, 2, 3)) / c_out**2
     unpaired = torch.tensor([True, False, True])
-    loss = low_frequency_error(made, unpaired, UNET.patch)
+    loss = low_frequency_error(made, example.context[:, -1], unpaired, UNET.patch)
     torch.testing.assert_close(loss, torch.where(unpaired, expected, 0.0))
 
 

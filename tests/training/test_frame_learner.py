@@ -281,9 +281,11 @@ def test_an_upsampler_learns_of_dreamed_frames_what_can_be_known(
         textured.append(rows)
         return texture_loss(prediction, rows, patch)
 
-    def low_frequency(prediction: denoising.Prediction, rows: Tensor, patch: int) -> Tensor:
+    def low_frequency(
+        prediction: denoising.Prediction, enlarged: Tensor, rows: Tensor, patch: int
+    ) -> Tensor:
         coarse.append(rows)
-        return low_frequency_error(prediction, rows, patch)
+        return low_frequency_error(prediction, enlarged, rows, patch)
 
     monkeypatch.setattr(upsampler_learner, "predict", predict)
     monkeypatch.setattr(upsampler_learner, "texture_loss", texture)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from models.frames import to_float, to_uint8
-from models.networks.denoiser import Upsampler
+from models.networks.denoiser import Denoiser, Upsampler
 from models.runtime.frame_step import enlarged_context
 from models.sampler import Sampler
 from training.data import Data
@@ -115,7 +115,7 @@ class UpsamplerLearner(FrameLearner):
             patch, weight = self.config.patch, self.config.texture_weight
             losses = (
                 losses.masked_fill(unpaired, 0.0)
-                + low_frequency_error(prediction, unpaired, patch)
+                + low_frequency_error(prediction, context[:, -1], unpaired, patch)
                 + weight * texture_loss(prediction, unpaired, patch)
             )
         yield counted(losses, self.config.log_loss).mean()
@@ -133,7 +133,7 @@ class UpsamplerLearner(FrameLearner):
 
 @torch.no_grad()
 def enlarge(
-    upsampler: Upsampler, windows: PairBatch, sampler: Sampler, generator: torch.Generator
+    upsampler: Denoiser, windows: PairBatch, sampler: Sampler, generator: torch.Generator
 ) -> Tensor:
     """Enlarge the N small frames after the first, as in play: each on the answer before.
 

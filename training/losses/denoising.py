@@ -87,6 +87,10 @@ class Prediction:
     estimate: Tensor
     c_out: Tensor
 
+    def made(self, rows: Tensor) -> Tensor:
+        """Return estimated frames with gradients, of the examples in `rows` (B,), bool."""
+        return self.base[rows] + self.clean[rows]
+
 
 def predict(
     denoiser: Denoiser,

@@ -25,8 +25,8 @@ def texture_loss(prediction: Prediction, rows: Tensor, patch: int = 1) -> Tensor
 
     rows: (B,) bool, the examples it is of; others are 0. patch: as `folded` of `texture_error`.
     """
-    made = (prediction.base + prediction.clean)[rows]
-    return scattered(texture_error(made, prediction.frame[rows], patch), prediction, rows)
+    error = texture_error(prediction.made(rows), prediction.frame[rows], patch)
+    return scattered(error, prediction, rows)
 
 
 def texture_error(made: Tensor, true: Tensor, folded: int = 1) -> Tensor:

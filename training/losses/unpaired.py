@@ -9,11 +9,14 @@ from training.losses.denoising import Prediction
 from training.losses.texture import scattered
 
 
-def low_frequency_error(prediction: Prediction, rows: Tensor, patch: int) -> Tensor:
+def low_frequency_error(
+    prediction: Prediction, enlarged: Tensor, rows: Tensor, patch: int
+) -> Tensor:
     """Return how far enlarged frames are from the small ones they were made of, (B,).
 
-    The squared error against the enlarged small frame, of averages over squares of `patch` pixels,
-    in units of the network's output. rows: (B,) bool, the examples it is of; others are 0.
+    The squared error of averages over squares of `patch` pixels, in units of the network's output.
+    enlarged: (B, C, H, W), the small frames enlarged by cubic curves. rows: (B,) bool, the examples
+    it is of; others are 0.
     """
-    coarse = F.avg_pool2d(prediction.clean[rows], patch)
+    coarse = F.avg_pool2d(prediction.made(rows) - enlarged[rows], patch)
     return scattered(coarse.square().mean(dim=(1, 2, 3)), prediction, rows)
