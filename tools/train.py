@@ -31,6 +31,7 @@ from training.estimate import part_of, update_seconds
 from training.export import describe_world, export
 from training.learners.base import Learner
 from training.recipes import run_config
+from training.recipes.old_runs import check_flags
 from training.recipes.presets import PRESETS, Preset, Recipe
 from training.recipes.run_config import RunConfig
 from training.recipes.two_sizes import UpsamplerConfig
@@ -99,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     end_with_input()
     keep_freed_memory()
+    check_flags(arguments)
     run, _ = tyro.cli(_Run, args=arguments, add_help=False, return_unknown_args=True)
     saved = run_config.load(run.out) if run.resume and run.out else None
     # Of a resumed run, what is not said again is as it was.

@@ -33,7 +33,7 @@ ACTOR_CRITIC = "actor_critic."
 PREFIXES = (DENOISER, UPSAMPLER, REWARD_MODEL, ACTOR_CRITIC)
 
 Weights = Mapping[str, Tensor]
-Some = TypeVar("Some", Denoiser, RewardModel, ActorCritic)
+Some = TypeVar("Some", Denoiser, Upsampler, RewardModel, ActorCritic)
 
 
 @dataclass(frozen=True)

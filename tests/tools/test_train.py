@@ -76,6 +76,8 @@ def test_recordings_that_will_not_do_are_refused_before_anything_is_written(
         (["--batch", "2"], "--rollouts must be fewer than --batch: 1 at most"),
         (["--rollouts", "0", "--texture-weight", "1"], "--texture-weight counts in rollouts only"),
         (["--rollouts", "-1"], "--rollouts must not be negative, and -1 is"),
+        (["--streams", "2"], "--streams is called --rollouts now"),
+        (["--share-enduring=0.3"], "--share-enduring is called --keep-diverged-share now"),
         (["--sigma", "0"], "--sigma must be more than 0, not 0.0"),
         (["--sigma", "nan"], "--sigma must be a finite number, not nan"),
         (["--sigma", "1e9"], "--sigma must be at most 1000, not 1000000000.0"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from base.errors import UserError
+from training.recipes.world import flag
 
 # Names that fields of recipes had, and what they are now.
 FIELDS = {
@@ -47,6 +48,14 @@ def renewed_state(state: dict[str, Any]) -> dict[str, Any]:
     if isinstance(rollouts := now.get("rollouts"), dict):
         now["rollouts"] = _renamed(rollouts, ROLLOUTS)
     return now
+
+
+def check_flags(arguments: Sequence[str]) -> None:
+    """Raise UserError for a flag that has another name now, as on the cards of older worlds."""
+    for word in arguments:
+        name = word.removeprefix("--").partition("=")[0].replace("-", "_")
+        if word.startswith("--") and name in FIELDS:
+            raise UserError(f"{flag(name)} is called {flag(FIELDS[name])} now")
 
 
 def _renamed(data: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
