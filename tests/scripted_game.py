@@ -12,8 +12,9 @@ import numpy as np
 
 from engine.contracts import ActionSpace, ActionVector, Frame, Step, World
 from engine.player.loop import play
-from engine.player.observer import Observer
+from engine.player.observer import Observer, Recorder
 from engine.player.pacing import Timings
+from engine.player.replay_file import Log, Replay
 from engine.player.worker import Worker
 from engine.settings import SettingsFile
 from engine.ui.null_window import NullWindow, VirtualClock
@@ -123,6 +124,9 @@ def play_script(
     sensitivity: float = 1.0,
     settings: SettingsFile | None = None,
     interpolate: bool = False,
+    recorder: Recorder | None = None,
+    replay: Replay | None = None,
+    log: Log | None = None,
     kind: type[ToyWorld] = ToyWorld,
     wrap: Callable[[ToyWorld], World] = lambda toy: toy,
 ) -> Game:
@@ -145,6 +149,9 @@ def play_script(
         settings=settings,
         interpolate=interpolate,
         observers=[diary],
+        recorder=recorder,
+        replay=replay,
+        log=log,
         folder=folder,
         clock=clock,
         worker=PromptWorker(on_done=window.wake),
