@@ -21,6 +21,7 @@ from engine.action_file import MOST_STEPS
 from engine.contracts import Report, World
 from engine.player import headless, loop
 from engine.player.observer import Recorder
+from engine.player.options import GameStart, Outputs, PlayOptions
 from engine.player.replay_file import LARGEST_SEED, Replay, ReplayWriter, read_replay
 from engine.settings import SettingsFile
 from engine.ui.pygame.window import NoDisplayError, open_window
@@ -125,6 +126,11 @@ class Flags:
         """The files that are to be written."""
         files = (self.frames, self.video, self.report, self.save_replay)
         return [file.absolute() for file in files if file is not None]
+
+    def play_options(self, title: str) -> PlayOptions:
+        """The options of playing a world of this title in a window."""
+        auto = self.target == "auto"
+        return PlayOptions(title, self.steps, self.sensitivity, auto, self.interpolate)
 
     @property
     def of_sessions(self) -> bool:
@@ -267,21 +273,14 @@ def play_in_window(
     if folder is None and found.game:  # a dream of the game keeps its moments elsewhere
         folder = data_folder() / "emulator"
     with recording(flags, game=found.game) as recorder:
+        log = ReplayWriter(flags.save_replay, found.name or name, asked(wishes))
         timings = loop.play(
             opener(wishes, found),
             window,
-            title=found.title,
-            seed=flags.seed,
-            start=flags.start,
-            steps=flags.steps,
-            sensitivity=flags.sensitivity,
+            start=GameStart(flags.seed, flags.start, replay),
+            options=flags.play_options(found.title),
+            outputs=Outputs(recorder=recorder, log=log, folder=folder),
             settings=settings,
-            auto=flags.target == "auto",
-            interpolate=flags.interpolate,
-            recorder=recorder,
-            replay=replay,
-            log=ReplayWriter(flags.save_replay, found.name or name, asked(wishes)),
-            folder=folder,
         )
     if found.name:
         keep_speed(found.name, timings)

@@ -37,9 +37,9 @@ from typing import Any
 from base.errors import UserError, unknown
 from base.files import decode_text
 from engine.contracts import HeldActions
-from engine.input.command_table import COMMANDS
 from engine.input.key_meanings import meant_key
 from engine.input.keyboard import KEYS
+from engine.input.keymap import COMMANDS
 from engine.input.pads import STICK, TRIGGERS
 from engine.ui.screen import MOUSE_BUTTONS
 

@@ -17,8 +17,8 @@ from base.locks import holding
 from base.plain import is_name, read
 from base.sizes import MB
 from base.terminal import say
-from engine.input.command_table import PLAYER, check_keys
 from engine.input.keyboard import key_writing
+from engine.input.keymap import PLAYER, check_keys
 
 FILE = "settings.json"
 LARGEST_BYTES = MB  # a file that is longer is not one of ours
@@ -33,9 +33,9 @@ class Settings:
     """What differs from how the program comes.
 
     sensitivity: of the mouse and of a pad's right stick: times the game's own.
-    keys:        layout (see engine.input.bindings) -> button -> names of the keys bound to it; only
+    keys:        layout (see engine.input.keymap) -> button -> names of the keys bound to it; only
                  buttons whose keys are not the layout's own. Those of the player's own commands
-                 (see engine.input.command_table) are a layout too.
+                 are a layout too.
     last_played: world -> when it was played last, in seconds since 1970.
     keys_by:     how keys are named: as engine.input.keyboard says, by their place. Files that do
                  not say are from when it was by what they write.
@@ -55,7 +55,7 @@ class Settings:
         for name in names:  # they are drawn in a window, where not every string can be
             if not is_name(name):
                 raise ValueError("a name is empty, too long or not to be written")
-        check_keys(self.keys.get(PLAYER, {}))
+        check_keys(self.keys.get(PLAYER.name, {}))
 
 
 def to_stderr(line: str) -> None:

@@ -137,7 +137,7 @@ def endings(folder: Path) -> Iterator[str]:
     yield from told(game, folder)
 
 
-def slow(folder: Path) -> Iterator[str]:
+def slowly(folder: Path) -> Iterator[str]:
     game = play_script(EVERYTHING, folder, ticks=140, step_s=1.4 * TICK_S, wrap=SwitchingToy)
     yield from told(game, folder)
 
@@ -220,7 +220,7 @@ def _frames(path: Path, report: dict) -> Iterator[str]:
 SCENARIOS: dict[str, Callable[[Path], Iterator[str]]] = {
     scenario.__name__: scenario
     for scenario in (
-        everything, page, replayed, loaded, endings, slow, mouse, knobs, interpolated,
+        everything, page, replayed, loaded, endings, slowly, mouse, knobs, interpolated,
         by_chance, headless,
     )
 }  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 
-from engine.input.bindings import written
+from engine.input.key_names import written
 from engine.input.keyboard import WRITING, letter_of
 from engine.ui.pygame.window import open_window
 from engine.ui.screen import KeyDown

@@ -13,6 +13,7 @@ import numpy as np
 from engine.contracts import ActionSpace, ActionVector, Frame, Step, World
 from engine.player.loop import play
 from engine.player.observer import Observer, Recorder
+from engine.player.options import GameStart, Outputs, PlayOptions
 from engine.player.pacing import Timings
 from engine.player.replay_file import Log, Replay
 from engine.player.worker import Worker
@@ -141,18 +142,10 @@ def play_script(
     timings = play(
         lambda report: wrap(toy),
         window,
-        title="toy",
-        seed=seed,
-        start=start,
-        steps=steps,
-        sensitivity=sensitivity,
+        start=GameStart(seed, start, replay),
+        options=PlayOptions("toy", steps, sensitivity, interpolate=interpolate),
+        outputs=Outputs([diary], recorder, log, folder),
         settings=settings,
-        interpolate=interpolate,
-        observers=[diary],
-        recorder=recorder,
-        replay=replay,
-        log=log,
-        folder=folder,
         clock=clock,
         worker=PromptWorker(on_done=window.wake),
     )

@@ -290,7 +290,9 @@ def test_a_replay_names_its_world_as_the_menu_does(
 ) -> None:
     """Of a world that was asked for in another spelling it could not be shown from there."""
     logs: list[Any] = []
-    monkeypatch.setattr(play.loop, "play", lambda *_, log, **__: logs.append(log) or Timings())
+    monkeypatch.setattr(
+        play.loop, "play", lambda *_, outputs, **__: logs.append(outputs.log) or Timings()
+    )
     found, flags = Found("ms_pacman", "Ms. Pac-Man", None), play.Flags(folder=tmp_path)
     settings = SettingsFile(tmp_path / "settings.json")
     play.play_in_window(flags, Wishes(), settings, "MsPacman", found, NullWindow([]))

@@ -15,6 +15,7 @@ from engine.contracts import ActionSpace, ActionVector, Frame, Report, Step, Wor
 from engine.games.pair import PairWorld
 from engine.player.loop import play
 from engine.player.observer import Observer
+from engine.player.options import Outputs, PlayOptions
 from engine.ui.pygame.window import open_window
 from tests.toy_world import DreamtToy, MouseToy, ToyWorld
 
@@ -63,7 +64,8 @@ def main(kind: str, folder: Path) -> None:
         return world
 
     window = open_window("toy - Dreamcart")
-    timings = play(open_world, window, title="toy", observers=[announcer], folder=folder)
+    options, outputs = PlayOptions("toy"), Outputs([announcer], folder=folder)
+    timings = play(open_world, window, options=options, outputs=outputs)
     told = {"games": announcer.began_games, "jumps": announcer.jumps, **announcer.actions}
     print(json.dumps(told | {"stages": timings.summary()}))
 

@@ -27,6 +27,7 @@ from datasets.importers.csgo_layout import FRAMES
 from engine.contracts import ActionVector, Frame, Step, World, making_of
 from engine.player.loop import play
 from engine.player.observer import Observer
+from engine.player.options import GameStart, Outputs, PlayOptions
 from engine.ui.pygame.window import NoDisplayError, open_window
 from engine.ui.screen import Window
 from tools import record_screen
@@ -180,11 +181,10 @@ def record_by_hand(take: Take, window: Window) -> Counter[str]:
         play(
             lambda report: take.world,
             window,
-            title=take.world.name,
-            seed=take.next_seed,
-            steps=take.config.steps,
-            observers=[Hand(take)],
-            folder=data_folder() / "emulator",  # a dream of this game keeps its moments elsewhere
+            start=GameStart(take.next_seed),
+            options=PlayOptions(take.world.name, take.config.steps),
+            # A dream of this game keeps its moments elsewhere.
+            outputs=Outputs([Hand(take)], folder=data_folder() / "emulator"),
         )
     return Counter(human=take.steps)
 

@@ -25,8 +25,8 @@ from base.progress import ProgressBar
 from base.terminal import say
 from datasets.recording import Recording
 from engine.contracts import Frame
-from engine.input.bindings import device_of
 from engine.input.controls import Controls
+from engine.input.key_names import device_of
 from engine.input.keyboard import sign_of
 from engine.media.video import write_png
 from engine.player.pacing import Clock, Pacer

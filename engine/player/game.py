@@ -1,211 +1,223 @@
-"""A game on screen: what the loop keeps for an open world, and the picture it makes of it."""
+"""A game that is played in an open world: where it has been, its clock, and what follows of steps.
+
+Everything here runs on the loop's thread; `Job`s take what touches the world to the worker's.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 
-from engine.contracts import (
-    DENOISING_STEPS,
-    ActionVector,
-    Knob,
-    World,
-    knobs_of,
-    switches_of,
-    thumbnails_of,
-)
-from engine.input.bindings import layout_of, layout_of_switches
-from engine.input.command_table import Command
-from engine.input.controls import Controls
-from engine.input.player_keys import OwnKeys, help_rows
-from engine.input.pointer import Pointer
+import numpy as np
+
+from engine.contracts import DENOISING_STEPS, ActionVector, Knob, knobs_of, thumbnails_of
+from engine.input.game_input import GameInput
 from engine.player.governor import Governor
 from engine.player.history import History, Moment
-from engine.player.motion import Motion
-from engine.player.pacing import Pacer, RateMeter, Timings
-from engine.settings import Settings
-from engine.ui import hud
-from engine.ui.panel import Panel
-from engine.ui.screen import Event, Picture, Thumbnail, Window
-
-HINT_S = 4.0
-TAKING_OVER = (Command.RESTART, Command.REWIND)  # of what does, what is named
-AUTO = (("target", "auto"),)
-INTERPOLATED = (("display", "interpolated"),)
-
-
-@dataclass(frozen=True)
-class Mode:
-    """How the player is looking at the game.
-
-    notice: a line that goes before all others, such as "saved"; empty for none.
-    status: what goes on beside the game, such as a recording; it goes before any line.
-    row:    pictures of the starting points, right after one was gone to.
-    interpolating: there are pictures between those that the world made.
-    """
-
-    show_hud: bool = True
-    notice: str = ""
-    status: str = ""
-    row: tuple[Thumbnail, ...] = ()
-    interpolating: bool = False
+from engine.player.observer import Observer
+from engine.player.pacing import Pacer, RateMeter
+from engine.player.presenter import Presenter
+from engine.player.session import Advance, Arrival, Session
+from engine.player.state import Playback, PlayEvent, PlayState
+from engine.player.worker import Job
+from engine.ui.display import GameView
+from engine.ui.starts_row import starts_row
 
 
 class Game:
-    """An open world with its history, clock and controls.
+    """Takes a game from moment to moment. Methods in the past tense take the result of a job.
 
-    moment:      the one on screen, the latest of `history`.
-    motion:      what the player asked of its clock.
-    last_action: what led to it, if a step did.
-    layouts:     the keys that it comes with, of its actions and, if it has any, of its switches;
-                 controls has those that the player set.
-    own_keys:    those of the player's own commands; the game gets what they leave.
-    switches:    what the world lets its player change, of what both leave: which switch, by the
-                 key that it comes with, a key is for.
-    spare_keys:  commands of the player on keys that the game has no use for.
-    panel:       where its knobs are moved.
-    thumbnails:  pictures of its starting points; empty for none.
-    governor:    who chooses the denoising steps; None leaves that to the player.
+    moment:    the one on screen, the latest of `history`.
+    replaying: the steps come from a replay. Other than the session's, it stays as it is while a
+               job is under way.
+    governor:  chooses the denoising steps; None leaves that to the player.
     """
 
     def __init__(
         self,
-        world: World,
+        session: Session,
         moment: Moment,
-        window: Window,
-        settings: Settings,
-        own_keys: OwnKeys,
-        sensitivity: float = 1.0,
+        input: GameInput,
+        playback: Playback,
+        presenter: Presenter,
+        observer: Observer,
     ) -> None:
-        self.world, self.own_keys = world, own_keys
-        self.history = History(world.rate_fps)
-        self.history.add(moment)
-        self.pacer = Pacer(world.rate_fps)
-        self.rate = RateMeter()
-        self.motion = Motion()
-        self._layout = layout_of(world.actions)
-        self._switch_layout = layout_of_switches(switches_of(world))
-        switched = (self._switch_layout,) if self._switch_layout.keys else ()
-        self.layouts = (self._layout, *switched)
-        self.panel = Panel()
-        self.pointer = Pointer(window, world.actions.mouse)
-        self.bind(settings, sensitivity)
-        self.thumbnails = thumbnails_of(world)
+        self._session, self._world = session, session.world
+        self.input, self._playback = input, playback
+        self._presenter, self._observer = presenter, observer
+        self.history = History(self._world.rate_fps, moment)
+        self.pacer = Pacer(self._world.rate_fps)
+        self._rate = RateMeter()
+        self.replaying = session.replaying
         self.governor: Governor | None = None
-        self.last_action: ActionVector | None = None
-
-    def bind(self, settings: Settings, sensitivity: float) -> None:
-        """Take the keys and the mouse as the player set them; keys that are held count no more.
-
-        sensitivity: as asked for this time, in the game's counts per pixel.
-        """
-        self._keys = {
-            button: tuple(key for key in keys if key not in self.own_keys.keys)
-            for button, keys in self._layout.bound(settings).items()
-        }
-        self.controls = Controls(self._keys, sensitivity * settings.sensitivity)
-        taken = {*self.own_keys.keys, *(key for keys in self._keys.values() for key in keys)}
-        self.switches: dict[str, str] = {}
-        for switch, keys in self._switch_layout.bound(settings).items():
-            for key in keys:
-                if key not in taken:
-                    self.switches.setdefault(key, switch)
-        taken |= set(self.switches)
-        self.spare_keys = {k: c for k, c in self.own_keys.spare.items() if k not in taken}
+        self._last_action: ActionVector | None = None
+        self._thumbnails = thumbnails_of(self._world)
+        observer.opened(self._world)
+        self.happens(PlayEvent.OPENED)
+        self._began()
 
     @property
     def moment(self) -> Moment:
         return self.history.latest
 
     @property
-    def ticking(self) -> bool:
-        """Something happens at the next tick of the game's clock."""
-        motion, over = self.motion, self.moment.over
-        on = motion.replaying or not over  # the replay may restart, or go back
-        return motion.backwards or motion.rewound or (motion.forwards and on)
-
-    def handle(self, event: Event) -> None:
-        """Take an event as input to the game, unless the mouse is not the game's yet."""
-        if self.pointer.passes(event):
-            self.controls.handle(event)
-
-    def interrupt(self) -> None:
-        """The game stood still or went elsewhere: drop input and rates from before."""
-        self.controls.forget()
-        self.rate.interrupt()
-        self.pacer.interrupt()
+    def _over(self) -> bool:
+        """The game has ended, and no replay restarts it or goes back."""
+        return self.moment.over and not self.replaying
 
     @property
     def denoising(self) -> Knob | None:
-        """How many denoising steps the world takes and may take; None if that is no matter."""
-        return next((k for k in knobs_of(self.world) if k.name == DENOISING_STEPS), None)
+        """The knob of the denoising steps; None in a world without."""
+        return next((k for k in knobs_of(self._world) if k.name == DENOISING_STEPS), None)
 
-    def govern(self, step_ms: float) -> int:
-        """How far to move the number of denoising steps after a step that took `step_ms`."""
-        knob = self.denoising
-        if self.governor is None or knob is None:
-            return 0
-        counts, count = [int(choice) for choice in knob.choices], int(knob.value)
-        wanted = self.governor.stepped(count, step_ms, counts)
-        return counts.index(wanted) - counts.index(count)
+    def happens(self, event: PlayEvent) -> None:
+        """Let an event change the state of the player."""
+        self._playback.handle(event, away=self.history.away, over=self._over)
 
-    def picture(self, mode: Mode, timings: Timings) -> Picture:
-        """What the window should show now."""
-        world, moment = self.world, self.moment
-        line = "   ".join(part for part in (mode.status, self._line(mode)) if part)
-        notes = moment.notes + (AUTO if self.governor else ())
-        notes += INTERPOLATED if mode.interpolating else ()
-        figures = hud.Figures(
-            rate_fps=self.rate.rate_fps,
-            model=timings.recent("model"),
-            input=timings.recent("input to display"),
-            action="" if self.last_action is None else world.actions.describe(self.last_action),
-            reward=moment.reward,
-            total=moment.total,
-            notes=notes,
-            runtime="" if line and notes else str(getattr(world, "runtime", "")),
+    def interrupt(self) -> None:
+        """Drop input and rates from before: the game stood still or went elsewhere."""
+        self.input.controls.forget()
+        self._rate.interrupt()
+        self.pacer.interrupt()
+
+    def settle(self) -> None:
+        """Take note of what the job that is done has changed."""
+        self.replaying = self._session.replaying
+        self.happens(PlayEvent.CHANGED)
+
+    # Ticks
+
+    def tick(self, now: float) -> Job | None:
+        """Do what is due at a tick of the game's clock; return what the worker has to do for it."""
+        late_s = self.pacer.begin(now)
+        if self._playback.state.backwards:
+            self._step_back()
+            return None
+        if self._playback.state is PlayState.RETURNING:
+            return self.follow()
+        return self._step(now, late_s)
+
+    def _step(self, now: float, late_s: float | None) -> Job:
+        action, pressed = self.input.controls.sample()
+        if self._playback.state is PlayState.PLAYING:
+            # During a replay the game's keys have no effect.
+            self._presenter.expect_effects([] if self.replaying else pressed)
+            self._rate.tick(now)
+            if late_s is not None:
+                self._presenter.timings.add("jitter", late_s * 1e3)
+        self.happens(PlayEvent.TICK)
+        if self.replaying:
+            follow = partial(self._session.follow, self.moment)
+            return Job(follow, self._followed, forgiving=True)
+        vector = self._world.actions.encode(action)
+        return Job(partial(self._session.advance, vector, self.moment), self._advanced)
+
+    def _step_back(self) -> None:
+        """Show the moment before; the world follows later."""
+        self._rate.interrupt()
+        self._presenter.stale |= self.history.back()
+        self.happens(PlayEvent.TICK)
+
+    def follow(self) -> Job:
+        """Put the world where the screen went back to."""
+        return Job(partial(self._session.go_to, self.moment), self.jumped)
+
+    # Results
+
+    def _advanced(self, result: Advance) -> Job | None:
+        """The world made a step: the denoising steps may have to be others for the next."""
+        self._stepped(result)
+        knob, governor = self.denoising, self.governor
+        if governor is None or knob is None:
+            return None
+        by = governor.move(knob, result.model_ms + result.snapshot_ms)
+        adjust = partial(self._session.adjust, DENOISING_STEPS, by, self.moment)
+        return Job(adjust, self._governed, forgiving=True) if by else None
+
+    def _stepped(self, result: Advance) -> None:
+        before = self.moment.frame
+        self.history.add(result.moment)
+        self._presenter.stepped(before, result.moment.frame, self.pacer.period_s)
+        self._last_action = result.action
+        self._presenter.timings.add("model", result.model_ms)
+        self._presenter.timings.add("snapshot", result.snapshot_ms)
+        self._observer.stepped(result.action, result.step)
+
+    def _governed(self, result: tuple[str, Moment]) -> None:
+        notice, moment = result
+        self.switched((f"auto: {notice}", moment))
+
+    def _followed(self, result: Advance | Arrival) -> None:
+        """The replay made a step, or did something else."""
+        match result:
+            case Advance():
+                self._stepped(result)
+            case Arrival("began", moment):
+                self.restarted(moment)
+            case Arrival("moved", moment):
+                self.jumped(moment)
+            case Arrival("switched", moment, notice):
+                self.switched((notice, moment))
+
+    def restarted(self, moment: Moment) -> None:
+        """Another game begins."""
+        self._go_on_from(moment)
+        self._began()
+
+    def _began(self) -> None:
+        self._presenter.show_row(starts_row(self._thumbnails, self._session.start))
+        self._observer.began(self.moment.frame, self._session.seed, self._session.start)
+
+    def jumped(self, moment: Moment) -> None:
+        """The world was put to a moment from before: that on screen, or a saved one."""
+        if self.moment is not moment:
+            self._go_on_from(moment)
+        self.history.reach()
+        self.input.controls.forget()
+        self._presenter.show_row(())  # the start that this game came from is not known
+        self._observer.jumped(moment.frame)
+
+    def _go_on_from(self, moment: Moment) -> None:
+        self.history.add(moment)
+        self.interrupt()
+        self.happens(PlayEvent.MOVED)
+
+    def switched(self, result: tuple[str, Moment]) -> None:
+        """A switch of the world was turned, with a notice for the player."""
+        notice, moment = result
+        before = self.moment
+        self.history.replace(moment)
+        if before.over and not moment.over:
+            self.interrupt()  # it stood still until now
+        if not np.array_equal(before.frame, moment.frame):
+            self._observer.jumped(moment.frame)
+        if notice:
+            self._presenter.say(notice)
+
+    # What is to be seen
+
+    def view(self) -> GameView:
+        """Return the game as it stands, to be shown."""
+        action = self._last_action
+        return GameView(
+            self._shown_state(),
+            self.moment,
+            self.moment.frame,
+            natural_fps=self._world.rate_fps,
+            rate_fps=self._rate.rate_fps,
+            oldest=len(self.history) == 1,
+            replaying=self.replaying,
+            action="" if action is None else self._world.actions.describe(action),
+            runtime=str(getattr(self._world, "runtime", "")),
+            hint=self.input.pointer.hint,
+            auto=self.governor is not None,
+            panel=self.input.panel.rows,
         )
-        return Picture(
-            frame=moment.frame,
-            hud=hud.rows(figures) if mode.show_hud else (),
-            line=line,
-            row=() if self.motion.rewinding else mode.row,
-            panel=self.panel.rows,
-        )
 
-    @property
-    def help(self) -> tuple[tuple[str, str], ...]:
-        """All keys as they are bound now, and what they do."""
-        switches = {
-            switch.meaning: tuple(key for key, of in self.switches.items() if of == switch.key)
-            for switch in switches_of(self.world)
-        }
-        mouse = self.world.actions.mouse
-        return help_rows(self.own_keys, self._keys, switches, mouse, self.spare_keys)
-
-    def _line(self, mode: Mode) -> str:
-        natural_fps, own = self.world.rate_fps, self.own_keys
-        if mode.notice:
-            return mode.notice
-        if self.motion.rewinding:
-            return "rewinding" if len(self.history) > 1 else "as far back as memory goes"
-        if self.moment.over and not self.motion.replaying:
-            return _joined("game over", own.hint(Command.RESTART, "restarts"))
-        if self.motion.paused:
-            on, step = (
-                own.hint(Command.PAUSE, "plays on"),
-                own.hint(Command.SINGLE_STEP, "makes one step"),
-            )
-            return _joined("paused", ", ".join(filter(None, (on, step))))
-        slow = hud.slow_motion(self.rate.rate_fps, natural_fps)
-        hint = self.pointer.hint
-        if self.motion.replaying:
-            keys = " or ".join(filter(None, map(own.written, TAKING_OVER)))
-            hint = _joined("a replay", f"{keys} takes over" if keys else "")
-        if hint:
-            return _joined(slow, hint)
-        return slow or ("F1 lists the keys" if self.moment.steps < HINT_S * natural_fps else "")
-
-
-def _joined(*parts: str) -> str:
-    """Parts of a line that are not empty."""
-    return " - ".join(filter(None, parts))
+    def _shown_state(self) -> PlayState:
+        """Return the state that the player knows of: a tap on a key is seen at the next tick."""
+        state, beneath = self._playback.state, self._playback.beneath
+        if self.history.away or state in (PlayState.REWIND_PRESSED, PlayState.REWINDING):
+            return PlayState.REWINDING
+        if state is PlayState.STEPPING_BACK:
+            state = PlayState.OVER if self._over else beneath
+        return PlayState.PAUSED if state is PlayState.STEPPING else state

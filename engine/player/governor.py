@@ -1,4 +1,4 @@
-"""How many denoising steps this machine can afford: as many as let the game hold its rate."""
+"""The governor of the denoising steps: as many as let a game hold its rate on this machine."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import statistics
 from collections import deque
 from collections.abc import Sequence
 
+from engine.contracts import Knob
 from engine.player.pacing import percentile
 
-FULL = 0.95  # of a period: a step that takes longer leaves no time for anything else
-ROOM = 0.75  # of a period, at most, for what a step would take with the count that is chosen
+FULL = 0.95  # of a period: a longer step leaves no time for anything else
+ROOM = 0.75  # of a period: the estimated time of a step with the count that is chosen, at most
 FALL_STEPS = 9  # measured before the count goes down: a hitch alone does not do it
 RISE_STEPS = 45  # measured before it goes up
-LONGEST_STEPS = 4500  # measured, at most, before it goes up after a rise that was wrong
+LONGEST_STEPS = 4500  # measured, at most, before it goes up after a rise that was taken back
 
 
 class Governor:
-    """Moves a count of denoising steps by what the steps of a game take on this machine.
+    """Moves a count of denoising steps by the time that the steps of a game take.
 
-    What a step would take with another count is taken to be proportional to it. That is too much
-    for a higher one, as something of a step does not depend on the count, so a rise that is made
-    leaves room. If a load that comes and goes proves rises wrong all the same, each is waited for
-    twice as long as the one before.
+    The time of a step with another count is estimated as proportional to it. This is too much for
+    a higher count, as part of a step does not depend on it, so a rise leaves room. After a rise
+    that had to be taken back, under a load that comes and goes, the next is waited for twice as
+    long.
     """
 
     def __init__(self, period_s: float) -> None:
@@ -32,8 +33,13 @@ class Governor:
         self._rise_after = RISE_STEPS
         self._rose = False
 
+    def move(self, knob: Knob, ms: float) -> int:
+        """Note that a step of the game took `ms`; return how far to move the knob of the count."""
+        counts, count = [int(choice) for choice in knob.choices], int(knob.value)
+        return counts.index(self.stepped(count, ms, counts)) - counts.index(count)
+
     def stepped(self, count: int, ms: float, counts: Sequence[int]) -> int:
-        """Note that a step of the game with `count` took `ms`; the count to go on with.
+        """Note that a step of the game with `count` took `ms`; return the count to go on with.
 
         counts: those there are, rising, `count` among them. It may have been changed by others
         since the last step.
@@ -70,5 +76,5 @@ class Governor:
         return more
 
     def _fits(self, ms: float, count: int) -> bool:
-        """Whether steps with `count` would leave room, if they take `ms` as things are."""
+        """Steps with `count` would leave room, if they take `ms` with the present count."""
         return ms * count / self._count <= ROOM * self._period_ms

@@ -20,6 +20,7 @@ from engine.contracts import Frame, Step, World
 from engine.media.video import contact_sheet, sheet_places, write_png, writing_video
 from engine.player.history import Moment
 from engine.player.observer import Observer, Observers
+from engine.player.options import GameStart
 from engine.player.pacing import Timings
 from engine.player.replay_file import Log, Replay
 from engine.player.session import Advance, Session
@@ -147,11 +148,9 @@ def run_replay(
     opening, timings, observer = time.perf_counter(), Timings(), Observers(observers)
     session = Session(
         lambda report: open_world(),
-        seed=0,
-        start=0,
+        GameStart(replay=replay),
         folder=Path(),
         clock=time.perf_counter,
-        replay=replay,
     )
     try:
         moment = session.open(lambda line: None)

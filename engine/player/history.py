@@ -1,4 +1,4 @@
-"""Where the game has been: a ring of moments, for rewinding."""
+"""The moments that a game has been at, for rewinding."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Moment:
     snapshot: of the world, taken when `frame` was the latest.
     reward:   of the step that made `frame`; total: summed since the restart.
     steps:    since the restart.  over: the game ended with this frame.
-    notes:    what the world says of it, for the display of figures.
+    notes:    cells of the world for the display of figures.
     """
 
     frame: Frame
@@ -36,8 +36,9 @@ class History:
     Restarts and loaded moments are moments like any other: rewinding goes back across them.
     """
 
-    def __init__(self, rate_fps: float) -> None:
-        self._ring: deque[Moment] = deque(maxlen=math.ceil(REWIND_S * rate_fps) + 1)
+    def __init__(self, rate_fps: float, first: Moment) -> None:
+        self._ring = deque([first], maxlen=math.ceil(REWIND_S * rate_fps) + 1)
+        self._reached = first  # the moment that the world is at
 
     def __len__(self) -> int:
         return len(self._ring)
@@ -47,13 +48,19 @@ class History:
         """The moment on screen."""
         return self._ring[-1]
 
+    @property
+    def away(self) -> bool:
+        """The world is not at the latest moment: `back` went there and `reach` did not yet."""
+        return self._reached is not self.latest
+
     def add(self, moment: Moment) -> None:
-        """Note a new latest moment; the oldest one falls out when the ring is full."""
+        """Note that the world is at a new moment; the oldest falls out when the ring is full."""
         self._ring.append(moment)
+        self._reached = moment
 
     def replace(self, moment: Moment) -> None:
-        """Put another moment in the place of the latest."""
-        self._ring[-1] = moment
+        """Put another moment of the world in the place of the latest."""
+        self._ring[-1] = self._reached = moment
 
     def back(self) -> bool:
         """Drop the latest moment, so the one before it is latest; False if it is the oldest."""
@@ -61,3 +68,7 @@ class History:
             return False
         self._ring.pop()
         return True
+
+    def reach(self) -> None:
+        """Note that the world is at the latest moment."""
+        self._reached = self.latest

@@ -1,4 +1,4 @@
-"""Motion between two frames of a game: pictures that no step made, for displays that are faster."""
+"""Motion between two frames of a game: pictures for displays that are faster than the game."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from engine.contracts import Frame
 
 
 @dataclass(frozen=True)
-class Glide:
-    """The way from one frame to the next, in pictures spread over one period of the game.
+class Interpolation:
+    """Motion from one frame to the next, in pictures spread over one period of the game.
 
     The first picture is due when the newer frame is there, and the last is that frame itself: it
     comes into view at once, and is whole almost a period later.
@@ -29,16 +29,16 @@ class Glide:
     pictures: int
 
     def number(self, now: float) -> int:
-        """Which picture is due, from 0 to `pictures` - 1."""
+        """Return the number of the picture that is due, from 0 to `pictures` - 1."""
         passed = (now - self.started) / self.period_s * self.pictures
         return min(self.pictures - 1, int(passed + 1e-6))  # woken on time is not too early
 
     def due(self, number: int) -> float:
-        """When a picture is due, in seconds."""
+        """Return the time at which a picture is due, in seconds."""
         return self.started + number * self.period_s / self.pictures
 
     def picture(self, number: int) -> Frame:
-        """Both frames mixed, the more of the newer one the later; the last is `after` itself."""
+        """Mix both frames, the more of the newer one the later; the last is `after` itself."""
         share = (number + 1) / self.pictures
         if share >= 1:
             return self.after

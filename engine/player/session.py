@@ -1,4 +1,4 @@
-"""A world being played: what the loop asks of it, each call made on the worker's thread."""
+"""A session: a world that is played, each call made on the worker's thread."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from engine.contracts import (
     World,
 )
 from engine.player.history import Moment
+from engine.player.options import GameStart
 from engine.player.pacing import Clock
 from engine.player.replay import Compared, Follower
-from engine.player.replay_file import Adjusted, Began, Log, Moved, Replay, SwitchTurned
+from engine.player.replay_file import Adjusted, Began, Log, Moved, SwitchTurned
 from engine.player.saves import moment_from_file
 from engine.player.slots import Slots
 from engine.ui.screen import Thumbnail
@@ -29,9 +30,9 @@ from engine.ui.screen import Thumbnail
 
 @dataclass(frozen=True)
 class Advance:
-    """What one step brought: its result, the moment to come back to, and milliseconds.
+    """The result of a step, the moment to come back to, and milliseconds.
 
-    action: (A,) what was really done.
+    action: (A,) that was really done.
     """
 
     action: ActionVector
@@ -57,31 +58,29 @@ class Session:
     """Opens a world and carries it from moment to moment.
 
     open_world: loads the world and reports how far that has come; called once, by `open`.
-    folder:     where the saved moments of each world lie.
-    replay:     a session to go through again, with `follow`, until it is over or the player does
-                something else; it says which game comes first.
-    log:        is told everything that the world does.
+    first:      the first game. A replay is gone through, with `follow`, until it is over or the
+                player does something else.
+    folder:     of the saved moments of each world.
+    log:        told everything that the world does.
     """
 
     def __init__(
         self,
         open_world: Callable[[Report], World],
+        first: GameStart,
         *,
-        seed: int,
-        start: int,
         folder: Path,
         clock: Clock,
-        replay: Replay | None = None,
         log: Log | None = None,
     ) -> None:
         self._open_world = open_world
         self._folder = folder
         self._clock = clock
-        self._replay, self._log = replay, log or Log()
+        self._replay, self._log = first.replay, log or Log()
         self._follower: Follower | None = None
         self._slots: Slots | None = None
         self._opened: World | None = None
-        self.seed, self.start = seed, start
+        self.seed, self.start = first.seed, first.start
 
     @property
     def world(self) -> World:

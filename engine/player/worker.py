@@ -13,11 +13,15 @@ LAST_JOB_S = 5.0  # how long closing waits for a job that is under way
 
 @dataclass(frozen=True)
 class Job:
-    """Something for the worker, and what the loop does with its result."""
+    """Work for the worker, and what the loop does with its result.
+
+    then:      takes the result; may return the job to do next.
+    forgiving: a UserError becomes a line in the window instead of the end.
+    """
 
     work: Callable[[], Any]
-    then: Callable[[Any], None]
-    forgiving: bool = False  # a UserError becomes a line in the window instead of the end
+    then: Callable[[Any], Job | None]
+    forgiving: bool = False
 
 
 class Worker:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from engine.input.bindings import DIRECTIONS
-from engine.input.command_table import Command
-from engine.input.player_keys import OwnKeys
+from engine.input.keymap import DIRECTIONS, Command, Keymap
 from engine.ui.page import Page
 from engine.ui.page_layout import Layout, lay_out
 from engine.ui.screen import Event, FocusLost, KeyDown, KeyUp, Pointed, Scrolled, Uncovered
@@ -26,12 +24,12 @@ class Asked(Enum):
     REMOVE = auto()  # the marked item, or what goes on there; never while something is asked
 
 
-def command_on_page(own: OwnKeys, key: str) -> Command | None:
+def command_on_page(keymap: Keymap, key: str) -> Command | None:
     """What a key asks of the player on a page, where keys that move, choose, leave or type do
     nothing else."""
     if len(key) == 1 or key in (*WAYS, *CHOOSE, *LEAVE, *TYPED):
         return None
-    return own.command(key)
+    return keymap.command(key)
 
 
 class Cursor:

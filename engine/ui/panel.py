@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.contracts import Knob
-from engine.input.bindings import DIRECTIONS
+from engine.input.keymap import DIRECTIONS
 from engine.ui.screen import Event, KeyDown
 
 

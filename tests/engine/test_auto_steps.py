@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.contracts import DENOISING_STEPS, ActionVector, Frame, Knob, Snapshot, Step, Switched
 from engine.player.loop import play
+from engine.player.options import Outputs, PlayOptions
 from engine.ui.null_window import NullWindow, VirtualClock
 from engine.ui.screen import CloseAsked, Event, KeyDown, Picture
 from tests.scripted_game import TICK_S, Diary, PromptWorker, dream, hold, same
@@ -70,9 +71,8 @@ def play_loaded(
     play(
         lambda report: world,
         window,
-        auto=auto,
-        observers=[diary],
-        folder=folder,
+        options=PlayOptions(auto=auto),
+        outputs=Outputs([diary], folder=folder),
         clock=clock,
         worker=PromptWorker(window.wake),
     )
@@ -113,7 +113,8 @@ def test_a_world_without_denoising_steps_says_so(tmp_path: Path) -> None:
     clock = VirtualClock()
     window = NullWindow([CloseAsked(1.0)], clock)
     worker = PromptWorker(window.wake)
-    play(lambda report: ToyWorld(), window, auto=True, folder=tmp_path, clock=clock, worker=worker)
+    options, outputs = PlayOptions(auto=True), Outputs(folder=tmp_path)
+    play(lambda _: ToyWorld(), window, options=options, outputs=outputs, clock=clock, worker=worker)
     lines = [picture.line for picture in window.pictures]
     assert "this world has no denoising steps to choose from" in lines
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.player.interpolation import Glide
+from engine.player.interpolation import Interpolation
 from engine.ui.screen import Event
 from tests.scripted_game import TICK_S, Game, dream, hold, play_script, same, tap
 
@@ -18,13 +18,13 @@ def play(events: list[Event], folder: Path, ticks: int, interpolate: bool = True
     return play_script(events, folder, ticks=ticks, interpolate=interpolate)
 
 
-def test_a_glide_ends_in_the_newer_frame_itself() -> None:
+def test_motion_ends_in_the_newer_frame_itself() -> None:
     before, after = np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 200, np.uint8)
-    glide = Glide(before, after, started=10.0, period_s=0.1, pictures=4)
-    assert [glide.number(10 + t) for t in (0, 0.02, 0.025, 0.05, 0.075, 0.2)] == [0, 0, 1, 2, 3, 3]
-    assert glide.due(3) == pytest.approx(10.075)
-    assert [int(glide.picture(n).max()) for n in range(4)] == [50, 100, 150, 200]
-    assert glide.picture(3) is after
+    motion = Interpolation(before, after, started=10.0, period_s=0.1, pictures=4)
+    assert [motion.number(10 + t) for t in (0, 0.02, 0.025, 0.05, 0.075, 0.2)] == [0, 0, 1, 2, 3, 3]
+    assert motion.due(3) == pytest.approx(10.075)
+    assert [int(motion.picture(n).max()) for n in range(4)] == [50, 100, 150, 200]
+    assert motion.picture(3) is after
     assert before.max() == 0 and after.min() == 200
 
 
@@ -63,8 +63,8 @@ def test_the_figures_say_so(tmp_path: Path) -> None:
 def test_an_effect_counts_when_its_frame_is_whole(tmp_path: Path) -> None:
     game = play(hold("d", 3, 5), tmp_path, ticks=12)
     latency = game.timings.summary()["input to display"]
-    waited, glided = TICK_S / 2, TICK_S * (PICTURES - 1) / PICTURES
-    assert latency["median_ms"] == pytest.approx((waited + glided) * 1e3, abs=0.01)
+    waited, moved = TICK_S / 2, TICK_S * (PICTURES - 1) / PICTURES
+    assert latency["median_ms"] == pytest.approx((waited + moved) * 1e3, abs=0.01)
     assert latency["count"] == 2
 
 

@@ -16,6 +16,7 @@ from base.errors import UserError
 from engine.contracts import ActionVector, Frame, Report, Step, Switched
 from engine.player.loop import play
 from engine.player.observer import Observer
+from engine.player.options import Outputs, PlayOptions
 from engine.ui.borrowed_window import LentWindow
 from engine.ui.null_window import NullWindow, VirtualClock
 from engine.ui.screen import CloseAsked, FocusLost, KeyDown, Picture
@@ -67,7 +68,8 @@ def test_drawing_never_makes_a_step_late(tmp_path: Path) -> None:
     pressed = [KeyDown("h", tick * TICK_S + 0.003) for tick in range(5, 60)]
     window = Slow([*pressed, CloseAsked(65 * TICK_S)], clock)
     worker = PromptWorker(window.wake)
-    timings = play(lambda report: ToyWorld(), window, folder=tmp_path, clock=clock, worker=worker)
+    outputs = Outputs(folder=tmp_path)
+    timings = play(lambda report: ToyWorld(), window, outputs=outputs, clock=clock, worker=worker)
     assert timings.summary()["jitter"]["p99_ms"] == pytest.approx(0, abs=1e-6)
     shown = [bool(picture.hud) for picture in window.pictures if picture.frame is not None]
     assert sum(one != other for one, other in pairwise(shown)) == len(pressed), "all are answered"
@@ -274,8 +276,7 @@ def test_the_window_answers_while_a_step_takes_for_ever(tmp_path: Path) -> None:
         play(
             lambda report: ToyWorld(before_step=block),
             window,
-            observers=[LeaveAfterOne()],
-            folder=tmp_path,
+            outputs=Outputs([LeaveAfterOne()], folder=tmp_path),
             clock=clock,
         )
     assert len(polled_at) >= 100
@@ -301,7 +302,7 @@ def test_the_window_says_loading_and_can_be_left_while_the_world_opens(tmp_path:
         return ToyWorld()
 
     window = Window([CloseAsked(1e9)])
-    play(open_world, window, title="toy", folder=tmp_path)
+    play(open_world, window, options=PlayOptions("toy"), outputs=Outputs(folder=tmp_path))
     assert [picture.line for picture in window.pictures] == ["loading toy ..."]
 
 
@@ -320,7 +321,8 @@ def test_the_window_shows_how_far_loading_has_come(tmp_path: Path) -> None:
         return ToyWorld()
 
     window = Window([CloseAsked(1e9)], clock)
-    play(open_world, window, title="toy", steps=1, folder=tmp_path, clock=clock)
+    options, outputs = PlayOptions("toy", steps=1), Outputs(folder=tmp_path)
+    play(open_world, window, options=options, outputs=outputs, clock=clock)
     lines = [picture.line for picture in window.pictures]
     assert lines[:2] == ["loading toy ...", "downloading 34 %"]
     assert "downloading 34 %" not in lines[2:]
@@ -335,7 +337,8 @@ def test_a_world_that_cannot_be_opened_closes_the_window_with_its_own_error(
     clock = VirtualClock()
     window = NullWindow([CloseAsked(1e9)], clock)
     with pytest.raises(UserError, match="truncated"):
-        play(open_world, window, folder=tmp_path, clock=clock, worker=PromptWorker(window.wake))
+        outputs, worker = Outputs(folder=tmp_path), PromptWorker(window.wake)
+        play(open_world, window, outputs=outputs, clock=clock, worker=worker)
     assert window.closed
 
 
@@ -351,8 +354,7 @@ def test_observers_may_keep_frames(tmp_path: Path) -> None:
     play(
         lambda report: ToyWorld(),
         window,
-        observers=[Keeper()],
-        folder=tmp_path,
+        outputs=Outputs([Keeper()], folder=tmp_path),
         clock=clock,
         worker=PromptWorker(window.wake),
     )
@@ -380,7 +382,8 @@ def test_a_world_that_was_left_is_not_kept_in_memory(tmp_path: Path, first: str)
     window = NullWindow([CloseAsked(leaves_at)], clock)
     gc.disable()
     try:
-        play(open_world, window, folder=tmp_path, clock=clock, worker=PromptWorker(window.wake))
+        outputs, worker = Outputs(folder=tmp_path), PromptWorker(window.wake)
+        play(open_world, window, outputs=outputs, clock=clock, worker=worker)
         assert [world() for world in kept] == [None]
     finally:
         gc.enable()
@@ -403,7 +406,8 @@ def test_a_lent_window_answers_until_what_is_under_way_is_done(tmp_path: Path) -
     pressed = [KeyDown("escape", 0.1), KeyDown("escape", 0.2), KeyDown("return", 0.35)]
     window = Window([*pressed, CloseAsked(1e9)], clock)
     lent = LentWindow(window)
-    play(open_world, lent, title="toy", folder=tmp_path, clock=clock)
+    options, outputs = PlayOptions("toy"), Outputs(folder=tmp_path)
+    play(open_world, lent, options=options, outputs=outputs, clock=clock)
     assert [picture.line for picture in window.pictures] == ["loading toy ...", "leaving ..."]
     assert not window.closed and not lent.close_asked
     assert all(isinstance(event, CloseAsked) for event in window.poll(0.0))
@@ -422,7 +426,7 @@ def test_its_close_button_does_not_wait(tmp_path: Path) -> None:
         return ToyWorld()
 
     lent = Lent(NullWindow([KeyDown("escape", 0.1), CloseAsked(0.2)], clock))
-    play(open_world, lent, folder=tmp_path, clock=clock)
+    play(open_world, lent, outputs=Outputs(folder=tmp_path), clock=clock)
     assert lent.close_asked
 
 
@@ -440,7 +444,8 @@ def test_what_only_had_a_line_to_say_does_not_become_an_error_by_leaving(tmp_pat
 
     window = Window([*tap("f2", 3.5), CloseAsked(1e9)], clock)
     worker = PromptWorker(window.wake)
-    play(lambda report: Refusing(ToyWorld()), window, folder=tmp_path, clock=clock, worker=worker)
+    outputs = Outputs(folder=tmp_path)
+    play(lambda _: Refusing(ToyWorld()), window, outputs=outputs, clock=clock, worker=worker)
     assert window.closed
 
 

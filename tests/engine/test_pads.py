@@ -12,10 +12,9 @@ import pygame
 import pytest
 
 from engine.contracts import CsgoActions
-from engine.input.bindings import layout_of
 from engine.input.controls import LOOK_COUNTS, Controls
+from engine.input.keymap import layout_of
 from engine.input.pads import DEAD, Pads
-from engine.settings import Settings
 from engine.ui.pygame.pads import PadReader
 from engine.ui.pygame.window import DesktopWindow
 from engine.ui.screen import Event, FocusLost, KeyDown, KeyUp, MouseMoved, Notice, Tilted
@@ -24,7 +23,7 @@ from tests.toy_world import ACTIONS
 
 
 def controls() -> Controls:
-    return Controls(layout_of(CsgoActions()).bound(Settings()))
+    return Controls(layout_of(CsgoActions()).bound({}))
 
 
 def keys(events: list[Event]) -> list[tuple[str, str]]:
@@ -117,14 +116,14 @@ def test_every_button_of_the_games_that_there_are_has_a_key_of_the_pad() -> None
     """But for those of the camera, which is the right stick's."""
     for actions in (ACTIONS, CsgoActions()):
         layout = layout_of(actions)
-        for button, bound in layout.bound(Settings()).items():
+        for button, bound in layout.bound({}).items():
             pad = [key for key in bound if key.startswith(("pad ", "stick "))]
             assert pad or button.startswith("look "), button
             assert set(actions.keys[button]) <= set(bound)
 
 
 def test_a_pad_plays_both_kinds_of_game() -> None:
-    arcade = Controls(layout_of(ACTIONS).bound(Settings()))
+    arcade = Controls(layout_of(ACTIONS).bound({}))
     for key, name in (("pad left", "LEFT"), ("stick right", "RIGHT"), ("pad a", "FIRE")):
         arcade.handle(KeyDown(key))
         assert ACTIONS.describe(ACTIONS.encode(arcade.sample()[0])) == name

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.input.player_keys import OwnKeys, help_rows
+from engine.input.keymap import Keymap, layout_of
 from engine.input.pointer import Pointer
-from engine.settings import Settings
+from engine.ui.help_pages import help_rows
 from engine.ui.null_window import NullWindow
 from engine.ui.screen import Event, FocusLost, KeyDown, KeyUp, MouseMoved
 from tests.scripted_game import TICK_S, Game, down, play_script, tap, up
@@ -82,10 +82,9 @@ def test_motion_from_a_pause_is_dropped(tmp_path: Path) -> None:
 
 
 def test_the_list_of_keys_speaks_of_the_mouse_where_there_is_one() -> None:
-    keys, own = MouseToy.actions.keys, OwnKeys(Settings())
-    assert ("Left button", "fire") in help_rows(own, keys)
-    assert ("Mouse", "look around, once clicked") in help_rows(own, keys, mouse=True)
-    assert "Mouse" not in dict(help_rows(own, ACTIONS.keys))
+    rows = help_rows(Keymap({}, layout_of(MouseToy.actions)))
+    assert ("Left button", "fire") in rows and ("Mouse", "look around, once clicked") in rows
+    assert "Mouse" not in dict(help_rows(Keymap({}, layout_of(ACTIONS))))
 
 
 def test_other_events_pass() -> None:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from base.errors import UserError
 from engine.contracts import Action, HeldActions, actions_from_json
-from engine.input.bindings import layout_of
 from engine.input.keyboard import KEYS
+from engine.input.keymap import layout_of
 from engine.profile import OF_PLAYER, PAD_KEYS, parse_profile, read_profile
 from engine.ui.screen import MOUSE_BUTTONS
 

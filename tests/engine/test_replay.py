@@ -20,6 +20,7 @@ from base.errors import UserError
 from engine.contracts import Frame, World
 from engine.player.headless import Wanted, run, run_replay
 from engine.player.loop import play
+from engine.player.options import GameStart, Outputs
 from engine.player.replay_file import Began, Moved, Replay, ReplayWriter, cartridge_of, read_replay
 from engine.ui.null_window import NullWindow, VirtualClock
 from engine.ui.screen import CloseAsked, Event
@@ -51,13 +52,13 @@ def play_on(
     clock = VirtualClock()
     window = NullWindow([*events, CloseAsked((ticks - 0.5) * TICK_S)], clock)
     diary = Diary()
+    if save is not None:
+        log = ReplayWriter(save, "toy")
     play(
         lambda report: world,
         window,
-        observers=[diary],
-        replay=replay,
-        log=ReplayWriter(save, "toy") if save is not None else log,
-        folder=folder,
+        start=GameStart(replay=replay),
+        outputs=Outputs([diary], log=log, folder=folder),
         clock=clock,
         worker=PromptWorker(on_done=window.wake),
     )

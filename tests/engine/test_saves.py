@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from base.errors import UserError
 from engine.player import saves
 from engine.player.history import Moment
+from engine.player.options import GameStart
 from engine.player.saves import read_moment, save_path, write_moment
 from engine.player.session import Session
 from tests.toy_world import ToyWorld
@@ -127,7 +128,7 @@ def test_a_snapshot_that_the_world_rejects_leaves_the_game_where_it_was(tmp_path
                 raise IndexError("no such column")
             return super().restore(snapshot)
 
-    session = Session(lambda _: Picky(), seed=0, start=0, folder=tmp_path, clock=lambda: 0.0)
+    session = Session(lambda _: Picky(), GameStart(), folder=tmp_path, clock=lambda: 0.0)
     current = session.open(print)
     for bad in (
         replace(current, snapshot={**current.snapshot, "where": np.array([-5, 0, 0])}),

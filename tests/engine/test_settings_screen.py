@@ -7,9 +7,16 @@ from pathlib import Path
 import pytest
 
 from engine.contracts import BESIDE, SHOW, SWITCHES, CsgoActions
-from engine.input.bindings import all_layouts, layout_of, layout_of_switches
-from engine.input.command_table import COMMANDS, FIXED, Command
-from engine.input.player_keys import MEANINGS, OwnKeys
+from engine.input.keymap import (
+    COMMANDS,
+    FIXED,
+    MEANINGS,
+    Command,
+    Keymap,
+    all_layouts,
+    layout_of,
+    layout_of_switches,
+)
 from engine.settings import Settings, SettingsFile
 from engine.ui.null_window import NullWindow, VirtualClock
 from engine.ui.page_layout import lay_out
@@ -159,7 +166,7 @@ def test_some_keys_do_what_they_do_for_ever(screen: SettingsScreen, file: Settin
     go_to(screen, MEANINGS[Command.LEAVE])
     press(screen, "return", "q")
     assert values(screen)[MEANINGS[Command.LEAVE]] == "* Q, Esc, Pad guide"
-    assert OwnKeys(file.now).command("escape") is Command.LEAVE
+    assert Keymap(file.now.keys).command("escape") is Command.LEAVE
 
 
 def test_a_key_that_is_waited_for_does_nothing_else(file: SettingsFile) -> None:

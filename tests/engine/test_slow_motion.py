@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.player.loop import play
+from engine.player.options import Outputs
 from engine.player.pacing import Timings
 from engine.player.worker import Worker
 from engine.ui.null_window import NullWindow, VirtualClock
@@ -67,8 +68,7 @@ def play_slowly(events: list[Event], folder: Path) -> tuple[WatchedWindow, Diary
     timings = play(
         lambda report: SixteenFps(),
         window,
-        observers=[diary],
-        folder=folder,
+        outputs=Outputs([diary], folder=folder),
         clock=clock,
         worker=SlowWorker(clock, window.wake),
     )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.contracts import Frame
-from engine.ui.display import ROW_S
+from engine.player.presenter import ROW_S
 from engine.ui.screen import Picture
 from engine.ui.starts_row import LONGEST, starts_row
 from tests.scripted_game import TICK_S, dream, hold, play_script, same, tap

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 
 from engine.contracts import Switch, Switched
-from engine.input.command_table import COMMANDS
+from engine.input.keymap import COMMANDS
 from engine.settings import SettingsFile
 from engine.ui.screen import Event, Picture
 from tests.scripted_game import Game, down, dream, hold, play_script, same, tap, up
@@ -109,7 +109,7 @@ def test_the_list_of_keys_has_them_between_the_games_and_the_players_own(tmp_pat
     assert rows[6][1] == COMMANDS[0][2]
 
 
-def test_the_players_own_keys_go_first(tmp_path: Path) -> None:
+def test_the_keys_of_commands_go_first(tmp_path: Path) -> None:
     class Greedy(SwitchingToy):
         switches = (Switch("p", "mine"),)
 

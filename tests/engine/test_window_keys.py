@@ -13,7 +13,7 @@ from pathlib import Path
 import pygame
 import pytest
 
-from engine.input.bindings import written
+from engine.input.key_names import written
 from engine.input.keyboard import KEYS, PLACES, key_writing, letter_of, use_keyboard
 from engine.settings import SettingsFile
 from engine.ui.page import typed

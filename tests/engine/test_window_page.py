@@ -10,10 +10,8 @@ import pygame
 import pytest
 
 from engine.contracts import SWITCHES, CsgoActions, Frame
-from engine.input.bindings import layout_of
-from engine.input.player_keys import OwnKeys, help_rows
-from engine.settings import Settings
-from engine.ui.help_pages import help_page
+from engine.input.keymap import Keymap, layout_of, layout_of_switches
+from engine.ui.help_pages import help_page, help_rows
 from engine.ui.page import Dialog, Page, Row, Tile
 from engine.ui.page_layout import Box, lay_out, text_px
 from engine.ui.pygame.rows import draw_help
@@ -156,8 +154,7 @@ def test_words_of_the_list_of_keys_are_as_large_as_all_others(
     window: DesktopWindow, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A game with many keys once had them in three columns of tiny letters."""
-    layout, own = layout_of(CsgoActions()), OwnKeys(Settings())
-    rows = help_rows(own, layout.bound(Settings()), {s.meaning: (s.key,) for s in SWITCHES}, True)
+    rows = help_rows(Keymap({}, layout_of(CsgoActions()), layout_of_switches(SWITCHES)))
     shortened: list[str] = []
 
     def write(*about: Any) -> int:

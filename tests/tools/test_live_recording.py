@@ -22,6 +22,7 @@ from engine.media.live_film import LiveFilm
 from engine.media.overlay import keys_strip, pressed
 from engine.player.headless import Wanted, run
 from engine.player.loop import play
+from engine.player.options import Outputs
 from engine.ui.null_window import NullWindow, VirtualClock
 from engine.ui.screen import CloseAsked, Event
 from tests.scripted_game import TICK_S, PromptWorker, dream, hold, same, tap
@@ -57,8 +58,7 @@ def play_recording(
     play(
         lambda report: open_world(),
         window,
-        recorder=recorder,
-        folder=folder,
+        outputs=Outputs(recorder=recorder, folder=folder),
         clock=clock,
         worker=PromptWorker(on_done=window.wake),
     )

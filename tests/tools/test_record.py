@@ -17,6 +17,7 @@ from datasets.recording import Recording
 from datasets.store import Store
 from engine.games.atari import AtariWorld
 from engine.player.loop import play
+from engine.player.options import GameStart, Outputs
 from engine.ui.null_window import NullWindow, VirtualClock
 from engine.ui.screen import CloseAsked, Event
 from tests.recordings import record_toys
@@ -94,8 +95,9 @@ def _play_by_hand(folder: Path, events: list[Event], ticks: int) -> Store:
     window = NullWindow([*events, CloseAsked((ticks - 0.5) * TICK_S)], clock)
     worker = PromptWorker(on_done=window.wake)
     with _take(folder) as take:
-        play(lambda _: take.world, window, seed=7, observers=[Hand(take)], folder=folder.parent,
-             clock=clock, worker=worker)  # fmt: skip
+        outputs = Outputs([Hand(take)], folder=folder.parent)
+        play(lambda _: take.world, window, start=GameStart(7), outputs=outputs, clock=clock,
+             worker=worker)  # fmt: skip
     return Store(folder)
 
 

@@ -21,8 +21,8 @@ from datasets.episode import EpisodeFile
 from datasets.recording import Recording
 from datasets.store import Store
 from engine.contracts import Frame
-from engine.input.bindings import written
 from engine.input.controls import Controls
+from engine.input.key_names import written
 from engine.input.keyboard import use_keyboard
 from engine.profile import Profile, parse_profile
 from engine.ui.screen import Event, KeyDown, KeyUp, MouseMoved

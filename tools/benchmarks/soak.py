@@ -21,6 +21,7 @@ from base.sizes import MB
 from engine.contracts import ActionVector, Report, Step, World
 from engine.player.loop import play
 from engine.player.observer import Observer
+from engine.player.options import GameStart, Outputs, PlayOptions
 from engine.player.pacing import Clock, Timings, spread
 from engine.player.worker import Worker
 from engine.settings import SettingsFile
@@ -105,11 +106,10 @@ def soak(
         timings = play(
             open_noted,
             hands,
-            title=bench.world,
-            seed=bench.seed,
-            settings=SettingsFile(Path(folder) / "settings.json"),  # keys as they come
-            observers=[hands.watcher],
-            folder=Path(folder),
+            start=GameStart(bench.seed),
+            options=PlayOptions(bench.world),
+            outputs=Outputs([hands.watcher], folder=Path(folder)),
+            settings=SettingsFile(Path(folder) / "settings.json"),  # keys by default
             clock=clock,
             worker=worker,
         )

@@ -30,8 +30,8 @@ from pathlib import Path
 
 from base.errors import UserError, unknown
 from base.files import read_text
-from engine.input.bindings import device_of
 from engine.input.key_meanings import meant_key
+from engine.input.key_names import device_of
 from engine.input.keyboard import KEYS
 from engine.profile import Profile
 from engine.ui.screen import MOUSE_BUTTONS

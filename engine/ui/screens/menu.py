@@ -8,10 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from base.errors import UserError
-from engine.input.bindings import all_layouts
-from engine.input.command_table import Command
 from engine.input.keyboard import letter_of
-from engine.input.player_keys import OwnKeys
+from engine.input.keymap import Command, Keymap, all_layouts
 from engine.jobs import Errand, Errands
 from engine.player.pacing import Clock
 from engine.settings import SettingsFile
@@ -128,7 +126,7 @@ class Menu:
     ) -> None:
         self._library, self._downloads, self._window = library, downloads, window
         self._workshop, self._trainings = workshop, trainings
-        self._settings, self._own_keys = settings, OwnKeys(settings.now)
+        self._settings, self._keymap = settings, Keymap(settings.now.keys)
         self._entries = library.entries()
         self._search, self._help = "", False
         self._cursor = Cursor()
@@ -156,7 +154,7 @@ class Menu:
         self._window.present(Picture(page=page, line=notice or self._notice or line, help=keys))
 
     def _keys(self) -> tuple[tuple[str, str], ...]:
-        full = self._own_keys.written(Command.FULLSCREEN)
+        full = self._keymap.written(Command.FULLSCREEN)
         return (*HELP, (full, "full screen")) if full else HELP
 
     @property
@@ -256,7 +254,7 @@ class Menu:
         self.stale |= not quiet and not isinstance(event, MouseMoved | KeyUp)
 
     def _asks(self, key: str) -> Command | None:
-        return command_on_page(self._own_keys, key)
+        return command_on_page(self._keymap, key)
 
     def _answer(self, event: Event, question: Question) -> None:
         asked = question.cursor.handle(event, self._page(), self._window.size)
@@ -325,7 +323,7 @@ class Menu:
         """Look again at which worlds there are, and at the keys; the mark stays on its own, or on a
         world where that was."""
         self.setting = self.making = False
-        self._own_keys.bind(self._settings.now)
+        self._keymap = Keymap(self._settings.now.keys)
         self._cursor.let_go()
         marked, row = self._marked, self._cursor.item - len(self._found)
         self._entries = self._library.entries()

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.input.bindings import DIRECTIONS, Layout, device_of, written
-from engine.input.command_table import FIXED, Command
-from engine.input.player_keys import MEANINGS, NO_KEY, OWN, OwnKeys
+from engine.input.key_names import NO_KEY, device_of, written
+from engine.input.keymap import DIRECTIONS, FIXED, MEANINGS, PLAYER, Command, KeyLayout, Keymap
 from engine.player.pacing import Clock
 from engine.settings import Settings, SettingsFile
 from engine.ui.cursor import Asked, Cursor, command_on_page
@@ -32,7 +31,7 @@ class Wish:
     refused: why the key that was pressed last cannot be had.
     """
 
-    layout: Layout
+    layout: KeyLayout
     button: str
     keys: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
@@ -45,16 +44,16 @@ class SettingsScreen:
     layouts: of the games whose keys are to be set, and of switches if they have any; the player's
              own commands come beside them.
     closed:  the player is done with it.
-    own_keys: of the player's commands, as they are set by now.
+    keymap: of the player's commands, as they are set by now.
     """
 
-    def __init__(self, file: SettingsFile, layouts: Sequence[Layout]) -> None:
+    def __init__(self, file: SettingsFile, layouts: Sequence[KeyLayout]) -> None:
         self.closed = False
         self._file = file
-        self._layouts = (*layouts, OWN)
+        self._layouts = (*layouts, PLAYER)
         self._games = [layout for layout in layouts if layout.meanings is None]
         self._buttons = [(layout, button) for layout in self._layouts for button in layout.keys]
-        self.own_keys = OwnKeys(file.now)
+        self.keymap = Keymap(file.now.keys)
         self._cursor, self._choice = Cursor(), Cursor()  # on the list, and on a question
         self._wish: Wish | None = None
 
@@ -84,7 +83,7 @@ class SettingsScreen:
         if item > len(self._buttons):
             return HINT
         layout, button = self._buttons[item - 1]
-        keys = layout.bound(self._file.now)[button]
+        keys = layout.bound(self._file.now.keys)[button]
         takers = {key: taker for key in keys if (taker := self._taker(layout, button, key))}
         taken = (f"{written(key)} is for '{taker}'" for key, taker in takers.items())
         return "; ".join((*taken, HINT))
@@ -94,31 +93,31 @@ class SettingsScreen:
         """The next key is wished for, whatever it does otherwise."""
         return self._wish is not None and not self._wish.keys
 
-    def _row(self, layout: Layout, button: str) -> Row:
+    def _row(self, layout: KeyLayout, button: str) -> Row:
         keys = ", ".join(
             written(key) + (" (taken)" if self._taker(layout, button, key) else "")
-            for key in layout.bound(self._file.now)[button]
+            for key in layout.bound(self._file.now.keys)[button]
         )
         changed = "* " if button in self._file.now.keys.get(layout.name, {}) else ""
         return Row(self._label(layout, button), f"{changed}{keys or NO_KEY}")
 
-    def _label(self, layout: Layout, button: str) -> str:
+    def _label(self, layout: KeyLayout, button: str) -> str:
         """What a button does, for people."""
         if layout.meanings is not None:
             return layout.meanings[button]
         return f"{layout.title}: {button}" if len(self._games) > 1 else button
 
-    def _taker(self, layout: Layout, button: str, key: str) -> str:
+    def _taker(self, layout: KeyLayout, button: str, key: str) -> str:
         """What a key of a button does instead, in words; mostly nothing. Only files that were
         written by hand have such keys, and games whose keys were not on the page when a command or
         a switch got its own."""
-        command = self.own_keys.command(key)
-        if layout is OWN and command is Command(button):
+        command = self.keymap.command(key)
+        if layout is PLAYER and command is Command(button):
             return ""
         if command is not None:
             return MEANINGS[command]
         for game in () if layout.meanings is None else self._games:
-            for other, keys in game.bound(self._file.now).items():
+            for other, keys in game.bound(self._file.now.keys).items():
                 if key in keys:
                     return self._label(game, other)
         return ""
@@ -138,7 +137,7 @@ class SettingsScreen:
         if self._wish is not None:
             self._listen(event, self._wish, size)
         elif isinstance(event, KeyDown) and (
-            command_on_page(self.own_keys, event.key) is Command.SETTINGS
+            command_on_page(self.keymap, event.key) is Command.SETTINGS
         ):
             self.closed = True
         elif isinstance(event, KeyDown) and DIRECTIONS.get(event.key) in ("left", "right"):
@@ -194,18 +193,18 @@ class SettingsScreen:
             refused = "that key has no name by which it could be kept"
             self._wish = Wish(wish.layout, wish.button, refused=refused)
         elif key not in FIXED:
-            now, device = wish.layout.bound(self._file.now)[wish.button], device_of(key)
+            now, device = wish.layout.bound(self._file.now.keys)[wish.button], device_of(key)
             kept = (k for k in now if k != key and (device_of(k) != device or k in FIXED))
             self._give(wish.layout, wish.button, (key, *kept))
         elif FIXED[key] is not Command.LEAVE:
             refused = f"{written(key)} is taken: {MEANINGS[FIXED[key]]}"
             self._wish = Wish(wish.layout, wish.button, refused=refused)
 
-    def _give(self, layout: Layout, button: str, keys: tuple[str, ...]) -> None:
+    def _give(self, layout: KeyLayout, button: str, keys: tuple[str, ...]) -> None:
         """Make these a button's keys, after a question if others have some of them."""
         others = []
         for rival in self._rivals(layout):
-            for other, has in rival.bound(self._file.now).items():
+            for other, has in rival.bound(self._file.now.keys).items():
                 taken = [key for key in has if key in keys]
                 if taken and (rival, other) != (layout, button):
                     names = ", ".join(map(written, taken))
@@ -216,17 +215,19 @@ class SettingsScreen:
         else:
             self._take(layout, button, keys)
 
-    def _rivals(self, layout: Layout) -> tuple[Layout, ...]:
+    def _rivals(self, layout: KeyLayout) -> tuple[KeyLayout, ...]:
         """The layouts that cannot have keys in common with one; itself is one of them."""
         if layout.meanings is not None:
             return self._layouts
         return tuple(r for r in self._layouts if r is layout or r.meanings is not None)
 
-    def _take(self, layout: Layout, button: str, keys: tuple[str, ...]) -> None:
+    def _take(self, layout: KeyLayout, button: str, keys: tuple[str, ...]) -> None:
         """Make these a button's keys, and nobody else's; what is as it came is not written down."""
         own = dict(self._file.now.keys)
         for rival in self._rivals(layout):
-            bound = {b: _without(has, set(keys)) for b, has in rival.bound(self._file.now).items()}
+            bound = {
+                b: _without(has, set(keys)) for b, has in rival.bound(self._file.now.keys).items()
+            }
             if rival is layout:
                 bound[button] = keys
             changed = {**own.pop(rival.name, {}), **bound}
@@ -236,13 +237,13 @@ class SettingsScreen:
 
     def _change(self, **fields: Any) -> None:
         self._file.change(**fields)
-        self.own_keys.bind(self._file.now)
+        self.keymap = Keymap(self._file.now.keys)
 
 
 def show_settings(
     window: Window,
     file: SettingsFile,
-    layouts: Sequence[Layout],
+    layouts: Sequence[KeyLayout],
     clock: Clock = time.perf_counter,
 ) -> bool:
     """Show the settings until the player is done; whether the window was closed meanwhile."""
@@ -255,7 +256,7 @@ def show_settings(
             if (
                 isinstance(event, KeyDown)
                 and not screen.waiting
-                and (command_on_page(screen.own_keys, event.key) is Command.FULLSCREEN)
+                and (command_on_page(screen.keymap, event.key) is Command.FULLSCREEN)
             ):
                 window.toggle_fullscreen()
             else:

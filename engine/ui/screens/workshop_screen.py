@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from base.errors import UserError
-from engine.input.command_table import Command
 from engine.input.keyboard import letter_of
-from engine.input.player_keys import OwnKeys
+from engine.input.keymap import Command, Keymap
 from engine.jobs import Errand, Errands, Watch
 from engine.player.pacing import Clock
 from engine.settings import SettingsFile
@@ -60,13 +59,13 @@ class WorkshopScreen:
     """What the page shows, and what events do to it. `show_workshop` is the way to show one.
 
     trainings: errands by the names of recordings; they outlive the page.
-    own_keys:  the player's keys.
+    keymap:    the player's keys.
     closed: the player is done with it. chosen: the game to play next.
     """
 
-    def __init__(self, workshop: Workshop, trainings: Errands, own_keys: OwnKeys) -> None:
+    def __init__(self, workshop: Workshop, trainings: Errands, keymap: Keymap) -> None:
         self.closed, self.chosen = False, ""
-        self._workshop, self._trainings, self._own_keys = workshop, trainings, own_keys
+        self._workshop, self._trainings, self.keymap = workshop, trainings, keymap
         self._games = workshop.games()
         self._recordings: Sequence[Recorded] = ()
         self._listed: Sequence[Recorded] = ()  # by the errand, and not shown yet
@@ -112,7 +111,7 @@ class WorkshopScreen:
             return error
         if not self._recordings and (self._outdated or self._listing.busy):
             return "looking for recordings ..."
-        record = self._own_keys.hint(Command.RECORD, "records there")
+        record = self.keymap.hint(Command.RECORD, "records there")
         return " - ".join(filter(None, ("Enter plays the game", record, "Esc goes back")))
 
     def _does(self, recorded: Recorded) -> str:
@@ -209,7 +208,7 @@ class WorkshopScreen:
 
     def handle(self, event: Event, size: tuple[int, int]) -> None:
         """Do what an event asks for, in a window of `size` (width, height)."""
-        command = command_on_page(self._own_keys, event.key) if isinstance(event, KeyDown) else None
+        command = command_on_page(self.keymap, event.key) if isinstance(event, KeyDown) else None
         if command is Command.HELP:
             self._help = not self._help
         elif self._help and isinstance(event, KeyDown) and event.key in LEAVE:
@@ -307,16 +306,16 @@ def show_workshop(
 
     trainings: run `Workshop.train`; they go on after this.
     """
-    own_keys = OwnKeys(settings.now)
-    screen = WorkshopScreen(workshop, trainings, own_keys)
+    screen = WorkshopScreen(workshop, trainings, Keymap(settings.now.keys))
     try:
         while not screen.closed:
             window.present(screen.picture)
             for event in window.poll(screen.wait_s(clock())):
                 if isinstance(event, CloseAsked):
                     return True
-                asked = command_on_page(own_keys, event.key) if isinstance(event, KeyDown) else None
-                if asked is Command.FULLSCREEN:
+                if isinstance(event, KeyDown) and (
+                    command_on_page(screen.keymap, event.key) is Command.FULLSCREEN
+                ):
                     window.toggle_fullscreen()
                 else:
                     screen.handle(event, window.size)
@@ -324,7 +323,7 @@ def show_workshop(
             if screen.chosen:
                 if screen.play(window):
                     return True
-                own_keys.bind(settings.now)
+                screen.keymap = Keymap(settings.now.keys)
     finally:
         screen.close()
     return False

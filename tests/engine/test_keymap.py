@@ -1,23 +1,32 @@
-"""The keys of the player's own commands: as they come, as they are set, and as they are listed."""
+"""The keymap: keys by default, as they are set, and as they are listed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from engine.contracts import CsgoActions
-from engine.input.bindings import all_layouts, layout_of
-from engine.input.command_table import COMMANDS, FIXED, SPARE, Command
-from engine.input.player_keys import MEANINGS, NO_KEY, OWN, OwnKeys, help_rows
-from engine.settings import Settings, SettingsFile
-from engine.ui.help_pages import help_page, help_room
+from engine.contracts import CsgoActions, Switch
+from engine.input.key_names import NO_KEY
+from engine.input.keymap import (
+    COMMANDS,
+    FIXED,
+    MEANINGS,
+    SPARE,
+    Command,
+    KeyLayout,
+    Keymap,
+    all_layouts,
+    layout_of,
+    layout_of_switches,
+)
+from engine.settings import SettingsFile
+from engine.ui.help_pages import help_page, help_room, help_rows
 from tests.scripted_game import Game, hold, play_script, tap
 from tests.toy_world import ACTIONS, MouseToy
 
 
-def own(**keys: tuple[str, ...]) -> OwnKeys:
-    """Set by the names of commands, with _ for a space."""
-    bound = {name.replace("_", " "): has for name, has in keys.items()}
-    return OwnKeys(Settings(keys={"player": bound}))
+def own(**keys: tuple[str, ...]) -> Keymap:
+    """Set keys by the names of commands, for a game of named actions."""
+    return Keymap({"player": keys}, layout_of(ACTIONS))
 
 
 def set_keys(folder: Path, **keys: tuple[str, ...]) -> SettingsFile:
@@ -32,7 +41,7 @@ def test_every_command_comes_with_keys_and_no_game_comes_with_one_of_them() -> N
     assert {command for command, _, _ in COMMANDS} == set(Command) == set(MEANINGS)
     games = {key for g in all_layouts() for bound in g.keys.values() for key in bound}
     assert not games & set(keys)
-    came = OwnKeys(Settings())
+    came = Keymap({})
     assert all(came.command(key) is command for command, has, _ in COMMANDS for key in has)
 
 
@@ -46,21 +55,36 @@ def test_what_is_fixed_is_so_whatever_is_set() -> None:
 def test_of_two_commands_on_a_key_the_one_that_it_was_set_for_has_it() -> None:
     keys = own(pause=("h",))  # which the figures come with, as nobody but an editor can write
     assert keys.command("h") is Command.PAUSE and keys.keys_of(Command.HUD) == ()
-    rows = {about: key for key, about in help_rows(keys, {})}
+    rows = {about: key for key, about in help_rows(keys)}
     assert rows[MEANINGS[Command.PAUSE]] == "H"
     assert rows[MEANINGS[Command.HUD]] == NO_KEY  # a command without a key is not hidden
 
 
 def test_a_spare_key_is_one_until_its_command_or_its_key_is_set() -> None:
     (key,) = SPARE
-    assert own().spare == SPARE
-    assert not own(record=("f8", "k")).spare and not own(pause=(key,)).spare
+    assert own().command(key) is SPARE[key]
+    assert own(record=("f8", "k")).command(key) is None
+    assert own(pause=(key,)).command(key) is Command.PAUSE
+    game = KeyLayout("game", "Game", {"reload": (key,)})
+    assert Keymap({}, game).command(key) is None is Keymap({}).command(key)
+
+
+def test_a_key_means_one_thing_and_commands_go_before_buttons_and_buttons_before_switches() -> None:
+    layout, switches = layout_of(ACTIONS), layout_of_switches([Switch("a", "x"), Switch("f2", "y")])
+    keymap = Keymap(
+        {"arcade": {"fire": ("p", "f2")}, "switches": {"a": ("f2", "k")}}, layout, switches
+    )
+    assert keymap.command("p") is Command.PAUSE
+    assert keymap.buttons["fire"] == ("f2",) and keymap.buttons["left"][0] == "a"
+    assert keymap.switches == {"a": ("k",), "f2": ()} and keymap.switch("k") == "a"
 
 
 def test_the_list_of_keys_has_them_as_they_are_bound_now() -> None:
-    layout = layout_of(CsgoActions())
-    game = layout.bound(Settings(keys={"shooter": {"jump": ("j", "pad x"), "walk": ()}}))
-    rows = help_rows(own(pause=("k", "pad start"), rewind=("pad back",)), game, mouse=True)
+    settings = {
+        "shooter": {"jump": ("j", "pad x"), "walk": ()},
+        "player": {"pause": ("k", "pad start"), "rewind": ("pad back",)},
+    }
+    rows = help_rows(Keymap(settings, layout_of(CsgoActions())))
     assert [r for r in rows if r[1] == "jump"] == [("J", "jump"), ("Pad X", "jump")]
     assert ("Left button", "fire") in rows and ("Pad right trigger", "fire") in rows
     assert ("Right stick", "look around") in rows
@@ -109,7 +133,8 @@ def test_a_long_list_comes_in_pages_that_f1_leads_through(tmp_path: Path) -> Non
 
 
 def test_pages_hold_every_row_once_in_any_window() -> None:
-    rows = help_rows(own(), {**OWN.keys, **ACTIONS.keys}, mouse=True)
+    keys = {**ACTIONS.keys, **{f"button {i}": (f"{i}",) for i in range(18)}}
+    rows = help_rows(Keymap({}, KeyLayout("any", "Any", keys, mouse=True)))
     for size in ((160, 160), (256, 300), (512, 512), (1280, 720), (3840, 2160)):
         pages, number = [], 1
         while page := help_page(rows, number, size):
