@@ -229,7 +229,7 @@ def play_headless(
     log: ReplayWriter | None,
 ) -> int:
     """Play without a window, or go through a replay; print the figures of the report."""
-    wanted = headless.Wanted(frames=flags.frames, video=flags.video, report=flags.report)
+    wanted = headless.RunFiles(frames=flags.frames, video=flags.video, report=flags.report)
     with ExitStack() as stack:
         observers = []
         if flags.record is not None:

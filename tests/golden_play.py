@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.contracts import Frame
-from engine.player.headless import Wanted, run, run_replay
+from engine.player.headless import RunFiles, run, run_replay
 from engine.player.observer import Recorder
 from engine.player.replay_file import Moved, Replay, ReplayWriter, read_replay
 from engine.settings import SettingsFile
@@ -200,11 +200,11 @@ def random_game(seed: int, folder: Path) -> Game:
 def headless(folder: Path) -> Iterator[str]:
     script, log = folder / "script.txt", ReplayWriter(folder / REPLAY, "toy")
     script.write_text("RIGHT*9\nFIRE\nLEFT*4\n")
-    wanted = Wanted(frames=folder / "a.npz")
+    wanted = RunFiles(frames=folder / "a.npz")
     report = run(lambda: ToyWorld(length=12), wanted, steps=40, actions=script, seed=3, log=log)
     yield from _frames(folder / "a.npz", report)
     again = run_replay(
-        lambda: SwitchingToy(ToyWorld(length=100)), Wanted(), read_replay(GOLDEN / REPLAY)
+        lambda: SwitchingToy(ToyWorld(length=100)), RunFiles(), read_replay(GOLDEN / REPLAY)
     )
     yield str([again[name] for name in ("steps", "reward", "seed", "start", "replay")])
     yield from map(describe_event, read_replay(folder / REPLAY).events)

@@ -1,4 +1,4 @@
-"""From keys and mouse to what a player did in one step."""
+"""Controls: from keys and mouse to the action of a step."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ LOOK_COUNTS = (200.0, 100.0)  # right and down in a step, with a pad's stick til
 class Controls:
     """Collects a player's input between steps.
 
-    A key that is pressed and let go between two samples still counts for one sample; mouse
-    motion adds up. A tilt counts as motion in every sample, however often it is told.
+    A key that is pressed and released between two samples still counts for one sample; mouse
+    motion adds up. A tilt counts as motion in every sample, however often it is reported.
 
     keys: logical button -> names of the keys bound to it.
     sensitivity: the game's counts per pixel of mouse motion; a tilt's are multiplied by it.
@@ -24,7 +24,7 @@ class Controls:
     def __init__(self, keys: Mapping[str, tuple[str, ...]], sensitivity: float = 1.0) -> None:
         self._sensitivity = sensitivity
         self._button_of = {key: button for button, bound in keys.items() for key in bound}
-        self._pressed: dict[str, str] = {}  # keys and their buttons, in the order they went down
+        self._pressed: dict[str, str] = {}  # keys and buttons, in the order pressed
         self._fresh: set[str] = set()  # went down since the last sample
         self._let_go: set[str] = set()  # fresh and already up again
         self._mouse = [0.0, 0.0]
@@ -32,7 +32,7 @@ class Controls:
         self._waiting: list[float] = []
 
     def handle(self, event: Event) -> None:
-        """Take note of an event; those that are not input to the game are ignored."""
+        """Take an event; those that are not input to the game are ignored."""
         if isinstance(event, KeyDown) and (button := self._button(event.key)) is not None:
             self._pressed.pop(event.key, None)
             self._pressed[event.key] = button
@@ -56,7 +56,7 @@ class Controls:
             self._tilt = (event.right, event.down)
 
     def sample(self) -> tuple[Action, list[float]]:
-        """The action of this step, and when the key events that are new in it happened."""
+        """Return the action of this step, and the times of the key events that are new in it."""
         buttons = tuple(dict.fromkeys(self._pressed.values()))
         right, down = (
             moved + tilt * abs(tilt) * counts * self._sensitivity  # squared, to aim finely
@@ -70,9 +70,9 @@ class Controls:
         return action, waited
 
     def _button(self, key: str) -> str | None:
-        """What a key is bound to, by any of its names."""
+        """Return the button that a key is bound to, by any of its names."""
         return next(filter(None, map(self._button_of.get, names_of(key))), None)
 
     def forget(self) -> None:
-        """Drop taps and motion from while the game stood still; held keys stay held."""
+        """Drop taps and motion from when the game stood still; held keys stay held."""
         self.sample()

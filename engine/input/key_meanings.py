@@ -1,4 +1,4 @@
-"""Names that other programs have for keys and mouse buttons, and ours for the same."""
+"""Names of keys and mouse buttons in other programs, and ours for the same keys."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
 
 
 def meant_key(name: str) -> str | None:
-    """Our name of a key or mouse button that another program calls `name`, where that is plain.
+    """Return our name of a key or mouse button that another program calls `name`, if it is clear.
 
     Such names are "Key.ctrl_l" (pynput), "ShiftLeft" and "KeyW" (browsers), "mouse_left",
     "key.keyboard.left.shift" (Minecraft), "VK_SPACE" (Windows).

@@ -1,8 +1,8 @@
-"""The keys that a keyboard has, by the names that bindings use, and what others call them.
+"""The keys of a keyboard: our names, which the keymap uses, and the numbers of other systems.
 
-A key that writes something is named by where it is: by what an American keyboard writes there. So
-"w", "a", "s" and "d" are a block on every keyboard. What the keyboard in use writes there is what
-people are shown. All other keys are named by what they do, as pygame.key.name spells it.
+A key that writes something is named by its place: by the sign that an American keyboard writes
+there. So "w", "a", "s" and "d" are a block on every keyboard; people are shown the signs of the
+keyboard in use. All other keys are named by their function, as pygame.key.name spells it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class KeyPlace:
-    """A key by where it is.
+    """A key by its place.
 
-    name:    ours. usb: its number on the keyboard's wire, which SDL's scancodes are.
+    name:    ours. usb: its HID usage, which is also SDL's scancode.
     code:    its number under Linux, 8 less than X11's keycode; on the main block, and on keypads
              but for two keys, also its scan code under Windows.
     windows: its virtual key there, on an American keyboard; 0 for none. macos: its virtual key.
@@ -107,19 +107,19 @@ NAMED_KEYS: tuple[tuple[str, int, str], ...] = (
     ("right meta", 0xFFEC, "cmd_r"),
     *((f"f{n}", 0xFFBD + n, f"f{n}") for n in range(1, 13)),
 )
-# What a key may write without Shift, on keyboards whose signs are Latin.
+# Signs that keys write without Shift, on keyboards with Latin letters.
 SIGNS = frozenset(
     sign for code in (*range(0x21, 0x7F), *range(0xDF, 0x100)) if not (sign := chr(code)).isupper()
 )
-# Keys that bindings may also call otherwise: by a name of old, and by one that is plain, where most
-# people mean another key by ours.
+# Other names under which keys may be bound: an old one, and clear ones where most people mean
+# another key by ours.
 OTHER_NAMES: Mapping[str, str] = {
     "alt gr": "right alt",
     "keypad enter": "enter",
     "keypad equals": "equals",
 }
 _BY_PLACE = frozenset(place.name for place in WRITING)
-# All that bindings may name: "ü" is the key that writes it, wherever that is.
+# All names that may be bound: "ü" is the key that writes it, wherever that is.
 KEYS = (
     SIGNS
     | {place.name for place in PLACES}
@@ -127,7 +127,7 @@ KEYS = (
     | OTHER_NAMES.keys()
 ) - {"enter", "equals"}
 
-USB_BACKSLASH_TOO = 50  # what some keyboards send for that key
+USB_BACKSLASH_TOO = 50  # sent for that key by some keyboards
 KEY_OF_USB: Mapping[int, str] = {
     **{place.usb: place.name for place in PLACES},
     USB_BACKSLASH_TOO: "\\",
@@ -146,34 +146,34 @@ _in_use: dict[str, str] = {}  # our name → what the key writes on the keyboard
 
 
 def use_keyboard(written: Mapping[str, str]) -> None:
-    """Take note of the keyboard in use: what its keys write without Shift, by our names."""
+    """Note the keyboard in use: the signs that its keys write without Shift, by our names."""
     _in_use.clear()
     for key, sign in written.items():
         note_sign(key, sign)
 
 
 def note_sign(key: str, sign: str) -> None:
-    """Take note of what one key writes."""
+    """Note the sign that a key writes."""
     if key in _BY_PLACE:
         _in_use[key] = sign
 
 
 def sign_of(key: str) -> str:
-    """What a key writes on the keyboard in use, or else its name.
+    """Return the sign that a key writes on the keyboard in use, or else its name.
 
-    Those of the row of digits are called by them, also where they take Shift, as in France.
+    Keys of the row of digits are named by the digit even where that takes Shift, as in France.
     """
     return key if key.isdigit() else _in_use.get(key, key)
 
 
 def letter_of(key: str) -> str:
-    """What a key types where Latin letters are wanted: by its place where it writes none."""
+    """Return the Latin letter that a key types; by its place on keyboards without such letters."""
     return sign if (sign := sign_of(key)) in SIGNS else key
 
 
 def names_of(key: str) -> Iterator[str]:
-    """What bindings may call a key: its name, other names of it, and the sign that it writes,
-    unless that is another key's name."""
+    """Return the names under which a key may be bound: its own, other names of it, and the sign
+    that it writes, unless that is another key's name."""
     yield key
     yield from (other for other, name in OTHER_NAMES.items() if name == key)
     if (sign := _in_use.get(key, key)) not in _BY_PLACE:
@@ -181,6 +181,6 @@ def names_of(key: str) -> Iterator[str]:
 
 
 def key_writing(sign: str) -> str:
-    """The key that writes a sign on the keyboard in use, or else the one of that name."""
+    """Return the key that writes a sign on the keyboard in use, or else the one of that name."""
     found = (key for key, written in _in_use.items() if written == sign)
     return next(found, OTHER_NAMES.get(sign, sign))

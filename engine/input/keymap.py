@@ -1,4 +1,4 @@
-"""The keymap: which keys mean what, by default, in a game and as the player has set them.
+"""The keymap: the meaning of keys, by default, in a game and as the player has set them.
 
 Keys of keyboard, mouse and pad are named alike (engine.input.keyboard, engine.input.pads). A key
 means a command of the player, a button of the game or a switch of the world.
@@ -164,8 +164,9 @@ def _joined(keys: Keys, more: Keys) -> dict[str, tuple[str, ...]]:
 
 
 class Keymap:
-    """What each key means now. A key that several ask for goes to the first of: fixed commands,
-    commands that were set to it, commands by default, the game's buttons, switches, spare commands.
+    """The meaning of each key. A key that is bound more than once goes to the first of: fixed
+    commands, commands set by the player, default commands, the game's buttons, switches, spare
+    commands.
 
     buttons:  the game's buttons, and the keys that the commands leave them; none without a game.
     switches: the world's switches by their names, and the keys that are left for them.

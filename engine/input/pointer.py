@@ -6,10 +6,10 @@ from engine.ui.screen import MOUSE_BUTTONS, Event, FocusLost, KeyDown, MouseMove
 
 
 class Pointer:
-    """Whether the mouse steers the game; while it does, its pointer is hidden and kept in.
+    """The mouse's pointer: hidden and kept in the window while the mouse steers the game.
 
-    wanted: whether the game uses the mouse. If not, the pointer stays free.
-    held:   whether the mouse is the game's now.
+    wanted: the game uses the mouse. If not, the pointer stays free.
+    held:   the mouse is the game's now.
     """
 
     HINT = "click to look around - Esc lets go"
@@ -20,16 +20,16 @@ class Pointer:
 
     @property
     def hint(self) -> str:
-        """What to tell a player who may not know how to take the mouse; else empty."""
+        """A line for a player who may not know how to take the mouse; else empty."""
         return self.HINT if self._wanted and not self.held else ""
 
     def passes(self, event: Event) -> bool:
-        """Whether an event is input to the game; the click that takes the mouse is not."""
+        """Return if an event is input to the game; the click that takes the mouse is not."""
         if isinstance(event, FocusLost):
             self.let_go()
         pressed = isinstance(event, KeyDown) and event.key in MOUSE_BUTTONS
         if self.held or not (pressed or isinstance(event, MouseMoved)):
-            return True  # letting go of a button always passes, or it would be held for ever
+            return True  # a button that goes up always passes, or it would be held for ever
         if not self._wanted:
             return pressed  # a game that is not steered by the mouse may have its buttons
         if pressed:

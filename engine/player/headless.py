@@ -1,4 +1,4 @@
-"""Playing without a window, as fast as the machine can: for pictures, figures and tests."""
+"""Play without a window, as fast as the machine can: for pictures, figures and tests."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ DEMO_S = 20.0
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a run should leave behind; None leaves that out.
+class RunFiles:
+    """Files that a run writes; None leaves one out.
 
-    frames: npz with `frames` uint8 (N, H, W, 3), the frames that the N steps made, `rewards`
-            float32 (N,) and `ended` bool (N,).
-    video:  MP4 of the same frames at the world's own rate.
+    frames: npz with `frames` uint8 (N, H, W, 3) of the N steps, `rewards` float32 (N,) and
+            `ended` bool (N,).
+    video:  MP4 of the same frames at the world's natural rate.
     sheet:  PNG of frames spread over the run.
     report: JSON with milliseconds per stage.
     """
@@ -56,7 +56,7 @@ def rollout(
     log: Log,
     observer: Observer,
 ) -> Iterator[Step]:
-    """The answers to `steps` steps; a game that ends is followed by the next one.
+    """Yield the results of `steps` steps; a game that ends is followed by the next one.
 
     As in the window, the next game has the next starting point and the next seed.
     log: an open one.
@@ -83,7 +83,7 @@ def rollout(
 def replayed(
     session: Session, moment: Moment, timings: Timings, observer: Observer
 ) -> Iterator[Step]:
-    """The answers to the steps of the replay of a session that was opened at `moment`."""
+    """Yield the results of the steps of the replay of a session that was opened at `moment`."""
     observer.began(moment.frame, session.seed, session.start)
     while session.replaying:
         before, result = moment, session.follow(moment)
@@ -100,7 +100,7 @@ def replayed(
 
 def run(
     open_world: Callable[[], World],
-    wanted: Wanted,
+    files: RunFiles,
     *,
     steps: int,
     actions: Path | None = None,
@@ -109,11 +109,11 @@ def run(
     log: Log | None = None,
     observers: Sequence[Observer] = (),
 ) -> dict[str, Any]:
-    """Play `steps` steps and write what is wanted; the report, ready for JSON.
+    """Play `steps` steps and write the files; return the report, ready for JSON.
 
-    actions: a file of actions (see engine/action_file.py), followed by doing nothing when it is
-             shorter than the run; without one a player that sees the frames plays.
-    log:     is told of the run.
+    actions: a file of actions (see engine/action_file.py), followed by idle ones if it is shorter
+             than the run; without one a player that sees the frames plays.
+    log:     told of the run.
     """
     opening, timings = time.perf_counter(), Timings()
     log, observer = log or Log(), Observers(observers)
@@ -128,20 +128,20 @@ def run(
         log.open(world)
         observer.opened(world)
         played = rollout(world, player, steps, seed, start, timings, log, observer)
-        report = _report(played, world, wanted, steps, timings, {"seed": seed, "start": start})
+        report = _report(played, world, files, steps, timings, {"seed": seed, "start": start})
     finally:
         log.close()
         world.close()
-    return _written(report | {"open_s": round(open_s, 3)}, wanted)
+    return _written(report | {"open_s": round(open_s, 3)}, files)
 
 
 def run_replay(
     open_world: Callable[[], World],
-    wanted: Wanted,
+    files: RunFiles,
     replay: Replay,
     observers: Sequence[Observer] = (),
 ) -> dict[str, Any]:
-    """Go through a replay as fast as possible; the report says how many frames were as recorded.
+    """Go through a replay as fast as possible; the report counts the frames that differ.
 
     Raises UserError for a replay of another world.
     """
@@ -158,24 +158,24 @@ def run_replay(
         observer.opened(session.world)
         played = replayed(session, moment, timings, observer)
         about = {"seed": session.seed, "start": session.start}
-        report = _report(played, session.world, wanted, replay.steps, timings, about)
+        report = _report(played, session.world, files, replay.steps, timings, about)
     finally:
         session.close()
     compared = {"compared": session.compared.frames, "differing": session.compared.differing}
-    return _written(report | {"open_s": round(open_s, 3), "replay": compared}, wanted)
+    return _written(report | {"open_s": round(open_s, 3), "replay": compared}, files)
 
 
 def _report(
     played: Iterator[Step],
     world: World,
-    wanted: Wanted,
+    files: RunFiles,
     steps: int,
     timings: Timings,
     about: dict[str, int],
 ) -> dict[str, Any]:
-    """Go through a run and write what is wanted of it; what there is to say."""
+    """Go through a run and write its files; return the report."""
     started = time.perf_counter()
-    rewards = _record(played, world, wanted, steps, timings)
+    rewards = _record(played, world, files, steps, timings)
     spent_s = time.perf_counter() - started
     return {
         "cartridge": world.name,
@@ -188,9 +188,9 @@ def _report(
     }
 
 
-def _written(report: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
-    if wanted.report is not None:
-        write_text(wanted.report, json.dumps(report, indent=2) + "\n")
+def _written(report: dict[str, Any], files: RunFiles) -> dict[str, Any]:
+    if files.report is not None:
+        write_text(files.report, json.dumps(report, indent=2) + "\n")
     return report
 
 
@@ -202,28 +202,28 @@ def run_demo(
     seed: int = 0,
     start: int = 0,
     report: Path | None = None,
-) -> Wanted:
-    """Play `steps` steps, or 20 seconds of the game's time; what was made: a film and a contact
-    sheet in `folder`, and a report if it is to be written."""
-    wanted = Wanted(video=folder / "dream.mp4", sheet=folder / "dream.png", report=report)
+) -> RunFiles:
+    """Play `steps` steps, or 20 seconds of the game's time; return the files: a film and a contact
+    sheet in `folder`, and the report if there is to be one."""
+    files = RunFiles(video=folder / "dream.mp4", sheet=folder / "dream.png", report=report)
     world = open_world()
     steps = steps or max(1, round(DEMO_S * world.rate_fps))
-    run(lambda: world, wanted, steps=steps, seed=seed, start=start)
-    return wanted
+    run(lambda: world, files, steps=steps, seed=seed, start=start)
+    return files
 
 
 def _record(
-    played: Iterator[Step], world: World, wanted: Wanted, steps: int, timings: Timings
+    played: Iterator[Step], world: World, files: RunFiles, steps: int, timings: Timings
 ) -> NDArray[np.float32]:
-    """Go through a rollout once and write its pictures; the rewards (N,)."""
-    keep = wanted.frames is not None
+    """Go through a run once and write its pictures; return the rewards (N,)."""
+    keep = files.frames is not None
     frames = np.empty((steps if keep else 0, *world.frame_shape), np.uint8)
-    places, shown = set(sheet_places(steps) if wanted.sheet else ()), list[Frame]()
+    places, shown = set(sheet_places(steps) if files.sheet else ()), list[Frame]()
     rewards, ended = np.zeros(steps, np.float32), np.zeros(steps, np.bool_)
     with ExitStack() as stack:
         video = None
-        if wanted.video is not None:
-            video = stack.enter_context(writing_video(wanted.video, world.rate_fps))
+        if files.video is not None:
+            video = stack.enter_context(writing_video(files.video, world.rate_fps))
         for i, step in enumerate(played):
             rewards[i], ended[i] = step.reward, step.ended
             if (keep or places) and step.frame.shape != frames.shape[1:]:
@@ -236,10 +236,10 @@ def _record(
                 encoding = time.perf_counter()
                 video.add(step.frame)
                 timings.add("encode", (time.perf_counter() - encoding) * 1e3)
-    if wanted.frames is not None:
-        _write_arrays(wanted.frames, frames, rewards, ended)
-    if wanted.sheet is not None:
-        write_png(wanted.sheet, contact_sheet(shown))
+    if files.frames is not None:
+        _write_arrays(files.frames, frames, rewards, ended)
+    if files.sheet is not None:
+        write_png(files.sheet, contact_sheet(shown))
     return rewards
 
 

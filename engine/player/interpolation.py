@@ -19,7 +19,7 @@ class Interpolation:
 
     before, after: uint8 (H, W, 3), of one shape; neither is changed.
     started:  when the newer frame was there, in seconds.
-    pictures: how many a period has; 1 shows the newer frame at once.
+    pictures: in a period; 1 shows the newer frame at once.
     """
 
     before: Frame

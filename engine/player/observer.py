@@ -1,4 +1,4 @@
-"""How others follow a game as it is played: recorders, counters."""
+"""Observers of a game as it is played: recorders, counters."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from engine.contracts import ActionVector, Frame, Step, World
 
 
 class Observer:
-    """Told what happens in a game, on the loop's thread; override what you need.
+    """Base of observers, told what happens in a game on the loop's thread; override what you need.
 
     An exception raised here ends the game and reaches the caller of `engine.player.loop.play`.
     """
 
     def opened(self, world: World) -> None:
-        """The world is there; its first game begins next."""
+        """The world is open; its first game begins next."""
 
     def began(self, frame: Frame, seed: int, start: int) -> None:
         """A game begins: the world was reset with `seed` and `start`, and shows `frame`."""
@@ -27,7 +27,7 @@ class Observer:
 
 
 class Observers(Observer):
-    """Several as one, told in their order."""
+    """Several observers as one, told in their order."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = observers
@@ -52,7 +52,7 @@ class Observers(Observer):
 class Recorder(Observer):
     """An observer that records while the player wants it to.
 
-    status: what is going on, for the line of the window; empty while there is nothing to say.
+    status: of the recording, for the line of the window; mostly empty.
     """
 
     @property
@@ -60,5 +60,5 @@ class Recorder(Observer):
         raise NotImplementedError
 
     def toggle(self) -> str:
-        """Begin to record, or stop; a line that says so."""
+        """Begin to record, or stop; return a line that says so."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""The options of a session: where it begins, how it is played, and what is kept of it."""
+"""The options of a session: its first game, the way it is played, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class GameStart:
 
 @dataclass(frozen=True)
 class PlayOptions:
-    """How a world is played.
+    """The way a world is played.
 
     title:       of the world, shown while it is loading.
     steps:       leave after this many; None plays on.
@@ -42,7 +42,7 @@ class PlayOptions:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Who is told of a session, and where its files go.
+    """Observers of a session, and the place of its files.
 
     recorder: an observer that the player switches on and off.
     log:      told of the session, to save it as a replay.

@@ -1,4 +1,4 @@
-"""Time: when the next step is due, how long each stage takes, how fast the game really runs."""
+"""Time: the pacer of steps, the timings of stages, and the rate that a game really has."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from base.errors import UserError
 
 Clock = Callable[[], float]  # monotonic seconds, like time.perf_counter
 
-KEEPS_UP = 0.95  # of its natural rate, at least, has a game that runs at full speed
-SWITCH_S = 1e-3  # between two threads that both compute in Python
-RECENT = 60  # measurements behind a figure in the heads-up display
+KEEPS_UP = 0.95  # fraction of the natural rate that counts as full speed
+SWITCH_S = 1e-3  # of Python's switch interval while a game is played
+RECENT = 60  # measurements in a figure of the heads-up display
 
 
 class Pacer:
-    """Says when steps are due: at a fixed rate, on a grid that does not drift.
+    """The times at which steps are due: at a fixed rate, on a grid that does not drift.
 
-    Waking a little late does not move the grid, so many small delays do not add up. A step that
-    starts more than `SLACK` of a period late moves the grid by that delay: lost time stays
-    lost. Any n periods therefore take at least n − SLACK periods of real time, whatever
-    happened before: the game runs in slow motion rather than in bursts.
+    Waking a little late does not move the grid, so small delays do not add up. A step that starts
+    more than `SLACK` of a period late moves the grid by that delay: lost time stays lost. Any n
+    periods therefore take at least n − SLACK periods of real time: a game that is late runs in
+    slow motion rather than in bursts.
     """
 
     SLACK = 0.25
@@ -37,16 +37,16 @@ class Pacer:
             raise UserError(f"a world's rate must be between 0 and 1000 steps/s, not {rate_fps}")
         self.period_s = 1 / rate_fps
         self._due: float | None = None
-        self._waited_for = False  # the game ran up to the step that is due
+        self._waited_for = False  # the game ran until the step that is due
 
     def wait_s(self, now: float) -> float:
-        """Seconds until the next step is due; 0 when it is."""
+        """Return the seconds until the next step is due; 0 when it is."""
         return 0.0 if self._due is None else max(0.0, self._due - now)
 
     def begin(self, now: float) -> float | None:
-        """Note that the step that was due starts now; seconds it is late.
+        """Note that the step that was due starts now; return the seconds that it is late.
 
-        None if nobody waited for it: it is the first, or the first after an interruption.
+        None for the first step, and for the first after an interruption.
         """
         late = None if self._due is None or not self._waited_for else now - self._due
         on_grid = self._due is not None and now - self._due <= self.SLACK * self.period_s
@@ -55,9 +55,9 @@ class Pacer:
         return late
 
     def interrupt(self) -> None:
-        """The player stopped the game: how late its next step starts says nothing.
+        """Leave the next step out of the measurements: the player stopped the game.
 
-        The grid stays as it is: stopping and playing on is no way to be faster.
+        The grid stays as it is, so stopping and playing on is no way to be faster.
         """
         self._waited_for = False
 
@@ -66,9 +66,8 @@ class Pacer:
 def steady() -> Iterator[None]:
     """Keep Python from making steps late while a game is played.
 
-    A thread that computes in Python hands over within a millisecond instead of five. What was
-    loaded before is not searched for garbage again: with a model's libraries that takes longer
-    than a step of a game may be late.
+    Threads switch within a millisecond instead of five. The garbage collector leaves out what was
+    loaded before: with a model's libraries a search takes longer than a step may be late.
     """
     before_s = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
@@ -82,7 +81,7 @@ def steady() -> Iterator[None]:
 
 
 class RateMeter:
-    """Steps per second over the last two seconds, or over the last two steps if slower."""
+    """Meter of steps per second over the last two seconds, or the last two steps if slower."""
 
     WINDOW_S = 2.0
 
@@ -90,13 +89,13 @@ class RateMeter:
         self._times: deque[float] = deque()
 
     def tick(self, now: float) -> None:
-        """A step starts now."""
+        """Note that a step starts now."""
         self._times.append(now)
         while len(self._times) > 2 and now - self._times[0] > self.WINDOW_S:
             self._times.popleft()
 
     def interrupt(self) -> None:
-        """Forget: the player stopped the game, so the gap says nothing about the machine."""
+        """Forget all steps: the player stopped the game, so the gap is not the machine's."""
         self._times.clear()
 
     @property
@@ -109,13 +108,13 @@ class RateMeter:
 
 
 def keeps_up(rate_fps: float, natural_fps: float) -> bool:
-    """Whether so many steps per second look like a game's natural rate."""
+    """Return if so many steps per second count as full speed."""
     return rate_fps >= KEEPS_UP * natural_fps
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Milliseconds in the middle, and those that 95 and 99 of 100 measurements do not exceed."""
+    """Median, 95th and 99th percentile of measurements, in milliseconds."""
 
     median_ms: float
     p95_ms: float
@@ -123,17 +122,17 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """How measurements in milliseconds are spread; there must be one at least."""
+    """Return the spread of measurements in milliseconds, one or more."""
     return Spread(statistics.median(values), percentile(values, 0.95), percentile(values, 0.99))
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least `share` of `values` do not exceed (nearest rank)."""
+    """Return the smallest value that at least `share` of `values` do not exceed (nearest rank)."""
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 class Timings:
-    """Milliseconds of named stages: all of them for a report, the last few for a display.
+    """Milliseconds of named stages: all for a report, the last few for a display.
 
     Every measurement is kept, at 8 bytes: three megabytes an hour at 15 steps/s.
     """
@@ -146,16 +145,16 @@ class Timings:
         self._stages.setdefault(stage, array("d")).append(ms)
 
     def all_ms(self, stage: str) -> Sequence[float]:
-        """Every measurement of a stage, oldest first."""
+        """Return every measurement of a stage, oldest first."""
         return self._stages.get(stage, array("d"))
 
     def recent(self, stage: str) -> Spread | None:
-        """How the latest measurements of a stage are spread, or None if there is none."""
+        """Return the spread of the latest measurements of a stage, or None if there is none."""
         values = self._stages.get(stage)
         return spread(values[-RECENT:]) if values else None
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """For each stage: median_ms, p95_ms, p99_ms and count, ready for JSON."""
+        """Return for each stage median_ms, p95_ms, p99_ms and count, ready for JSON."""
         return {stage: _rounded(values) for stage, values in self._stages.items()}
 
 

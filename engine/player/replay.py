@@ -1,4 +1,4 @@
-"""Following a replay: what comes next, and whether the frames are those that were recorded."""
+"""Following a replay: its actions one by one, and its frames compared with the recorded ones."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from base.errors import UserError
 from engine.contracts import Frame, World, knobs_of, making_of, switches_of
 from engine.player.replay_file import Acted, Adjusted, Began, Moved, Replay, SwitchTurned, checksum
 
-Tick = (
-    Began | SwitchTurned | Adjusted | Moved | str
-)  # a string is an action, as its space describes it
+Tick = Began | SwitchTurned | Adjusted | Moved | str  # a string describes an action
 
 
 @dataclass
 class Compared:
-    """Frames of a replay that were compared with those recorded, and those that differed."""
+    """Counts of the frames that were compared with recorded ones, and of those that differed."""
 
     frames: int = 0
     differing: int = 0
 
 
 class Follower:
-    """Goes through a replay, one thing after another, on a world that does what it says.
+    """Goes through a replay, one thing after another, for a world that does the same.
 
     done:  nothing is left.
-    compared: how many frames were compared so far, and how many differed.
+    compared: counts of frames so far.
     notice: a line to say next; empty for none.
 
     Raises UserError for a replay of a world with other actions or switches.
@@ -50,7 +48,7 @@ class Follower:
         return self._next is None
 
     def next(self) -> Tick:
-        """What is to be done now; `compare` the frame that it leads to."""
+        """Return what is to be done now; `compare` the frame that it leads to."""
         assert self._next is not None, "the replay is over"
         tick, self._check = self._next
         self._next = next(self._ticks, None)
@@ -58,7 +56,7 @@ class Follower:
         return tick
 
     def compare(self, frame: Frame) -> None:
-        """Compare the frame that `next` led to with the one recorded, if that was."""
+        """Compare the frame that `next` led to with the recorded one, if there is one."""
         if self._check is not None:
             self.compared.frames += 1
             if checksum(frame) != self._check:
@@ -69,7 +67,7 @@ class Follower:
             self.notice = f"the replay is over{self._verdict()} - you play"
 
     def leave(self) -> None:
-        """Someone else takes over."""
+        """End the replay: the player takes over."""
         self._next = None
         self.notice = f"you play - the replay was left at step {self._steps} of {self._length}"
 
@@ -90,7 +88,7 @@ class Follower:
 
 
 def _ticks(replay: Replay) -> Iterator[tuple[Tick, int | None]]:
-    """Everything in a replay one by one, with the frame's checksum where there is one."""
+    """Yield everything in a replay one by one, with the frame's checksum where there is one."""
     for event, check in replay.events:
         if isinstance(event, Acted):
             yield from ((action, None) for action in event.actions[:-1])
@@ -100,7 +98,7 @@ def _ticks(replay: Replay) -> Iterator[tuple[Tick, int | None]]:
 
 
 def _check_fit(replay: Replay, world: World) -> None:
-    """UserError unless the world can do everything that is in the replay."""
+    """Raise UserError unless the world can do everything that is in the replay."""
     if replay.world != world.name:
         raise UserError(f"the replay is of the world {replay.world}, and this is {world.name}")
     switches = {switch.key for switch in switches_of(world)}
@@ -119,7 +117,7 @@ def _check_fit(replay: Replay, world: World) -> None:
 
 
 def _changes(replay: Replay, world: World) -> dict[str, tuple[str, str]]:
-    """(then, now) of what makes frames otherwise than in the replay, by what it is."""
+    """Return (then, now) of each part of the provenance of frames that is not as in the replay."""
     now = making_of(world)
     return {
         what: (then, now.get(what, "unknown"))

@@ -1,4 +1,4 @@
-"""Replays on disk: what a player did, as lines of JSON that are only ever appended to.
+"""Replays on disk: the actions of a player, as lines of JSON, only ever appended to.
 
 The first line is the header: format, version, the cartridge, and how its frames were made. Each
 other line is an event and `frame`, the CRC-32 of the frame that it led to:
@@ -35,12 +35,12 @@ from engine.player.history import Moment
 from engine.player.saves import LARGEST_BYTES, moment_bytes
 
 FORMAT, VERSION = "dreamcart replay", 1
-BATCH_S = 1.0  # of play that go into one line, and are lost at most
+BATCH_S = 1.0  # of play in a line, which is also the most that can be lost
 SUFFIX = ".replay"
 LONGEST_HEADER = 1 << 16
-LONGEST_TEXT = 4096  # in a header: as long as any path
+LONGEST_TEXT = 4096  # in a header: a path
 MOST_AT_ONCE = 1000  # steps in a line
-LARGEST_SEED = 10**18  # to begin with: each further game counts one up
+LARGEST_SEED = 10**18  # of the first game: each further game adds one
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ Event = Began | Acted | SwitchTurned | Adjusted | Moved
 class Replay:
     """A recorded session.
 
-    cartridge: what was asked for when it was played, such as "breakout".
-    asked:     how it was asked to be run, by the names of tools.app.resolver.Wishes.
+    cartridge: the name that it was played by, such as "breakout".
+    asked:     its run options, by the names of the fields in tools.app.resolver.
     world:     the world's own name.
-    making:    how its frames were made, as `engine.contracts.making_of` says.
+    making:    the provenance of its frames, as of `engine.contracts.making_of`.
     events:    each with the checksum of the frame that it led to; the first is a `Began`.
     """
 
@@ -102,19 +102,19 @@ class Replay:
 
     @property
     def steps(self) -> int:
-        """How many steps were played."""
+        """The number of steps."""
         return sum(len(event.actions) for event, _ in self.events if isinstance(event, Acted))
 
 
 def checksum(frame: Frame) -> int:
-    """What a replay keeps of a frame."""
+    """Return the checksum that a replay keeps of a frame."""
     return zlib.crc32(frame.tobytes())
 
 
 class Log:
-    """Told everything that the world of a session does; keeps nothing.
+    """Log of everything that the world of a session does; this one keeps nothing.
 
-    problem: why it could not do as it should, to be said once; mostly empty.
+    problem: the reason why nothing more is kept, to be said once; mostly empty.
     """
 
     problem = ""
@@ -146,13 +146,13 @@ class Log:
 
 
 class ReplayWriter(Log):
-    """Writes a session to a file as it is played. What was at `path` goes when play begins.
+    """Log that writes a session to a file as it is played, in the place of what was at `path`.
 
     When the disk refuses later on, nothing more is written and `problem` says why; what was
     written stays a whole replay.
 
-    path: None keeps the session only until it is over, for `save`; no disk can keep it from
-          beginning then.
+    path: None keeps the session only until it is over, for `save`; then a disk that refuses does
+          not keep it from beginning.
     """
 
     def __init__(
@@ -251,9 +251,9 @@ class ReplayWriter(Log):
 
 
 def cartridge_of(path: Path) -> str:
-    """What was asked for when a file's session was played, without reading the rest of it.
+    """Read the name that the world of a file was played by, and not the rest of the file.
 
-    Raises UserError for a file that is no replay; it may be one that `read_replay` refuses.
+    Raises UserError for a file that is no replay; one that `read_replay` refuses may pass.
     """
     try:
         with open_regular(path) as file:
@@ -268,7 +268,7 @@ def cartridge_of(path: Path) -> str:
 
 
 def read_replay(path: Path) -> Replay:
-    """The replay in a file. Raises UserError, with the reason, for a file that holds none."""
+    """Read the replay in a file. Raises UserError, with the reason, for a file that holds none."""
     try:
         data = read_bytes(path, LARGEST_BYTES)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Saved moments on disk: an npz file each, plain arrays only, never trusted when read."""
+"""Saved moments on disk: an npz file each, of plain arrays, checked when read."""
 
 from __future__ import annotations
 
@@ -26,20 +26,17 @@ _SNAPSHOT = "snapshot."
 
 
 def save_path(folder: Path, world: str, slot: int = 1) -> Path:
-    """The file in `folder` that holds a world's moment in a slot, counted from 1.
-
-    The first has the plain name that it had when it was the only one.
-    """
+    """Return the file in `folder` of a world's slot, counted from 1; the first has no number."""
     return folder / f"{file_stem(world)}{f'.{slot}' if slot > 1 else ''}.npz"
 
 
 def file_stem(world: str) -> str:
-    """A world's name as the start of a file name on any platform."""
+    """Return a world's name as the start of a file name on any platform."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", world).strip("-") or "world"
 
 
 def stamp() -> str:
-    """The time as part of a file name: later ones sort behind."""
+    """Return the time as part of a file name; later ones sort behind."""
     return datetime.now().strftime("%Y%m%d-%H%M%S-%f")[:-3]
 
 
@@ -49,7 +46,7 @@ def write_moment(path: Path, world: str, moment: Moment) -> None:
 
 
 def moment_bytes(world: str, moment: Moment) -> bytes:
-    """What the file of a moment holds."""
+    """Return the content of the file of a moment."""
     arrays: dict[str, NDArray[Any]] = {
         "version": np.array(VERSION),
         "world": np.array(world),
@@ -66,9 +63,9 @@ def moment_bytes(world: str, moment: Moment) -> bytes:
 
 
 def read_moment(path: Path, world: str, like: Moment) -> Moment:
-    """The moment saved in `path`.
+    """Read the moment saved in `path`.
 
-    like: any moment of the same world; what was saved must have its kinds of arrays.
+    like: any moment of the same world; the saved one must have arrays of the same kinds.
     Raises UserError for a file that is damaged, of another world or another layout.
     """
     try:
@@ -78,7 +75,7 @@ def read_moment(path: Path, world: str, like: Moment) -> Moment:
 
 
 def moment_from_file(file: Path | IO[bytes], world: str, like: Moment) -> Moment:
-    """`read_moment` from anywhere; the UserError says what the file is, such as "is damaged"."""
+    """Read a moment from a file; the UserError is a predicate of the file, such as "is damaged"."""
     arrays = _read_arrays(file)
     try:
         moment = Moment(
@@ -102,9 +99,9 @@ def moment_from_file(file: Path | IO[bytes], world: str, like: Moment) -> Moment
 
 
 def read_picture(path: Path, world: str) -> Frame:
-    """The frame of the moment saved in `path`, uint8 (H, W, 3), without reading the rest.
+    """Read the frame of the moment saved in `path`, uint8 (H, W, 3), and not the rest.
 
-    Raises UserError like `read_moment`, but does not notice all that it does.
+    Raises UserError like `read_moment`, of what it reads.
     """
     try:
         arrays = _read_arrays(path, ("version", "world", "frame"))
@@ -131,7 +128,7 @@ def _check_header(arrays: Mapping[str, NDArray[Any]], world: str) -> None:
 def _read_arrays(
     file: Path | IO[bytes], wanted: Collection[str] | None = None
 ) -> dict[str, NDArray[Any]]:
-    """The arrays of these names, or all; UserError for what is no npz file of plain arrays."""
+    """Read the arrays of these names, or all; UserError unless it is an npz of plain arrays."""
     try:
         if isinstance(file, Path):
             with open_regular(file) as opened:
@@ -146,12 +143,11 @@ def _read_arrays(
     except UserError:
         raise
     except Exception as error:
-        # zipfile, zlib and numpy raise a dozen unrelated kinds for damaged bytes; whatever the
-        # kind, the file is not one of ours.
+        # zipfile, zlib and numpy raise a dozen unrelated kinds of errors for damaged bytes.
         raise UserError(NOT_A_MOMENT) from error
 
 
 def _layout(moment: Moment) -> tuple[object, ...]:
-    """What the arrays of all moments of one world have in common (sizes may differ)."""
+    """Return the kinds of arrays that all moments of a world have (sizes may differ)."""
     snapshot = {name: (array.dtype, array.ndim) for name, array in moment.snapshot.items()}
     return moment.frame.ndim, moment.frame.shape[-1:], moment.frame.dtype, snapshot

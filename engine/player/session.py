@@ -44,7 +44,7 @@ class Advance:
 
 @dataclass(frozen=True)
 class Arrival:
-    """A moment that a replay came to by other means than a step.
+    """A moment that a replay came to otherwise than by a step.
 
     how: a game began there, the player had gone there, or a switch or a knob was turned.
     """
@@ -90,22 +90,22 @@ class Session:
 
     @property
     def slots(self) -> Slots:
-        """Where the world's moments are kept."""
+        """The save slots of the world."""
         assert self._slots is not None, "the world is not open yet"
         return self._slots
 
     @property
     def replaying(self) -> bool:
-        """What comes next is in the replay: `follow` does it."""
+        """The replay goes on: `follow` does what comes next in it."""
         return self._follower is not None and not self._follower.done
 
     @property
     def compared(self) -> Compared:
-        """How the replay's frames compare with those recorded, so far."""
+        """Counts of the replay's frames that were compared with recorded ones so far."""
         return Compared() if self._follower is None else self._follower.compared
 
     def take_notice(self) -> str:
-        """A line about replays for the player, said once; mostly empty."""
+        """Return a line about replays for the player, once; mostly empty."""
         notice = ""
         if self._follower is not None:
             notice, self._follower.notice = self._follower.notice, ""
@@ -158,9 +158,9 @@ class Session:
         return Advance(done, step, moment, (stepped - started) * 1e3, (kept - stepped) * 1e3)
 
     def switch(self, key: str, at: Moment) -> tuple[str, Moment]:
-        """Turn the switch that comes with a key at `at`, the moment the world is at.
+        """Turn the switch of this default key at `at`, the moment that the world is at.
 
-        Returns a notice, and what `at` is now.
+        Returns a notice, and the moment as it is then.
         """
         self._leave_replay()
         return self._switch(key, at)
@@ -199,16 +199,16 @@ class Session:
         return moment
 
     def save(self, slot: int, moment: Moment) -> str:
-        """Keep `moment` in a slot, in memory and on disk; a line that says so."""
+        """Keep `moment` in a slot, in memory and on disk; return a line that says so."""
         return self.slots.save(slot, moment)
 
     def save_replay(self, path: Path) -> str:
-        """Write what was done so far to a file, to be gone through again; a line that says so."""
+        """Write the session so far to a file, as a replay; return a line that says so."""
         self._log.save(path)
         return f"replay: {path}"
 
     def show_slots(self, chosen: int, current: Moment) -> tuple[str, bool, tuple[Thumbnail, ...]]:
-        """A line about the chosen slot, whether it holds a moment, and pictures of all."""
+        """Return a line about the chosen slot, if it holds a moment, and pictures of all slots."""
         return self.slots.row(chosen, current)
 
     def load(self, slot: int, current: Moment) -> Moment:
@@ -230,15 +230,15 @@ class Session:
             if shown.shape != moment.frame.shape:
                 raise ValueError(f"the world shows {shown.shape}, not {moment.frame.shape}")
         except Exception as error:
-            # A snapshot from disk is foreign data: a world may fail on its values in any way.
+            # A snapshot from disk is foreign data: worlds fail on its values in many ways.
             self.world.restore(current.snapshot)
             raise UserError("does not fit this world") from error
         self._log.moved(moment)
 
     def follow(self, before: Moment) -> Advance | Arrival:
-        """Do what comes next in the replay at `before`, the moment the world is at.
+        """Do what comes next in the replay at `before`, the moment that the world is at.
 
-        UserError, for what cannot be done here, ends the replay and leaves the world at `before`.
+        UserError, if it cannot be done, ends the replay and leaves the world at `before`.
         """
         follower = self._follower
         assert follower is not None and self.replaying
@@ -278,7 +278,7 @@ class Session:
         return moment
 
     def _leave_replay(self) -> None:
-        """The player does something else than what is in the replay."""
+        """End the replay: the player does something else."""
         if self._follower is not None and self.replaying:
             self._follower.leave()
 

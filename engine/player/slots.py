@@ -1,4 +1,4 @@
-"""Ten slots for a world's moments, each a file of its own, and the row of pictures to choose by."""
+"""Ten save slots of a world, each a file of its own, and the row of pictures to choose from."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ EMPTY_LEVEL, CROSS_LEVEL = 40, 150
 
 
 class Slots:
-    """The moments kept of one world, in slots 1 to `COUNT`.
+    """The saved moments of a world, in slots 1 to `COUNT`.
 
-    What was saved stays in memory too, so a disk that refuses spoils nothing until the end.
+    They stay in memory too, so a disk that refuses loses nothing until the end of the session.
     Playing on from a slot leaves it as it is.
     """
 
@@ -33,7 +33,7 @@ class Slots:
         self._read: dict[int, tuple[tuple[int, int], Frame | UserError]] = {}
 
     def save(self, slot: int, moment: Moment) -> str:
-        """Keep `moment`, in memory and on disk; a line that says so."""
+        """Keep `moment`, in memory and on disk; return a line that says so."""
         self._kept[slot] = moment
         try:
             write_moment(self._path(slot), self._world, moment)
@@ -42,7 +42,7 @@ class Slots:
         return f"saved in slot {slot}"
 
     def moment(self, slot: int, like: Moment) -> Moment:
-        """What a slot holds; `like` is any moment of the world. UserError if that is nothing."""
+        """Return the moment in a slot; `like` is any of the world. UserError if it is empty."""
         if slot in self._kept:
             return self._kept[slot]
         if not self._path(slot).is_file():
@@ -50,8 +50,8 @@ class Slots:
         return read_moment(self._path(slot), self._world, like)
 
     def row(self, chosen: int, like: Moment) -> tuple[str, bool, tuple[Thumbnail, ...]]:
-        """A line about the chosen slot, whether it can be played on from, and the pictures of
-        all, in the shape of `like`'s."""
+        """Return a line about the chosen slot, if it holds a moment, and the pictures of all slots,
+        in the shape of `like`'s."""
         height, width = fitted(like.frame, SIDE_PX, SIDE_PX, enlarge=True).shape[:2]
         line, holds, row = "", False, []
         for slot in range(1, COUNT + 1):
@@ -65,7 +65,7 @@ class Slots:
         return line, holds, tuple(row)
 
     def _picture(self, slot: int) -> Frame | UserError | None:
-        """What a slot shows, why it cannot be shown, or None if it is empty."""
+        """Return the picture of a slot, the reason why there is none, or None if it is empty."""
         if slot in self._kept:
             return self._kept[slot].frame
         path = self._path(slot)
@@ -86,7 +86,7 @@ class Slots:
 
 
 def _shown(picture: Frame | UserError | None, width: int, height: int) -> Frame:
-    """A picture in the middle of so many pixels; a cross for what cannot be shown."""
+    """Return a picture in the middle of (height, width) pixels; a cross if it cannot be shown."""
     ground = np.full((height, width, 3), EMPTY_LEVEL, np.uint8)
     if isinstance(picture, UserError):
         grey = (CROSS_LEVEL,) * 3

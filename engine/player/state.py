@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 
 class PlayState(Enum):
-    """What the player does at the next tick of the game's clock."""
+    """A state, named for what the player does at the next tick of the game's clock."""
 
     LOADING = auto()  # nothing: the world is not open yet
     PLAYING = auto()  # a step
@@ -31,7 +31,7 @@ class PlayState(Enum):
 
 
 class PlayEvent(Enum):
-    """What can happen to the player."""
+    """An event that may change the state."""
 
     OPENED = auto()  # the world is open
     PAUSE = auto()  # the key to pause and to play on

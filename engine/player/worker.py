@@ -1,4 +1,4 @@
-"""One thread beside the loop, so that a slow world never keeps the window from answering."""
+"""The worker: a thread beside the loop, so that a slow world never blocks the window."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-LAST_JOB_S = 5.0  # how long closing waits for a job that is under way
+LAST_JOB_S = 5.0  # that closing waits for a job under way
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Job:
 
 
 class Worker:
-    """Does one job at a time on a thread of its own.
+    """Thread that does one job at a time.
 
     Everything that touches a world runs here, from loading its libraries to closing it, so a
     world needs no locks and may keep state that belongs to a thread.
 
-    on_done: called on the worker's thread after each job, to wake whoever waits for it.
+    on_done: called on the worker's thread after each job, to wake the loop.
     """
 
     def __init__(self, on_done: Callable[[], None] = lambda: None) -> None:
@@ -62,7 +62,7 @@ class Worker:
         self._jobs.put(work)
 
     def take(self) -> Any:
-        """The result of the finished job; raises what the job raised."""
+        """Return the result of the finished job; raise what the job raised."""
         assert self.done, "the job is not finished"
         self._busy = False
         value, error = self._value, self._error
@@ -74,7 +74,7 @@ class Worker:
     def close(self, farewell: Callable[[], Any] = lambda: None) -> None:
         """Wait a while for the job under way, do `farewell` last, end the thread.
 
-        Raises what either of them raised.
+        Raises what either raised.
         """
         self._on_done = lambda: None
         self._jobs.put(farewell)

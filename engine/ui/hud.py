@@ -1,4 +1,4 @@
-"""The words on the screen: figures in cells, and one line of what is going on."""
+"""The heads-up display: figures in cells, and the line of slow motion."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Cells = Notes  # (label, value) pairs
 
 @dataclass(frozen=True)
 class Figures:
-    """What the heads-up display shows. None: not known yet.
+    """Figures of a game. None: not known yet.
 
     rate_fps: steps per second.
-    notes: what the world itself says.
-    runtime: what the world runs on; leave it empty when its row is wanted for the line.
-    model: one step of the world, in milliseconds.
-    input: from a key to the display of its effect; shown as median / p95 / p99.
+    model:    milliseconds of a step of the world.
+    input:    milliseconds from a key to the picture of its effect; shown as median / p95 / p99.
+    notes:    cells of the world itself.
+    runtime:  that the world runs on; empty leaves its row to the line.
     """
 
     rate_fps: float | None = None
@@ -32,7 +32,7 @@ class Figures:
 
 
 def rows(figures: Figures) -> tuple[Cells, ...]:
-    """Rows of (label, value) cells: two always, two more for what there is to say."""
+    """Return rows of (label, value) cells: two, and one each for notes and runtime if there are."""
     first: Cells = (
         ("steps/s", _number(figures.rate_fps)),
         ("model ms", _number(figures.model.median_ms if figures.model else None)),
@@ -48,7 +48,7 @@ def rows(figures: Figures) -> tuple[Cells, ...]:
 
 
 def slow_motion(rate_fps: float | None, natural_fps: float) -> str:
-    """A line that admits it when the machine cannot keep the game's pace; else empty."""
+    """Return a line if the machine cannot keep the game's natural rate; else empty."""
     if rate_fps is None or keeps_up(rate_fps, natural_fps):
         return ""
     return f"slow motion: {rate_fps:.1f} of {natural_fps:g} steps/s"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from base.errors import UserError
-from engine.player.headless import Wanted, run, run_demo
+from engine.player.headless import RunFiles, run, run_demo
 from tests.scripted_game import dream
 from tests.toy_world import MouseToy, SwitchingToy, ToyWorld, square_x
 
@@ -25,7 +25,7 @@ def test_frames_are_those_the_steps_made(tmp_path: Path) -> None:
     script = tmp_path / "script.txt"
     script.write_text("RIGHT*3  # then nothing, for the other four\nFIRE\n")
     path = tmp_path / "out.npz"
-    report = run(ToyWorld, Wanted(frames=path), steps=8, actions=script, seed=4, start=2)
+    report = run(ToyWorld, RunFiles(frames=path), steps=8, actions=script, seed=4, start=2)
     played = ["RIGHT"] * 3 + ["FIRE"] + ["NOOP"] * 4
     with np.load(path, allow_pickle=False) as archive:
         assert np.array_equal(archive["frames"], dream(played, seed=4, start=2)[1:])
@@ -40,10 +40,10 @@ def test_frames_are_those_the_steps_made(tmp_path: Path) -> None:
 def test_actions_of_counter_strike_are_played_from_a_file(tmp_path: Path) -> None:
     script, path = tmp_path / "script.txt", tmp_path / "out.npz"
     script.write_text("d+space+mouse(30,-4)*2\nidle\na\n")
-    run(MouseToy, Wanted(frames=path), steps=6, actions=script, seed=4)
+    run(MouseToy, RunFiles(frames=path), steps=6, actions=script, seed=4)
     seen = [square_x(frame) for frame in frames_of(path)]
     assert seen == [1, 2, 2, 1, 1, 1]
-    run(MouseToy, Wanted(), steps=30)  # a player of chance can play it too
+    run(MouseToy, RunFiles(), steps=30)  # a player of chance can play it too
 
 
 def test_a_world_may_be_shown_side_by_side_from_the_beginning(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_world_may_be_shown_side_by_side_from_the_beginning(tmp_path: Path) ->
         world.switch("f2")
         return world
 
-    wanted = Wanted(tmp_path / "out.npz", tmp_path / "out.mp4", tmp_path / "out.png")
+    wanted = RunFiles(tmp_path / "out.npz", tmp_path / "out.mp4", tmp_path / "out.png")
     run(open_world, wanted, steps=5)
     assert frames_of(tmp_path / "out.npz").shape == (5, 16, 32, 3)
 
@@ -61,7 +61,7 @@ def test_a_game_that_ends_is_followed_by_the_next_start(tmp_path: Path) -> None:
     path = tmp_path / "out.npz"
     script = tmp_path / "script.txt"
     script.write_text("")
-    run(lambda: ToyWorld(length=3), Wanted(frames=path), steps=7, actions=script, seed=5, start=1)
+    run(lambda: ToyWorld(length=3), RunFiles(frames=path), steps=7, actions=script, seed=5, start=1)
     three, four = dream(["NOOP"] * 3, 5, 1)[1:], dream(["NOOP"] * 3, 6, 2)[1:]
     with np.load(path) as archive:
         assert np.array_equal(archive["frames"], three + four + dream(["NOOP"], 7, 3)[1:])
@@ -71,7 +71,7 @@ def test_a_game_that_ends_is_followed_by_the_next_start(tmp_path: Path) -> None:
 def test_the_same_seed_plays_the_same_game_and_another_one_does_not(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a.npz", "b.npz", "c.npz")]
     for path, seed in zip(paths, (1, 1, 2), strict=True):
-        run(ToyWorld, Wanted(frames=path), steps=30, seed=seed)
+        run(ToyWorld, RunFiles(frames=path), steps=30, seed=seed)
     a, b, c = map(frames_of, paths)
     assert np.array_equal(a, b)
     assert not np.array_equal(a, c)
@@ -82,7 +82,7 @@ def test_the_report_has_milliseconds_for_each_stage(tmp_path: Path) -> None:
         runtime = "a very small computer"
 
     path = tmp_path / "report.json"
-    wanted = Wanted(report=path, video=tmp_path / "a.mp4")
+    wanted = RunFiles(report=path, video=tmp_path / "a.mp4")
     run(Named, wanted, steps=12, seed=3)
     report = json.loads(path.read_text())
     assert (report["cartridge"], report["seed"], report["steps"]) == ("toy", 3, 12)
@@ -95,7 +95,7 @@ def test_the_report_has_milliseconds_for_each_stage(tmp_path: Path) -> None:
 
 def test_the_film_has_a_picture_for_each_step(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
-    run(ToyWorld, Wanted(video=path), steps=25)
+    run(ToyWorld, RunFiles(video=path), steps=25)
     with av.open(str(path)) as container:
         assert sum(1 for _ in container.decode(video=0)) == 25
 
@@ -116,5 +116,5 @@ def test_the_demo_is_twenty_seconds_long_with_a_contact_sheet_beside_it(tmp_path
 def test_the_world_is_closed_whatever_happens(tmp_path: Path) -> None:
     world = ToyWorld()
     with pytest.raises(UserError, match="cannot read"):
-        run(lambda: world, Wanted(), steps=1, actions=tmp_path / "missing")
+        run(lambda: world, RunFiles(), steps=1, actions=tmp_path / "missing")
     assert world.closed

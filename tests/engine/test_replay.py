@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from base.errors import UserError
 from engine.contracts import Frame, World
-from engine.player.headless import Wanted, run, run_replay
+from engine.player.headless import RunFiles, run, run_replay
 from engine.player.loop import play
 from engine.player.options import GameStart, Outputs
 from engine.player.replay_file import Began, Moved, Replay, ReplayWriter, cartridge_of, read_replay
@@ -160,13 +160,13 @@ def test_frames_that_differ_are_said_once_and_the_replay_goes_on(tmp_path: Path)
 def test_a_replay_in_a_world_that_cannot_do_what_is_in_it_is_refused(tmp_path: Path) -> None:
     path, _ = recorded(tmp_path)
     with pytest.raises(UserError, match="turns a switch that toy has not: f2"):
-        run_replay(ToyWorld, Wanted(), read_replay(path))
+        run_replay(ToyWorld, RunFiles(), read_replay(path))
 
     class Other(ToyWorld):
         name = "other"
 
     with pytest.raises(UserError, match="of the world toy, and this is other"):
-        run_replay(Other, Wanted(), read_replay(path))
+        run_replay(Other, RunFiles(), read_replay(path))
 
 
 def test_a_moment_that_does_not_fit_ends_the_replay_where_it_is(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_moment_that_does_not_fit_ends_the_replay_where_it_is(tmp_path: Path) 
 
 def test_without_a_window_a_replay_makes_the_same_frames_again(tmp_path: Path) -> None:
     path, again = tmp_path / "a.replay", tmp_path / "again.npz"
-    wanted = Wanted(frames=tmp_path / "first.npz")
+    wanted = RunFiles(frames=tmp_path / "first.npz")
     run(
         lambda: ToyWorld(length=30),
         wanted,
@@ -195,7 +195,7 @@ def test_without_a_window_a_replay_makes_the_same_frames_again(tmp_path: Path) -
         start=1,
         log=ReplayWriter(path, "toy"),
     )
-    report = run_replay(lambda: ToyWorld(length=30), Wanted(frames=again), read_replay(path))
+    report = run_replay(lambda: ToyWorld(length=30), RunFiles(frames=again), read_replay(path))
     assert (report["steps"], report["seed"], report["start"]) == (100, 4, 1)
     assert report["replay"] == {"compared": 3 * 3 + 2, "differing": 0}
     with np.load(tmp_path / "first.npz") as first, np.load(again) as second:
@@ -208,7 +208,7 @@ def test_frames_of_two_sizes_do_not_go_into_one_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="two sizes"):
         run_replay(
             lambda: SwitchingToy(ToyWorld(length=100)),
-            Wanted(frames=tmp_path / "a.npz"),
+            RunFiles(frames=tmp_path / "a.npz"),
             read_replay(path),
         )
 
@@ -235,10 +235,10 @@ def test_a_disk_that_fills_up_ends_the_replay_and_not_the_game(
 PROGRAM = """
 import sys
 from pathlib import Path
-from engine.player.headless import Wanted, run
+from engine.player.headless import RunFiles, run
 from engine.player.replay_file import ReplayWriter
 from tests.toy_world import ToyWorld
-run(ToyWorld, Wanted(), steps=10**9, log=ReplayWriter(Path(sys.argv[1]), "toy"))
+run(ToyWorld, RunFiles(), steps=10**9, log=ReplayWriter(Path(sys.argv[1]), "toy"))
 """
 
 
@@ -252,7 +252,7 @@ def test_a_kill_costs_at_most_the_last_second(tmp_path: Path) -> None:
     process.wait()
     replay = read_replay(path)
     assert replay.steps >= 18 * 15
-    assert run_replay(ToyWorld, Wanted(), replay)["replay"]["differing"] == 0
+    assert run_replay(ToyWorld, RunFiles(), replay)["replay"]["differing"] == 0
 
 
 def good() -> bytes:

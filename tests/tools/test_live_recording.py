@@ -20,7 +20,7 @@ from datasets.store import Store
 from engine.contracts import ActionVector, Frame, Step, World
 from engine.media.live_film import LiveFilm
 from engine.media.overlay import keys_strip, pressed
-from engine.player.headless import Wanted, run
+from engine.player.headless import RunFiles, run
 from engine.player.loop import play
 from engine.player.options import Outputs
 from engine.ui.null_window import NullWindow, VirtualClock
@@ -259,12 +259,12 @@ PROGRAM = """
 import sys, time
 from dataclasses import replace
 from pathlib import Path
-from engine.player.headless import Wanted, run
+from engine.player.headless import RunFiles, run
 from tests.toy_world import ToyWorld
 from tools.app.live_recording import LiveRecording
 recorder = LiveRecording(Path(sys.argv[1]), running=True, player="scripted")
 toy = ToyWorld(before_step=lambda: time.sleep(0.004))
-run(lambda: toy, Wanted(), steps=10**9, observers=[recorder])
+run(lambda: toy, RunFiles(), steps=10**9, observers=[recorder])
 """
 
 
@@ -297,7 +297,7 @@ def test_a_kill_leaves_an_episode_and_a_film_of_all_but_the_last_second(tmp_path
 
 def test_without_a_window_a_run_is_recorded_too(tmp_path: Path) -> None:
     recorder = LiveRecording(tmp_path / "new", running=True, player="scripted")
-    run(lambda: ToyWorld(length=20), Wanted(), steps=50, observers=[recorder])
+    run(lambda: ToyWorld(length=20), RunFiles(), steps=50, observers=[recorder])
     assert recorder.close() == ""
     store = Store(tmp_path / "new")
     assert [store.length(i) for i in range(len(store))] == [20, 20, 10]
