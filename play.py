@@ -32,7 +32,7 @@ from tools.app.replays import as_asked, asked, world_of
 from tools.app.resolver import Found, Wishes, find, open_world
 from tools.app.speeds import keep_speed
 
-SHIPPED = "breakout"  # what is played where no world is named and no menu can be shown
+SHIPPED = "breakout"  # the world without a name on the command line and without a menu
 HEADLESS_STEPS = 300
 Open = Callable[..., World]  # may be given a Report
 KEYS = "A D or arrows move, Space fires, Enter restarts, F1 lists all keys, Esc leaves"
@@ -49,19 +49,20 @@ class Flags:
     one a menu of all worlds opens; --headless plays breakout."""
 
     seed: int = 0
-    """Decides the dream: same seed and actions, same frames."""
+    """Seed of the dream: the same seed and actions give the same frames."""
     start: int = 0
-    """Which starting context to begin from; restarts go on to the next."""
+    """Starting point of the first game; every restart goes on to the next one."""
     steps: int | None = None
-    """Stop after this many steps. Without a window 300 unless given."""
+    """Stop after this many steps. Without a window: 300 unless given."""
     report: Path | None = None
     """Write milliseconds per stage, median, p95 and p99, to this JSON file at the end."""
 
     headless: bool = False
     """Play without a window and as fast as possible."""
     actions: Path | None = None
-    """With --headless: actions to play, one name a line, NAME*K repeats, # comments. When they run
-    out the first action (NOOP) goes on; without a file a scripted player plays."""
+    """With --headless: file of the actions to play, one name a line; NAME*K repeats one, # begins a
+    comment. After the last one the first action (NOOP) is repeated. Without a file a scripted
+    player plays."""
     frames: Path | None = None
     """With --headless: write frames, rewards and ended of every step to this npz file."""
     video: Path | None = None
@@ -69,43 +70,43 @@ class Flags:
 
     record: Path | None = None
     """Record from the first frame on: episodes for tools.train and a film, into this folder. In the
-    window F8 does it at any time, into your data folder unless this is given."""
+    window F8 starts and stops recording, into your data folder unless this is given."""
     overlay: bool = False
-    """Show what was pressed in a strip under the film that is recorded."""
+    """Show the pressed keys in a strip under the film that is recorded."""
     save_replay: Path | None = None
-    """Write what is done to this file, to see it again with --replay. In the window V saves what
-    was done so far, beside the saved moments, and the menu lists it."""
+    """Write the session to this file, to show it again with --replay. In the window V saves the
+    session so far beside the saved moments, and the menu lists it."""
     replay: Path | None = None
-    """Show a session from such a file, frame by frame, and then play on. It names its world."""
+    """Show the session in such a file, frame by frame, then play on. The file names its world."""
 
     device: str | None = None
-    """Where the model runs: cpu, cuda, ...; chosen for this machine unless given."""
+    """Device of the model: cpu, cuda, ...; chosen for this machine unless given."""
     precision: str | None = None
-    """Arithmetic of the model: float32, bfloat16, ...; chosen for this machine unless given."""
+    """Precision of the model: float32, bfloat16, ...; chosen for this machine unless given."""
     compile: Literal["auto", "on", "off"] = "auto"
-    """Whether the model goes through torch.compile: on takes a minute at every start and needs a
-    C++ compiler; auto tries it on CUDA only."""
+    """Use of torch.compile: on takes a minute at every start and needs a C++ compiler; auto tries
+    it on CUDA only."""
     preset: str | None = None
-    """How a frame is made, in worlds that have presets: CS:GO has fast and quality."""
+    """Preset of a world that has some: CS:GO has fast and quality."""
     sampler_steps: int | None = None
-    """Denoising steps a frame; the world says unless given. [ and ] change it in the window."""
+    """Denoising steps a frame; the world chooses unless given. [ and ] change it in the window."""
     target: Literal["fixed", "auto"] = "fixed"
-    """auto chooses the number of denoising steps so that the game holds its natural rate, and moves
-    it when the machine's load changes."""
+    """auto chooses the number of denoising steps so that the game holds its natural rate, and
+    changes it with the load of the machine."""
     interpolate: bool = False
-    """Show motion between two frames, mixed from both, at the rate of the display. The newer frame
-    is whole up to one step later; what is recorded stays as it is."""
+    """Show pictures mixed from two frames between them, at the rate of the display. The newer frame
+    is whole up to one step later. Recordings stay as they are."""
     sensitivity: float = 1.0
-    """Of the mouse, in the game's counts per pixel."""
+    """Sensitivity of the mouse, in the game's counts per pixel."""
     yes: bool = False
     """Download a released world without asking."""
     unverified: bool = False
     """Use released weights that are in the Hub's cache without comparing them with their hashes."""
     folder: Path | None = None
-    """Where saved moments (F5) and screenshots (F12) go; your data folder unless given."""
+    """Folder for saved moments (F5) and screenshots (F12); your data folder unless given."""
     out: Path = Path("out")
-    """On a machine without a display: folder for the film and the contact sheet. --steps, --seed,
-    --start and --report hold there as well."""
+    """Folder for the film and the contact sheet that are made on a machine without a display.
+    --steps, --seed, --start and --report apply to the film as well."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= LARGEST_SEED:
@@ -128,18 +129,18 @@ class Flags:
         return [file.absolute() for file in files if file is not None]
 
     def play_options(self, title: str) -> PlayOptions:
-        """The options of playing a world of this title in a window."""
+        """Return the options of play in a window, for a world of this title."""
         auto = self.target == "auto"
         return PlayOptions(title, self.steps, self.sensitivity, auto, self.interpolate)
 
     @property
     def of_sessions(self) -> bool:
-        """Whether a session is to be kept or shown, which a film does not do."""
+        """A session is to be kept or shown, which a film does not do."""
         return not (self.record is self.replay is self.save_replay is None)
 
     @property
     def of_windows(self) -> list[str]:
-        """Those flags that were given and have an effect in a window alone."""
+        """The flags given that have an effect in a window alone."""
         given = {
             "--overlay": self.overlay,
             "--target": self.target != "fixed",
@@ -181,7 +182,7 @@ def main(flags: Flags) -> int:
 
 
 def opener(wishes: Wishes, found: Found) -> Open:
-    """What loads a world that was found, as was wished."""
+    """Return a function that loads a world."""
 
     def open_found(report: Report = lambda line: None) -> World:
         return open_world(found, wishes, report)
@@ -212,10 +213,10 @@ def choose_in_menu(flags: Flags, wishes: Wishes) -> int:
 
 
 def warm_up() -> None:
-    """Load what every world needs while the menu is looked at."""
+    """Load the libraries of every world while the menu is shown."""
 
     def load() -> None:
-        # Nothing is lost if it cannot be: opening a world does the same, and says what is wrong.
+        # Errors are told when a world is opened, which loads the same.
         with contextlib.suppress(Exception):
             import models.dream  # noqa: F401
 
@@ -229,7 +230,7 @@ def play_headless(
     log: ReplayWriter | None,
 ) -> int:
     """Play without a window, or go through a replay; print the figures of the report."""
-    wanted = headless.RunFiles(frames=flags.frames, video=flags.video, report=flags.report)
+    files = headless.RunFiles(frames=flags.frames, video=flags.video, report=flags.report)
     with ExitStack() as stack:
         observers = []
         if flags.record is not None:
@@ -238,11 +239,11 @@ def play_headless(
         if replay is not None:
             if log is not None or flags.steps is not None:
                 raise UserError("--headless goes through a whole --replay, and saves no other")
-            report = headless.run_replay(open_found, wanted, replay, observers)
+            report = headless.run_replay(open_found, files, replay, observers)
         else:
             report = headless.run(
                 open_found,
-                wanted,
+                files,
                 steps=HEADLESS_STEPS if flags.steps is None else flags.steps,
                 actions=flags.actions,
                 seed=flags.seed,
@@ -263,9 +264,9 @@ def play_in_window(
     window: Window,
     replay: Replay | None = None,
 ) -> None:
-    """Play in a window, which is closed at the end; what the menu has it tells of from then on.
+    """Play in a window, which is closed at the end; note the world's speed for the menu.
 
-    name: what was asked for, and is again for a replay of this session, if the menu has it not.
+    name: given by the player; names a world that is not in the menu in the replay of this session.
     """
     if found.name:
         settings.played(found.name)
@@ -291,9 +292,9 @@ def play_in_window(
 
 @contextlib.contextmanager
 def recording(flags: Flags, player: str = "human", game: str = "") -> Iterator[Recorder]:
-    """A recorder as the flags wish; what it has not written yet is written at the end.
+    """Give the recorder that the flags ask for; write what it has left at the end.
 
-    game: that is played itself; recordings of its dreams lie elsewhere. Doom's are in two sizes.
+    game: the game itself if that is played; recordings of its dreams lie elsewhere.
     """
     folder, running = flags.record, flags.record is not None
     if folder is None and game:
@@ -310,9 +311,9 @@ def recording(flags: Flags, player: str = "human", game: str = "") -> Iterator[R
 
 
 def make_film(flags: Flags, open_found: Callable[[], World], why: NoDisplayError) -> int:
-    """Let a scripted player dream, and say what was made and how to play instead.
+    """Make a film of a scripted player, and say how to play instead.
 
-    UserError for flags that mean nothing to a film.
+    Raises UserError for flags that have no effect on a film.
     """
     if flags.of_sessions:
         raise UserError(f"there is no display ({why}); add --headless") from why

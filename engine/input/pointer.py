@@ -24,7 +24,7 @@ class Pointer:
         return self.HINT if self._wanted and not self.held else ""
 
     def passes(self, event: Event) -> bool:
-        """Return if an event is input to the game; the click that takes the mouse is not."""
+        """Return whether an event is input to the game; the click that takes the mouse is not."""
         if isinstance(event, FocusLost):
             self.let_go()
         pressed = isinstance(event, KeyDown) and event.key in MOUSE_BUTTONS

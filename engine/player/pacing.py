@@ -108,7 +108,7 @@ class RateMeter:
 
 
 def keeps_up(rate_fps: float, natural_fps: float) -> bool:
-    """Return if so many steps per second count as full speed."""
+    """Return whether so many steps per second count as full speed."""
     return rate_fps >= KEEPS_UP * natural_fps
 
 
