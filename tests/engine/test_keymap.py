@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from engine.contracts import CsgoActions, Switch
 from engine.input.key_names import NO_KEY
 from engine.input.keymap import (
@@ -144,3 +146,10 @@ def test_pages_hold_every_row_once_in_any_window() -> None:
             number += 1
         whole = [row for page in pages for row in page if len(pages) == 1 or row != page[-1]]
         assert whole == list(rows)
+
+
+@pytest.mark.parametrize("command", Command)
+def test_every_command_is_answered_in_a_game(tmp_path: Path, command: Command) -> None:
+    (key,) = (keys[0] for this, keys, _ in COMMANDS if this is command)
+    game = play_script([*tap(key, 2.5), *tap("escape", 4.5)], tmp_path, ticks=7)
+    assert game.window.closed
