@@ -157,7 +157,7 @@ class Commands:
         game.happens(PlayEvent.STEP)
 
     def _stand_still(self, game: Game) -> None:
-        """A pause begins or ends: what was pressed or timed before it says nothing now."""
+        """Drop what was pressed and timed before: a pause begins or ends."""
         game.interrupt()
         self._presenter.expect_effects([])
 
@@ -196,7 +196,7 @@ class Commands:
         return Job(turn, partial(self._turned_by_hand, game, game.denoising), forgiving=True)
 
     def _look_at_knobs(self, game: Game) -> None:
-        """Show them as they stand; nothing is under way that could change them meanwhile."""
+        """Show the knobs as they stand; no job is under way that could change them."""
         knobs = knobs_of(self._session.world)
         self._presenter.stale |= game.input.panel.stand(knobs)
         if not knobs:
@@ -206,7 +206,7 @@ class Commands:
     def _turned_by_hand(
         self, game: Game, denoising: Knob | None, result: tuple[str, Moment]
     ) -> None:
-        """The player changed something: who changes the denoising steps chooses them from then on.
+        """Take what the player changed; denoising steps set by hand end their automatic choice.
 
         denoising: their knob before.
         """
