@@ -1,8 +1,9 @@
 """A pose that follows the controls: where the player stands and looks after each action.
 
-Heading and pitch follow the mouse exactly. How far a step leads depends on the keys, on the pace
-so far and on what is in the way; a network learns that with a grid of features over the map, which
-comes to say where walls are. It keeps a memory, of doors that were opened, say.
+Heading and pitch follow the mouse exactly. A step keeps some of the pace of the one before and adds
+a push; how much of both, a network tells from the keys and from what is in the way. It learns that
+with a grid of features over the map, which comes to say where walls are, and it keeps a memory, of
+doors that were opened, say.
 
 Shapes: B players, T steps, A action width, F features of the grid, L width of the memory. Poses are
 (x, y, heading, pitch), as models/networks/camera.py has them.
@@ -110,7 +111,7 @@ class PoseModel(nn.Module):
         inputs = (1 + AROUND) * config.features + config.buttons + 3
         self.enter = nn.Linear(inputs, config.hidden)
         self.memory = Lstm(config.hidden, config.memory)
-        self.leave = nn.Linear(config.memory, 2)
+        self.leave = nn.Linear(config.memory, 4)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
         for name, counts in (("mouse_x", config.mouse_x), ("mouse_y", config.mouse_y)):
@@ -132,7 +133,8 @@ class PoseModel(nn.Module):
         keys = actions[:, : self.config.buttons]
         told = torch.cat((around, keys, pace, turn[:, None] / 10), dim=1)
         h, c = self.memory(F.silu(self.enter(told)), (state.h, state.c))
-        step = (pace + self.leave(h)) * self.config.stride
+        kept, pushed = self.leave(h).chunk(2, dim=1)
+        step = (2 * kept.sigmoid() * pace + pushed) * self.config.stride
         moved = step[:, :1] * axes[0] + step[:, 1:] * axes[1]
         low, high = (position.new_tensor(corner) for corner in (self.config.low, self.config.high))
         reached = torch.minimum(torch.maximum(position + moved, low), high)
