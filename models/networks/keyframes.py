@@ -44,7 +44,9 @@ class Keyframes:
 
         barred: (B, K) bool, keyframes that do not count for a pose unless all others are taken.
         """
-        apart = torch.cdist(keys(poses, self.unit), keys(self.poses, self.unit))
+        asked, known = keys(poses, self.unit), keys(self.poses, self.unit)
+        # Not torch.cdist: by products of matrices it misjudges what is near.
+        apart = (asked[:, None] - known).square().sum(dim=2)
         if barred is not None:
             apart = apart + barred * (1 + apart.max())
         return apart.topk(min(count, len(self)), largest=False).indices

@@ -107,7 +107,8 @@ class PoseModel(nn.Module):
     def __init__(self, config: PoseConfig) -> None:
         super().__init__()
         self.config = config
-        self.grid = nn.Parameter(FIRST_DEVIATION * torch.randn(1, config.features, *config.cells))
+        self.grid = nn.Parameter(torch.empty(1, config.features, *config.cells))
+        nn.init.normal_(self.grid, std=FIRST_DEVIATION)
         inputs = (1 + AROUND) * config.features + config.buttons + 3
         self.enter = nn.Linear(inputs, config.hidden)
         self.memory = Lstm(config.hidden, config.memory)
@@ -147,8 +148,9 @@ class PoseModel(nn.Module):
         if not config.mouse_x:
             return poses[:, 2], poses[:, 3], torch.zeros_like(poses[:, 2])
         split = at + len(config.mouse_x)
-        right = actions[:, at:split] @ self.mouse_x
-        down = actions[:, split : config.actions] @ self.mouse_y
+        # No product of matrices, which may be in low precision: each count turns the view exactly.
+        right = (actions[:, at:split] * self.mouse_x).sum(dim=1)
+        down = (actions[:, split : config.actions] * self.mouse_y).sum(dim=1)
         turn = -config.degrees_per_count * right
         pitch = poses[:, 3] - config.degrees_per_count * down
         return (poses[:, 2] + turn) % 360, pitch.clamp(config.lowest, config.highest), turn
