@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,9 @@ from models.cartridge.reader import build, described
 from models.cartridge.writer import save
 from models.networks.denoiser import DenoiserConfig
 from models.networks.frame_prior import FramePriorConfig
+from models.networks.keyframes import Keyframes
+from models.networks.place_memory import PlaceMemoryConfig
+from models.networks.pose import PoseConfig
 from models.networks.reward_end import RewardEndConfig
 from models.networks.unet import UNetConfig
 from models.sampler import Sampler
@@ -71,7 +75,40 @@ def starts(of: Manifest, seed: int = 0) -> dict[str, np.ndarray]:
     if of.upsampler is not None:
         large = (STARTS, of.upsampler.height, of.upsampler.width, 3)
         places["large"] = rng.integers(0, 256, large, dtype=np.uint8)
+    if of.place_memory is not None:
+        places["pose"] = poses(STARTS)
+        places["moved"] = np.zeros((STARTS, 2), np.float32)
     return places
+
+
+def poses(count: int) -> np.ndarray:
+    """Some places along a line, each looking further to the left."""
+    steps = np.arange(count, dtype=np.float32)
+    return np.stack((8 * steps, 0 * steps, 20 * steps, 0 * steps), axis=1)
+
+
+def with_places(of: Manifest) -> Manifest:
+    """The same world with a place memory and a pose."""
+    config = of.denoiser
+    unet = UNetConfig((8,), (1,), (False,), cond=16, patch=2)
+    memory = PlaceMemoryConfig(config.height, config.width, 6.0, unet, sources=2)
+    corners = (-64.0, -64.0), (64.0, 64.0)
+    return replace(
+        of,
+        denoiser=replace(config, recalled=1),
+        place_memory=memory,
+        pose=PoseConfig(config.actions, (), (), 0.0, *corners, memory=8, hidden=8),
+    )
+
+
+def keyframes(of: Manifest, count: int = 6) -> Keyframes | None:
+    """Keyframes of noise, for a world with a place memory."""
+    if of.place_memory is None:
+        return None
+    rng = np.random.default_rng(0)
+    shape = (count, of.place_memory.height, of.place_memory.width, 3)
+    frames = torch.from_numpy(rng.integers(0, 256, shape, dtype=np.uint8))
+    return Keyframes(frames, torch.from_numpy(poses(count)), of.place_memory.unit)
 
 
 def write_tiny_cartridge(path: Path, of: Manifest | None = None, seed: int = 0) -> Path:
@@ -79,5 +116,6 @@ def write_tiny_cartridge(path: Path, of: Manifest | None = None, seed: int = 0) 
     world = of or manifest()
     places = starts(world, seed)
     preview = cv2.imencode(".png", places["frames"][0, -1, :, :, ::-1])[1].tobytes()
-    save(path, world, networks(world, seed), places, preview, "# Tiny\n")
+    made, bank = networks(world, seed), keyframes(world)
+    save(path, world, made, places, preview, "# Tiny\n", keyframes=bank)
     return path

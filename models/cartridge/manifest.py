@@ -14,6 +14,8 @@ from models.cartridge.old_cards import renewed
 from models.networks.actor_critic import ActorCriticConfig
 from models.networks.denoiser import DenoiserConfig
 from models.networks.frame_prior import FramePriorConfig
+from models.networks.place_memory import PlaceMemoryConfig
+from models.networks.pose import PoseConfig
 from models.networks.reward_end import RewardEndConfig
 from models.networks.reward_model import RewardModelConfig
 from models.networks.unet import UNetConfig
@@ -49,6 +51,8 @@ class Manifest:
               with a memory.
     actor_critic: a player that comes with the world.
     frame_prior: what keeps a long dream among possible frames; for a world with a `sampler`.
+    place_memory, pose: what shows a place as it was recorded, and what tells where the player is;
+              both or neither, for a denoiser that sees one recalled view.
     sampler:  how frames are sampled in play; or else `presets`, of which the first is played
               unless another is asked for.
     game:     the emulator's name for the game, where starting contexts are to come from it.
@@ -68,6 +72,8 @@ class Manifest:
     upsampler: DenoiserConfig | None = None
     actor_critic: ActorCriticConfig | None = None
     frame_prior: FramePriorConfig | None = None
+    place_memory: PlaceMemoryConfig | None = None
+    pose: PoseConfig | None = None
     sampler: Sampler | None = None
     presets: Mapping[str, Preset] = field(default_factory=dict)
     game: str = ""
@@ -116,7 +122,7 @@ class Manifest:
     def _check_companions(self) -> None:
         """Raise UserError unless the other networks are for the denoiser's frames and actions."""
         config, told, player = self.denoiser, self.reward_end, self.actor_critic
-        for other in (told, player, self.frame_prior):
+        for other in (told, player, self.frame_prior, self.place_memory):
             if other and (other.height, other.width) != (config.height, config.width):
                 raise UserError("the networks are for frames of different sizes")
             if isinstance(other, RewardModelConfig | ActorCriticConfig):
@@ -136,12 +142,28 @@ class Manifest:
             if self.sampler is None:
                 raise UserError("a frame prior needs a world with a sampler")
             _check_limits(config.height, config.width, 1, self.frame_prior.unet)
+        self._check_places()
         if self.upsampler is not None:
             large = self.upsampler
             if large.height % config.height or large.width % config.width:
                 raise UserError("the upsampler's frames are no multiple of the denoiser's")
             if large.height // config.height != large.width // config.width:
                 raise UserError("the upsampler's frames have other proportions")
+
+    def _check_places(self) -> None:
+        """UserError unless place memory and pose go with each other and with the denoiser."""
+        memory, pose = self.place_memory, self.pose
+        if (memory is None) != (pose is None):
+            raise UserError("a place memory and a pose come together or not at all")
+        if self.denoiser.recalled != (memory is not None):
+            raise UserError("a denoiser sees one recalled view in a world with a place memory")
+        if memory is not None:
+            _check_limits(memory.height, memory.width, 1, memory.unet)
+        if pose is not None:
+            if pose.actions != self.denoiser.actions:
+                raise UserError("the networks are for different numbers of actions")
+            _within("memory", max(pose.memory, pose.hidden))
+            _within("channels", pose.features)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, without what is not there; `manifest_from_json` reads it."""

@@ -3,13 +3,18 @@
     cartridge.json          format, version, what manifest.py describes, and the files
     denoiser.safetensors    weights, and likewise for each network that the world has:
                             reward_end.safetensors, upsampler.safetensors,
-                            actor_critic.safetensors, frame_prior.safetensors
+                            actor_critic.safetensors, frame_prior.safetensors,
+                            place_memory.safetensors, pose.safetensors
+    keyframes.safetensors   of a world with a place memory: frames uint8 (K, H, W, 3) and poses
+                            float32 (K, 4), from which views are recalled
     starts.safetensors      frames uint8 (S, T, H, W, 3) and actions float32 (S, T, A): places to
                             begin from; row t of the actions was taken at frame t, and the last
                             row counts for nothing, since the player decides it. With an upsampler
                             also large uint8 (S, H', W', 3), the last frame as it was shown. Maybe
                             following float32 (S, N, A): what a player did at the last frame
-                            and went on to do
+                            and went on to do. With a place memory also pose float32 (S, 4), where
+                            the last frame was taken, and moved float32 (S, 2), the map units that
+                            the step to it led along x and y
     preview.png             a picture of the world
     README.md               its card, for people
 
@@ -43,6 +48,9 @@ from models.cartridge.old_cards import without_decider
 from models.networks.actor_critic import ActorCritic, ActorCriticConfig
 from models.networks.denoiser import Denoiser, DenoiserConfig, Upsampler
 from models.networks.frame_prior import FramePrior, FramePriorConfig
+from models.networks.keyframes import Keyframes
+from models.networks.place_memory import PlaceMemory, PlaceMemoryConfig
+from models.networks.pose import PoseConfig, PoseModel
 from models.networks.reward_end import RewardEnd, RewardEndConfig
 from models.networks.reward_model import RewardModel, RewardModelConfig
 
@@ -54,8 +62,11 @@ NETWORKS = (
     "upsampler",
     "actor_critic",
     "frame_prior",
+    "place_memory",
+    "pose",
 )  # as the manifest calls them
-STARTS = "starts.safetensors"
+STARTS, KEYFRAMES = "starts.safetensors", "keyframes.safetensors"
+MOST_KEYFRAMES = 65_536
 U8, F32 = np.dtype(np.uint8), np.dtype(np.float32)
 STORED = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -77,13 +88,15 @@ class Cartridge:
 
     networks: those that the manifest describes, by the names in NETWORKS.
     starts:   arrays as in the module's docstring.
-    weights:  names the networks' files by their content.
+    weights:  names the networks' files by their content, and keyframes if there are any.
+    keyframes: what views are recalled from, in a world with a place memory.
     """
 
     manifest: Manifest
     networks: Networks
     starts: Starts
     weights: str
+    keyframes: Keyframes | None = None
 
 
 @dataclass(frozen=True)
@@ -117,8 +130,10 @@ class Checked:
         starts = _read_starts(self.path / STARTS, self.manifest)
         for name, network in networks.items():
             _put_weights(network, self.path / weights_file(name), dtype)
-        weights = "-".join(self.entries[weights_file(name)].sha256 for name in networks)
-        return Cartridge(self.manifest, networks, starts, weights)
+        keyframes = _read_keyframes(self.path / KEYFRAMES, self.manifest)
+        deciding = [weights_file(name) for name in networks] + [KEYFRAMES] * bool(keyframes)
+        weights = "-".join(self.entries[name].sha256 for name in deciding)
+        return Cartridge(self.manifest, networks, starts, weights, keyframes)
 
 
 def check(path: Path) -> Checked:
@@ -160,6 +175,10 @@ def build(manifest: Manifest, name: str) -> nn.Module:
             return ActorCritic(config)
         case FramePriorConfig() as config:
             return FramePrior(config)
+        case PlaceMemoryConfig() as config:
+            return PlaceMemory(config)
+        case PoseConfig() as config:
+            return PoseModel(config)
     raise KeyError(name)
 
 
@@ -207,7 +226,8 @@ def weights_file(network: str) -> str:
 
 def file_names(manifest: Manifest) -> tuple[str, ...]:
     """List the files of a cartridge that its card lists."""
-    return (*map(weights_file, described(manifest)), STARTS, PREVIEW)
+    bank = (KEYFRAMES,) if manifest.place_memory else ()
+    return (*map(weights_file, described(manifest)), *bank, STARTS, PREVIEW)
 
 
 def check_starts(starts: Starts, manifest: Manifest) -> None:
@@ -225,18 +245,38 @@ def check_starts(starts: Starts, manifest: Manifest) -> None:
     if actions.shape != (count, config.context, config.actions) or not np.isfinite(actions).all():
         raise ValueError(f"actions of shape {actions.shape}, or not finite")
     known = {"frames", "actions", "following"} | ({"large"} if large else set())
+    known |= {"pose", "moved"} if manifest.place_memory else set()
     if extra := sorted(set(starts) - known):
         raise ValueError(f"{extra[0][:60]!r}, which is no part of them")
     if large:
         shown = starts["large"]
         if shown.shape != (count, large.height, large.width, 3) or shown.dtype != U8:
             raise ValueError(f"large frames of shape {shown.shape} and type {shown.dtype}")
+    for name, width in (("pose", 4), ("moved", 2)) if manifest.place_memory else ():
+        told = starts[name]
+        if told.shape != (count, width) or told.dtype != F32 or not np.isfinite(told).all():
+            raise ValueError(f"'{name}' of shape {told.shape} and type {told.dtype}, or not finite")
     if "following" in starts:
         following = starts["following"]
         if following.shape[::2] != (count, config.actions) or following.dtype != F32:
             raise ValueError(f"following actions of shape {following.shape}")
         if not np.isfinite(following).all():
             raise ValueError("following actions that are no finite numbers")
+
+
+def check_keyframes(keyframes: Keyframes | None, manifest: Manifest) -> None:
+    """ValueError unless there are keyframes as the manifest says, or none where it has no place
+    memory."""
+    memory = manifest.place_memory
+    if (keyframes is None) != (memory is None):
+        raise ValueError("a world with a place memory needs keyframes, and no other has any")
+    if keyframes is None or memory is None:
+        return
+    shape = tuple(keyframes.frames.shape[1:])
+    if shape != (memory.height, memory.width, 3) or keyframes.unit != memory.unit:
+        raise ValueError(f"keyframes of shape {shape} and unit {keyframes.unit:g}")
+    if not memory.sources <= len(keyframes) <= MOST_KEYFRAMES:
+        raise ValueError(f"{len(keyframes)} keyframes")
 
 
 def _entries(data: Any, manifest: Manifest) -> dict[str, FileEntry]:
@@ -287,3 +327,17 @@ def _read_starts(path: Path, manifest: Manifest) -> Starts:
     except (SafetensorError, ValueError, KeyError, TypeError, OSError) as error:
         raise UserError(f"{path} does not hold starting contexts: {error}") from error
     return starts
+
+
+def _read_keyframes(path: Path, manifest: Manifest) -> Keyframes | None:
+    if manifest.place_memory is None:
+        return None
+    try:
+        stored = safetensors.torch.load_file(path)
+        if extra := sorted(set(stored) - {"frames", "poses"}):
+            raise ValueError(f"{extra[0][:60]!r}, which is no part of them")
+        keyframes = Keyframes(stored["frames"], stored["poses"], manifest.place_memory.unit)
+        check_keyframes(keyframes, manifest)
+    except (SafetensorError, ValueError, KeyError, TypeError, OSError) as error:
+        raise UserError(f"{path} does not hold keyframes: {error}") from error
+    return keyframes

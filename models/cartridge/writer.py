@@ -21,15 +21,18 @@ from base.files import sha256, sync_folder
 from models.cartridge.manifest import Manifest
 from models.cartridge.reader import (
     FORMAT,
+    KEYFRAMES,
     STARTS,
     VERSION,
     Networks,
     Starts,
+    check_keyframes,
     check_starts,
     described,
     lower,
     weights_file,
 )
+from models.networks.keyframes import Keyframes
 
 
 def save(
@@ -40,16 +43,19 @@ def save(
     preview_png: bytes,
     readme: str,
     dtype: torch.dtype = torch.bfloat16,
+    keyframes: Keyframes | None = None,
 ) -> None:
     """Write a cartridge: the whole folder appears at once, and what was there stays until then.
 
     networks: all that the manifest describes. starts: arrays as models/cartridge/reader.py
     describes. preview_png: an encoded picture. readme: the card. dtype: what weights are stored as.
+    keyframes: of a world with a place memory.
     Raises UserError when the disk refuses and when `path` holds anything but a cartridge.
     """
     path = Path(path)
     check_place(path)
     check_starts(starts, manifest)
+    check_keyframes(keyframes, manifest)
     contents = {
         weights_file(name): safetensors.torch.save(_stored(networks[name], dtype))
         for name in described(manifest)
@@ -57,6 +63,11 @@ def save(
     contents[STARTS] = safetensors.numpy.save(
         {name: np.ascontiguousarray(array) for name, array in starts.items()}
     )
+    if keyframes is not None:
+        bank = {"frames": keyframes.frames, "poses": keyframes.poses}
+        contents[KEYFRAMES] = safetensors.torch.save(
+            {name: tensor.cpu().contiguous() for name, tensor in bank.items()}
+        )
     contents[PREVIEW] = preview_png
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

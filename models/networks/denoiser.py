@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, get_args
 
 import torch
@@ -42,6 +42,9 @@ class DenoiserConfig:
                    all of them if it is 0 or more than there are.
     floor:         every estimate of a frame is clamped and brought to the level below it, of the
                    256 that stored frames have; else finished frames are, to the nearest.
+
+    Off, unless the world has a place memory:
+    recalled:      how many recalled views of the next frame stand before the context.
     """
 
     height: int
@@ -55,6 +58,13 @@ class DenoiserConfig:
     noised_context: bool = False
     last_actions: int = 0
     floor: bool = False
+    # Left out of what a config is printed as, by which replays know worlds that have none.
+    recalled: int = field(default=0, repr=False)
+
+    @property
+    def seen(self) -> int:
+        """Number of pictures that it sees beside the noisy target: recalled views, and T."""
+        return self.recalled + self.context
 
     @property
     def actions_told(self) -> int:
@@ -64,6 +74,8 @@ class DenoiserConfig:
     def __post_init__(self) -> None:
         if min(self.height, self.width, self.context) < 1 or self.actions < 0:
             raise ValueError("height, width and context must be positive, and actions not negative")
+        if self.recalled < 0:
+            raise ValueError(f"recalled must not be negative, and {self.recalled} is")
         if not 0 < self.sigma_data < 100:
             raise ValueError(f"sigma_data must be positive, not {self.sigma_data}")
         if self.target not in get_args(TargetName):
@@ -121,7 +133,7 @@ class Denoiser(nn.Module):
             else None
         )
         self.cond = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
-        self.unet = UNet(3 * (config.context + 1), self.target.outputs, config.unet)
+        self.unet = UNet(3 * (config.seen + 1), self.target.outputs, config.unet)
 
     def forward(
         self,
@@ -134,9 +146,9 @@ class Denoiser(nn.Module):
         """Estimate the clean target.
 
         x (B, C, H, W) is the target plus noise of deviation sigma (B,); context (B, T, C, H, W)
-        is oldest first; actions (B, T, A), of which row t was taken at context frame t, or None
-        for a network that is told none; context_sigma (B,) is how much noise there is on the
-        context, for a network that is told it: None is none.
+        is oldest first, with recalled views before it; actions (B, T, A), of which row t was taken
+        at context frame t, or None for a network that is told none; context_sigma (B,) is how much
+        noise there is on the context, for a network that is told it: None is none.
         Returns (B, C, H, W), float32.
         """
         c_in, c_skip, c_out = self.scales(sigma)

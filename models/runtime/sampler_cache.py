@@ -14,10 +14,13 @@ from models.cartridge.manifest import Manifest, Preset
 from models.cartridge.reader import Cartridge, described
 from models.networks.denoiser import Denoiser, Upsampler
 from models.networks.frame_prior import FramePrior
+from models.networks.place_memory import PlaceMemory
+from models.networks.pose import PoseModel
 from models.networks.reward_end import RewardEnd
 from models.networks.reward_model import RewardModel
 from models.runtime.choice import openvino_precisions
 from models.runtime.frame_step import EnlargingStep, FrameStep, PlayStep, RecurrentStep, SampledStep
+from models.runtime.place_step import PlaceStep
 from models.runtime.selection import (
     FLOATS,
     PRECISIONS,
@@ -147,6 +150,14 @@ class SamplerCache:
         return str([getattr(manifest, name) for name in described(manifest)])
 
     def _step(self, steps: int, context_noise: float) -> PlayStep:
+        networks, keyframes = self._cartridge.networks, self._cartridge.keyframes
+        step = self._frame_step(steps, context_noise)
+        if keyframes is None:
+            return step
+        memory = cast(PlaceMemory, networks["place_memory"])
+        return PlaceStep(step, cast(PoseModel, networks["pose"]), memory, keyframes)
+
+    def _frame_step(self, steps: int, context_noise: float) -> PlayStep:
         networks = self._cartridge.networks
         sampler = dataclasses.replace(self._sampler.with_steps(steps), s_cond=context_noise)
         denoiser = cast(Denoiser, networks["denoiser"])
