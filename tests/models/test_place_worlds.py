@@ -11,11 +11,13 @@ import safetensors.numpy
 
 from base.errors import UserError
 from models.cartridge import reader
+from models.cartridge.manifest import Preset
 from models.cartridge.reader import KEYFRAMES, check_keyframes, check_starts, load
 from models.cartridge.writer import save
 from models.dream import DiffusionWorld
 from models.runtime.place_step import PlaceStep
 from models.runtime.sampler_cache import SamplerCache
+from models.sampler import Sampler
 from tests.tiny_cartridge import keyframes, manifest, starts, with_places, write_tiny_cartridge
 from tests.toy_world import ACTIONS
 
@@ -138,3 +140,15 @@ def test_a_context_with_noise_counts_the_recalled_view(cartridge: Path) -> None:
     assert step.noises["context_noise"][0] == WORLD.denoiser.context + 1
     made = cache.prepared(1, context_noise=0.02).runner.run(cache.example(step))
     assert len(made) == len(step.outputs)
+
+
+def test_a_world_in_two_sizes_recalls_its_small_frames(tmp_path: Path) -> None:
+    small = WORLD.denoiser
+    large = replace(small, height=32, width=32, context=2, actions=0, recalled=0)
+    once = Preset(Sampler((2.0,)), Sampler((2.0,)))
+    of = replace(WORLD, reward_end=None, sampler=None, upsampler=large, presets={"fast": once})
+    world = world_of(write_tiny_cartridge(tmp_path / "large", of))
+    world.reset(seed=0)
+    begun = world.snapshot()
+    assert world.step(ACTIONS.idle()).frame.shape == (32, 32, 3)
+    assert not np.array_equal(world.snapshot()["pose"], begun["pose"])

@@ -137,6 +137,17 @@ def test_views_are_scored_beside_the_nearest_keyframe(places: Places, held_out: 
     assert scores.strip.ndim == 3
 
 
+def test_views_of_recorded_frames_are_recalled_as_in_play(places: Places, held_out: Places) -> None:
+    training = learner(places, held_out, replace(TINY, bank=len(places), apart=10_000))
+    rows = torch.arange(70)
+    true = places.frames[rows].permute(0, 3, 1, 2).float()
+    told = training.recorded_views(rows).float()
+    known = training.views(places.poses[rows]).float()
+    assert told.shape == true.shape
+    # With every frame in the bank the nearest is the frame itself, unless its episode is barred.
+    assert (known - true).abs().mean() < (told - true).abs().mean()
+
+
 def run_of(folder: Path, training: PlaceLearner) -> Run:
     (folder / "strips").mkdir(parents=True, exist_ok=True)
     config = RunConfig(

@@ -6,6 +6,7 @@ from keyframes of other times, and a pose to follow recorded walks whose beginni
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -34,6 +35,8 @@ class PlaceLearner(Learner):
 
     held_out: places that are scored at, and kept out of the bank.
     """
+
+    batches: PlaceBatches
 
     def __init__(
         self,
@@ -122,11 +125,26 @@ class PlaceLearner(Learner):
             strip=strip(true, made),
         )
 
-    def views(self, poses: Tensor) -> Tensor:
-        """Views uint8 (B, C, H, W) from poses (B, 4), by the averaged weights."""
+    @torch.no_grad()
+    def recorded_views(self, rows: Tensor) -> Tensor:
+        """Return the views uint8 (B, C, H, W) from where frames to learn from were taken.
+
+        rows: (B,) of those frames. Keyframes near them in time do not count, so that the views are
+        no better than in play: what a denoiser that is shown recalled views is to learn from.
+        """
+        places = self.batches.places
+        near = [self.bank.near(places, some, self.recipe.apart) for some in rows.split(TOGETHER)]
+        return self.views(places.poses[rows], near)
+
+    def views(self, poses: Tensor, barred: Sequence[Tensor] = ()) -> Tensor:
+        """Return views uint8 (B, C, H, W) from poses (B, 4), by the averaged weights.
+
+        barred: for each TOGETHER of them, which keyframes do not count; empty: all do.
+        """
         memory, made = cast(PlaceMemory, self.averages["place_memory"]), []
-        for some in poses.cpu().split(TOGETHER):
-            indices = self.bank.keyframes.recall(some, self.recipe.sources)
+        for part, some in enumerate(poses.cpu().split(TOGETHER)):
+            left_out = barred[part] if barred else None
+            indices = self.bank.keyframes.recall(some, self.recipe.sources, left_out)
             sources, taken_from = (part.to(self.device) for part in self.bank.sources(indices))
             with autocast(self.device, self.precision):
                 recalled = memory(some.to(self.device), to_float(sources), taken_from)
