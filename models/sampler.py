@@ -11,13 +11,14 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from models.schedule import LARGEST_SIGMA, MOST_STEPS, karras
 
-Denoise = Callable[[Tensor, float, Tensor], Tensor]
+if TYPE_CHECKING:  # configurations of samplers load without torch
+    from torch import Tensor
+
+    Denoise = Callable[[Tensor, float, Tensor], Tensor]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from engine.games.atari import AtariWorld
 from models.cartridge import reader as cartridge
 from models.diamond.released import Released, atari, csgo
 from tests.parity import DATA
-from tools.convert import write
+from tools.app.installed import write
 
 ATARI_PT, CSGO_PT = DATA / "atari.pt", DATA / "csgo.pt"
 GAME = "pong"  # it has as many actions as the checkpoint

@@ -22,9 +22,10 @@ INLINE = re.compile(r"`([^`\n]+)`")
 PROGRAM = re.compile(r"(?:python -m tools\.([a-z_]+)|python (play\.py))((?:\s.*)?)")
 FLAG = re.compile(r"`(--[a-z][a-z-]*)")
 MORE = {  # sources that hold flags of a program, beside its own
-    "bench": ["tools/benchmarks/*.py"],
+    "bench": ["tools/options/bench.py"],
+    "convert": ["tools/options/convert.py"],
     "train": ["training/recipes/*.py"],
-    "record": ["tools/record_screen.py"],
+    "record": ["tools/options/record.py"],
     "import_minari": ["tools/capture/imports.py"],
     "import_diamond": ["tools/capture/imports.py"],
 }

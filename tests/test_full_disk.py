@@ -22,7 +22,7 @@ from tools import import_video
 from tools.import_csgo import ImportConfig, import_csgo
 from tools.import_diamond import ImportDiamondConfig, import_diamond
 from tools.import_minari import ImportMinariConfig, import_minari
-from tools.inspect import InspectConfig, inspect
+from tools.inspection.folders import inspect
 
 NOISE = np.random.default_rng(4)
 PROFILE = """
@@ -125,8 +125,8 @@ def test_an_import_to_a_full_disk_says_so_and_goes_on_when_there_is_room(
 def test_inspect_on_a_full_disk_leaves_no_half_of_a_picture(tmp_path: Path, size: int) -> None:
     record_toys(tmp_path, 20, 30, shape=(40, 40))
     with room(size), pytest.raises(UserError, match=r"^cannot write \S+\.png: File too large$"):
-        inspect(InspectConfig(tmp_path))
+        inspect(tmp_path)
     names = {path.name for path in tmp_path.iterdir() if "episode" not in path.name}
     assert names <= {".recording", "histograms.png"}
-    inspect(InspectConfig(tmp_path))
+    inspect(tmp_path)
     assert (tmp_path / "contact_sheet.png").is_file()

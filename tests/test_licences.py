@@ -56,6 +56,7 @@ def test_the_code_is_under_the_mit_licence_and_the_readme_says_so() -> None:
 def test_what_is_no_atari_game_needs_no_ale_py() -> None:
     """It is under the GPL, so a bundle may have to do without."""
     program = (
-        "import sys; sys.modules['ale_py'] = None; import play, tools.convert, tools.app.worlds"
+        "import sys; sys.modules['ale_py'] = None; "
+        "import play, tools.app.conversion, tools.app.worlds"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)

@@ -28,7 +28,7 @@ from tests.csgo_files import tar_bytes
 from tests.recordings import toy_episode, toy_info
 from tests.toy_world import ACTIONS
 from tools.import_csgo import ImportConfig, import_csgo
-from tools.inspect import InspectConfig, inspect
+from tools.inspection.folders import inspect
 
 ROOT = Path(__file__).resolve().parent.parent
 # Clears the screen, retitles the window, opens a sequence in one byte, writes from right to left.
@@ -105,7 +105,7 @@ def recordings(tmp_path: Path) -> Path:
 def test_names_of_actions_do_not_steer(
     recordings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    inspect(InspectConfig(recordings))
+    inspect(recordings)
     said = capsys.readouterr()
     assert WRITTEN in said.out and is_harmless(said.out + said.err)
     assert is_harmless(card(Store(recordings), "someone/toys", "mit"))

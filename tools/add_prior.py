@@ -9,32 +9,23 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import torch
 import tyro
-from torch import nn
-from torch.optim.lr_scheduler import LambdaLR
 
 from base.cartridges import LARGEST_PICTURE_BYTES, PREVIEW, find_cartridge, read_part
 from base.errors import UserError, run_main
 from base.progress import ProgressBar
 from base.terminal import say
-from datasets.batches import Batch, Batches, prefetch
-from datasets.segments import Segments
-from datasets.store import Store
-from models.cartridge.reader import load
-from models.cartridge.writer import check_place, save
-from models.frames import to_float
-from models.networks.frame_prior import FramePrior, FramePriorConfig
-from tools.evaluation.dreams import check_fit
-from training import speed
-from training.export import card, remade
-from training.learners.base import average
-from training.losses.frame_prior import MOMENTS, prior_loss
-from training.optimizer import build, schedule
 from training.recipes.world import TrainConfig, check_numbers, check_pace
-from training.speed import Precision, autocast
+from training.speed_choice import Precision
+
+if TYPE_CHECKING:  # torch comes with them, which --help does not need
+    import torch
+    from torch import nn
+
+    from datasets.batches import Batch, Batches
+    from models.networks.frame_prior import FramePriorConfig
 
 PROGRAM = "python -m tools.add_prior"
 MEMORY_GB = 4.0  # of decoded recordings, at most
@@ -96,6 +87,16 @@ def add_prior(config: AddPriorConfig, said: str) -> None:
 
     Raises UserError, before anything is written, for a world or recordings that will not do.
     """
+    from datasets.batches import Batches
+    from datasets.segments import Segments
+    from datasets.store import Store
+    from models.cartridge.reader import load
+    from models.cartridge.writer import check_place, save
+    from tools.evaluation.dreams import check_fit
+    from training import speed
+    from training.export import card, remade
+    from training.losses.frame_prior import MOMENTS
+
     check_place(config.out)
     folder = find_cartridge(config.cartridge)
     cartridge = load(folder)
@@ -122,6 +123,18 @@ def teach(
     network: FramePriorConfig, batches: Batches, config: AddPriorConfig, device: torch.device
 ) -> nn.Module:
     """Return the average of a prior that learnt from windows of MOMENTS frames."""
+    import torch
+    from torch import nn
+    from torch.optim.lr_scheduler import LambdaLR
+
+    from datasets.batches import prefetch
+    from models.frames import to_float
+    from models.networks.frame_prior import FramePrior
+    from training import speed
+    from training.learners.base import average
+    from training.losses.frame_prior import prior_loss
+    from training.optimizer import build, schedule
+
     torch.manual_seed(config.seed)
     prior = FramePrior(network).to(device)
     averaged = copy.deepcopy(prior).requires_grad_(False).eval()
@@ -133,7 +146,7 @@ def teach(
     generator = torch.Generator().manual_seed(config.seed)
 
     def learn(batch: Batch, precision: Precision) -> float:
-        with autocast(device, precision):
+        with speed.autocast(device, precision):
             loss = prior_loss(prior, to_float(batch.frames.to(device)), generator)
         prior.zero_grad(set_to_none=True)
         loss.backward()

@@ -11,8 +11,6 @@ import tyro
 from base.errors import run_main
 from base.progress import ProgressBar
 from base.terminal import say
-from datasets.importers.minari import export
-from datasets.store import Store
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,10 @@ def main() -> None:
 
 
 def export_minari(config: ExportMinariConfig) -> None:
-    """Export a folder; says where the dataset is and how to load it."""
+    """Export a folder; report where the dataset is and how to load it."""
+    from datasets.importers.minari import export
+    from datasets.store import Store
+
     store = Store(config.data)
     for reason in store.skipped.values():
         say(f"left out: {reason}")

@@ -1,229 +1,32 @@
 """Record gameplay: python -m tools.record breakout --player scripted --steps 20000 --out DIR.
 
-`python -m tools.record screen` records any other game from the screen: tools/record_screen.py.
+`python -m tools.record screen` records any other game from the screen.
 """
 
 from __future__ import annotations
 
 import sys
-import time
-from collections import Counter
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Annotated, Literal
 
-import numpy as np
 import tyro
 
-from base.errors import UserError, run_main
-from base.folders import data_folder
-from base.interrupts import ctrl_c
-from base.progress import ProgressBar
-from base.terminal import say
-from datasets.episode import EpisodeInfo
-from datasets.importers.csgo_layout import FRAMES
-from engine.contracts import ActionVector, Frame, Step, World, making_of
-from engine.player.loop import play
-from engine.player.observer import Observer
-from engine.player.options import GameStart, Outputs, PlayOptions
-from engine.ui.pygame.window import NoDisplayError, open_window
-from engine.ui.screen import Window
-from tools import record_screen
-from tools.app.games import Coverage, Game, Keeper, game_called
+from base.errors import run_main
+from tools.options.record import RecordConfig, ScreenConfig
 
-
-@dataclass(frozen=True)
-class RecordConfig:
-    """Record a game into a folder of episodes, or add to one."""
-
-    game: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="GAME")]
-    """doom, or one of the 26 Atari 100k games, such as breakout; `screen` for any other."""
-    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """The folder: a new or empty one, or one with recordings of the same game. Doom is recorded in
-    two sizes: DIR/full has frames of 150×280, DIR/low the same ones of 30×56."""
-    player: Literal["human", "random", "holding", "scripted", "agent"] = "random"
-    """Who plays: you, chance, chance that holds keys for seconds (Atari), or a script that knows
-    the game from inside (Breakout, Pong, Doom). No game has an agent yet."""
-    steps: int = 20_000
-    """How many steps to record; there are 15 in a second of play, 16 of Doom."""
-    seed: int = 0
-    """Decides the episodes, together with their numbers in the folder."""
-    layout: Literal["dreamcart", "csgo"] = "dreamcart"
-    """How it is laid out on disk. csgo, of doom: files like those of the CS:GO dataset, of 1,000
-    frames each, that tools.import_csgo reads."""
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise UserError(f"--steps must be 1 or more, not {self.steps}")
-        if self.seed < 0:
-            raise UserError(f"--seed must be 0 or more, not {self.seed}")
-        if self.layout == "csgo" and self.steps % FRAMES:
-            raise UserError(
-                f"files of the CS:GO layout hold {FRAMES} steps each: --steps must be a multiple "
-                f"of that, not {self.steps}"
-            )
+PROGRAM = "python -m tools.record"
 
 
 def main() -> None:
-    """Parse the command line and record; what follows `screen` is of another kind."""
+    """Parse the command line and record; `screen` has options of its own."""
     if sys.argv[1:2] == ["screen"]:
-        record_screen.main(sys.argv[2:])
+        screen = tyro.cli(ScreenConfig, prog=f"{PROGRAM} screen", args=sys.argv[2:])
+        from tools.capture.record_screen import record_screen
+
+        record_screen(screen)
     else:
-        record(tyro.cli(RecordConfig, prog="python -m tools.record"))
+        config = tyro.cli(RecordConfig, prog=PROGRAM)
+        from tools.capture.record_game import record
 
-
-@dataclass
-class Take:
-    """A recording under way.
-
-    bar:      shows the steps of this run.
-    stopped:  not empty once Ctrl-C was pressed.
-    coverage: is told of every step, if the game has such a thing.
-    steps:    how many were made.
-    """
-
-    config: RecordConfig
-    game: Game
-    world: World
-    keeper: Keeper
-    bar: ProgressBar
-    stopped: list[bool]
-    coverage: Coverage | None = None
-    steps: int = 0
-    _of_episode: int = 0
-
-    @property
-    def done(self) -> bool:
-        """Whether no more steps are wanted."""
-        return bool(self.stopped) or self.steps >= self.config.steps
-
-    @property
-    def next_seed(self) -> int:
-        """The seed of the next episode: unlike those of all other episodes and folders."""
-        numbers = [self.config.seed, self.keeper.number]
-        return int(np.random.SeedSequence(numbers).generate_state(1)[0])
-
-    def begin(self, seed: int, frame: Frame) -> None:
-        """Begin an episode."""
-        info = EpisodeInfo(
-            game=self.world.name,
-            actions=self.world.actions,
-            rate_fps=self.world.rate_fps,
-            seed=seed,
-            player=self.config.player,
-            emulator=making_of(self.world),
-        )
-        self._of_episode = 0
-        self.keeper.begin(info, frame)
-
-    def add(self, action: ActionVector, step: Step, mixture: Mapping[str, int]) -> Step:
-        """Record a step; the same, as truncated if the episode is as long as it may be."""
-        self.steps += 1
-        self._of_episode += 1
-        if self._of_episode == self.game.episode_steps and not step.ended:
-            step = replace(step, truncated=True)
-        done = action if step.action is None else step.action
-        self.keeper.add(done, step, mixture)
-        if self.coverage is not None:
-            self.coverage.add(done)
-        self.bar.update()
-        return step
-
-
-def record(config: RecordConfig) -> None:
-    """Record as asked for, until done or stopped by Ctrl-C; says what was recorded."""
-    game = game_called(config.game)
-    world = game.open()
-    window: Window | None = None
-    if config.player == "human":
-        window = _open_window(world)
-    else:
-        game.player(config.player, world, seed=0)  # no folder is made for a player there is not
-    coverage = game.coverage(world) if game.coverage else None
-    started_at = time.perf_counter()
-    with (
-        ctrl_c() as stopped,
-        game.keeper(config.layout, config.out) as keeper,
-        ProgressBar(total=config.steps, unit="step") as bar,
-    ):
-        take = Take(config, game, world, keeper, bar, stopped, coverage)
-        mixture = record_by_program(take) if window is None else record_by_hand(take, window)
-    steps = mixture.total()
-    rate = steps / (time.perf_counter() - started_at)
-    ways = ", ".join(f"{way} {n / steps:.0%}" for way, n in mixture.most_common() if n)
-    say(f"recorded {steps} steps at {rate:.0f} steps/s into {config.out} ({ways or 'nothing'})")
-    for line in coverage.lines() if coverage else ():
-        say(line)
-    world.close()
-
-
-def record_by_program(take: Take) -> Counter[str]:
-    """Let a program play episode after episode; its mixture."""
-    mixture: Counter[str] = Counter()
-    while not take.done:
-        seed = take.next_seed
-        player = take.game.player(take.config.player, take.world, seed)
-        frame, over = take.world.reset(seed), False
-        take.begin(seed, frame)
-        while not (over or take.done):
-            action = player.act(frame)
-            step = take.add(action, take.world.step(action), player.mixture)
-            frame, over = step.frame, step.ended or step.truncated
-        mixture += player.mixture
-    return mixture
-
-
-def record_by_hand(take: Take, window: Window) -> Counter[str]:
-    """Let a person play in a window; how many steps that were."""
-    with suppress(_StopAsked):
-        play(
-            lambda report: take.world,
-            window,
-            start=GameStart(take.next_seed),
-            options=PlayOptions(take.world.name, take.config.steps),
-            # A dream of this game keeps its moments elsewhere.
-            outputs=Outputs([Hand(take)], folder=data_folder() / "emulator"),
-        )
-    return Counter(human=take.steps)
-
-
-class _StopAsked(Exception):  # noqa: N818 - it is no error
-    """Ctrl-C while a person plays."""
-
-
-class Hand(Observer):
-    """Records what a person plays. After rewinding, another episode begins where that led."""
-
-    def __init__(self, take: Take) -> None:
-        self._take = take
-        self._seed = self._steps = 0
-
-    def began(self, frame: Frame, seed: int, start: int) -> None:
-        self._seed = seed
-        self.jumped(frame)
-
-    def stepped(self, action: ActionVector, step: Step) -> None:
-        self._steps += 1
-        added = self._take.add(action, step, {"human": self._steps})
-        if added.truncated and not step.truncated:  # the game goes on
-            self.jumped(step.frame)
-        if self._take.stopped:
-            raise _StopAsked
-
-    def jumped(self, frame: Frame) -> None:
-        self._steps = 0
-        self._take.begin(self._seed, frame)
-
-
-def _open_window(world: World) -> Window:
-    try:
-        return open_window(f"{world.name} - recording - Dreamcart")
-    except NoDisplayError as error:
-        raise UserError(
-            f"playing by hand needs a display ({error}); use --player scripted or random"
-        ) from error
+        record(config)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import psutil
-import torch
 import tyro
 
 from base.cartridges import find_cartridge
@@ -22,23 +21,20 @@ from base.interrupts import end_with_input
 from base.memory import keep_freed_memory
 from base.sizes import GB
 from base.terminal import say
-from models.cartridge import reader as cartridge
-from models.cartridge.writer import check_place
-from training import checkpoint, speed
-from training.beginning import begin_with, build
-from training.data import Data, open_data
-from training.estimate import part_of, update_seconds
-from training.export import describe_world, export
-from training.learners.base import Learner
 from training.recipes import run_config
 from training.recipes.old_runs import check_flags
 from training.recipes.presets import PRESETS, Preset, Recipe
 from training.recipes.run_config import RunConfig
 from training.recipes.two_sizes import UpsamplerConfig
 from training.recipes.world import flag
-from training.run_lock import alone_in
-from training.scores import Scores
-from training.trainer import Run, remove_unfinished
+from training.speed_choice import Choice
+
+if TYPE_CHECKING:  # torch comes with them, which --help does not need
+    from models.cartridge.reader import Cartridge
+    from training.data import Data
+    from training.learners.base import Learner
+    from training.scores import Scores
+    from training.trainer import Run
 
 R = TypeVar("R")
 PROGRAM = "python -m tools.train"
@@ -109,6 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = tyro.cli(kind, args=arguments, default=default, prog=PROGRAM)
     if saved:
         _check_recipe(command, saved)
+    from training import speed
+
     with speed.denormals_flushed():
         return train(command, f"{PROGRAM} {shlex.join(arguments)}", saved)
 
@@ -119,6 +117,15 @@ def train(command: TrainCommand[Recipe], said: str, saved: RunConfig | None = No
     said: the command line, for the cartridge's card. saved: of the run that goes on.
     Raises UserError for what cannot be done, before anything is written.
     """
+    from models.cartridge.writer import check_place
+    from training import checkpoint, speed
+    from training.beginning import begin_with, build
+    from training.data import open_data
+    from training.estimate import part_of
+    from training.export import describe_world, export
+    from training.run_lock import alone_in
+    from training.trainer import Run
+
     data_folder = _checked(command, saved)
     place = command.out / CARTRIDGE
     check_place(place)
@@ -165,7 +172,7 @@ def _checked(command: TrainCommand[Recipe], saved: RunConfig | None) -> Path:
 def _config(
     command: TrainCommand[Recipe],
     name: str,
-    choice: speed.Choice,
+    choice: Choice,
     device: str,
     commands: tuple[str, ...],
 ) -> RunConfig:
@@ -188,6 +195,9 @@ def _config(
 
 def _go(run: Run, command: TrainCommand[Recipe], saved: RunConfig | None, data: Data) -> int:
     """Train, from the last checkpoint on if there is one, or only estimate; the exit code."""
+    from training import checkpoint
+    from training.trainer import remove_unfinished
+
     if saved and (state := checkpoint.load(command.out)):
         if command.dry_run:  # of other batches than the run; how long they take is all that matters
             run.done = int(state["update"])
@@ -251,7 +261,7 @@ def _check_recipe(asked: TrainCommand[Recipe], saved: RunConfig) -> None:
             raise UserError(f"{flag(name)} cannot change when a run is resumed; only --updates can")
 
 
-def _world(command: TrainCommand[Recipe]) -> cartridge.Cartridge | None:
+def _world(command: TrainCommand[Recipe]) -> Cartridge | None:
     """Load the world that an upsampler is for; UserError if it is missing, or given for nothing.
 
     A dry run needs none: how long training takes does not depend on it.
@@ -264,16 +274,20 @@ def _world(command: TrainCommand[Recipe]) -> cartridge.Cartridge | None:
         )
     if not wanted and command.world:
         raise UserError("--world is for upsamplers; use --start-from for weights to begin with")
-    # Kept in half of float32, as cartridges store it: it is only written again.
     if not command.world:
         return None
-    return cartridge.load(find_cartridge(command.world), torch.bfloat16)
+    import torch
+
+    from models.cartridge.reader import load
+
+    # Kept in half of float32, as cartridges store it: it is only written again.
+    return load(find_cartridge(command.world), torch.bfloat16)
 
 
-def _choice(
-    command: TrainCommand[Recipe], learner: Learner, saved: RunConfig | None
-) -> speed.Choice:
+def _choice(command: TrainCommand[Recipe], learner: Learner, saved: RunConfig | None) -> Choice:
     """Return how to train: as saved if that is what is asked for, else as measured now."""
+    from training import speed
+
     if saved and saved.device == learner.device.type:
         asked = (command.precision, command.compile)
         if asked == (saved.choice.precision, "on" if saved.choice.compiled else "off"):
@@ -303,6 +317,10 @@ def _describe(config: RunConfig, data: Data, learner: Learner) -> None:
 
 def _estimate(run: Run, data: Data, as_json: bool) -> None:
     """Time a few real updates and print what the whole run would take."""
+    import torch
+
+    from training.estimate import part_of, update_seconds
+
     learner = run.learner
     _, parts = part_of(run.config.train)
     seconds = update_seconds(learner, run.done, parts)

@@ -6,7 +6,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -16,22 +15,13 @@ from base.errors import UserError
 from models.networks.denoiser import Denoiser
 from models.runtime.choice import unknown_device
 from training.losses.denoising import Noising, predict, squared_error
+from training.speed_choice import Choice, Precision
 
 DEVICES = ("auto", "cpu", "cuda")
-Precision = Literal["fp32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
 TRIALS = 3
 LONG_S = 10.0  # what takes so long is timed once: no start-up shows in it
 WORTH_COMPILING_S = 120  # a run shorter than this is over before a compiler has paid for itself
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Way to train: precision (bf16 by autocast), whether torch compiles, and why: one line."""
-
-    precision: Precision
-    compiled: bool
-    why: str
 
 
 def device(name: str) -> torch.device:

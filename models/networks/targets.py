@@ -6,18 +6,17 @@ Shapes: B batch, T context frames, C = 3 channels, H W pixels. Frames are floats
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models.networks.target_names import TargetName
 from models.networks.warping import warp
 
 CHANGED = 0.02  # of [-1, 1]: two and a half grey levels, above what averaging and noise leave
 NEAR_PX = 3  # to each side of a pixel that changes, within which a moving camera changes all
 FLOW = 1 / 14  # of the width: how far a flow of 1 moves, since outputs of 1 are ordinary ones
-TargetName = Literal["frame", "change", "warp"]
 
 
 class FrameTarget:

@@ -46,7 +46,7 @@ from tests.csgo_files import (
 from tests.hub_server import HubServer, Repo, serving, use
 from tools import bench
 from tools.import_csgo import ImportConfig, import_csgo
-from tools.inspect import InspectConfig, inspect
+from tools.inspection.folders import inspect
 
 NAME = "hdf5_dm_july2021_{}.hdf5"
 FAULTS = faulty()
@@ -136,7 +136,7 @@ def test_pictures_and_actions_alone_are_enough(
         tmp_path / "out" / "report.txt"
     ).read_text("utf-8")
     capsys.readouterr()
-    inspect(InspectConfig(tmp_path / "out" / "low"))
+    inspect(tmp_path / "out" / "low")
     assert "rewards and lives lost of 1 episodes are not known" in capsys.readouterr().out
 
 

@@ -17,7 +17,7 @@ from datasets.siblings import Siblings
 from datasets.store import Store
 from engine.contracts import CsgoActions, Step
 from tools.app.games import Keeper, game_called
-from tools.record import RecordConfig
+from tools.options.record import RecordConfig
 
 SPACE = CsgoActions()
 INFO = EpisodeInfo("doom", SPACE, 16.0, seed=5, player="scripted")

@@ -26,8 +26,8 @@ from datasets.store import Store
 from engine.contracts import CsgoActions, Step
 from tests.recordings import record_toys, toy_episode, toy_info
 from tests.toy_world import ACTIONS
-from tools.inspect import InspectConfig, inspect
 from tools.inspection import health_report
+from tools.inspection.folders import inspect
 from tools.inspection.histograms import length_counts
 
 
@@ -284,8 +284,8 @@ def test_a_contact_sheet_has_a_frame_for_each_place(tmp_path: Path, episodes: in
 
 def test_inspecting_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record_toys(tmp_path / "toys", 40, 25)
-    inspect(InspectConfig(tmp_path / "toys"))
-    inspect(InspectConfig(tmp_path / "toys", sheet=tmp_path / "here.png"))
+    inspect(tmp_path / "toys")
+    inspect(tmp_path / "toys", sheet=tmp_path / "here.png")
     said = capsys.readouterr().out
     assert "episodes:   2 by random 2 (100.0%)" in said
     assert "steps:      65 (0.1 minutes); 25 to 40 an episode" in said
@@ -304,16 +304,16 @@ def test_two_sizes_of_the_same_episodes_are_both_inspected(
 ) -> None:
     record_toys(tmp_path / "low", 20, 10, shape=(8, 8))
     record_toys(tmp_path / "full", 20, shape=(16, 16))
-    inspect(InspectConfig(tmp_path))
+    inspect(tmp_path)
     said = capsys.readouterr().out
     assert "8 x 8 pixels" in said and "16 x 16 pixels" in said
     assert f"1 episodes of {tmp_path / 'low'} are not in {tmp_path / 'full'}, the first" in said
-    inspect(InspectConfig(tmp_path, json=True))
+    inspect(tmp_path, as_json=True)
     low, full = json.loads(capsys.readouterr().out)
     assert (low["steps"], full["steps"]) == (30, 20)
     assert full["actions"].keys() == set(ACTIONS.names) and full["record_more_of"]
     with pytest.raises(UserError, match=r"--sheet is for one folder; inspect .*low and .*full"):
-        inspect(InspectConfig(tmp_path, sheet=tmp_path / "sheet.png"))
+        inspect(tmp_path, sheet=tmp_path / "sheet.png")
 
 
 def test_lengths_fall_into_ranges_that_hold_them_all() -> None:
@@ -325,9 +325,9 @@ def test_lengths_fall_into_ranges_that_hold_them_all() -> None:
 
 def test_inspecting_nothing_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no recorded episode that can be read; record some"):
-        inspect(InspectConfig(tmp_path))
+        inspect(tmp_path)
     with pytest.raises(UserError, match=r"cannot open .*missing: No such file"):
-        inspect(InspectConfig(tmp_path / "missing"))
+        inspect(tmp_path / "missing")
 
 
 def test_rewards_by_one_name_are_counted_together_and_the_rarest_not_one_by_one(

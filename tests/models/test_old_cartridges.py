@@ -24,7 +24,7 @@ from models.cartridge.writer import save
 from models.dream import open_world
 from models.sampler import Sampler, karras_sampler
 from tests.tiny_cartridge import manifest, write_tiny_cartridge
-from tools.blend import BlendConfig, blend
+from tools.app.blending import blend
 
 OLD = Path(__file__).parents[1] / "data" / "old_cartridge"
 
@@ -72,7 +72,7 @@ def test_a_moment_of_more_steps_goes_on_with_those_that_there_are() -> None:
 def test_it_can_be_blended(tmp_path: Path) -> None:
     now = write_tiny_cartridge(tmp_path / "now", load(OLD).manifest, seed=5)
     for first, second in ((OLD, now), (now, OLD)):
-        blend(BlendConfig(str(first), str(second), tmp_path / "out"), "said")
+        blend(str(first), str(second), tmp_path / "out", "said")
         assert load(tmp_path / "out").manifest.sampler == Sampler((2.0,))
 
 

@@ -34,8 +34,8 @@ from tests.released_files import (
     write_spawn,
 )
 from tests.tiny_cartridge import write_tiny_cartridge
-from tools import convert
-from tools.convert import ConvertConfig
+from tools.app.conversion import convert
+from tools.options.convert import ConvertConfig
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def paths(folder: Path, made: dict[str, Released]) -> dict[str, Path]:
 def refused(src: Path, out: Path, **options: object) -> str:
     """The line that the tool says instead of converting."""
     with pytest.raises(UserError) as caught:
-        convert.convert(ConvertConfig(src, out, **options))  # type: ignore[arg-type]
+        convert(ConvertConfig(src, out, **options))  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
     assert not out.exists()
     return str(caught.value)
@@ -95,7 +95,7 @@ def test_csgo_has_its_spawns(folder: Path, paths: dict[str, Path]) -> None:
 def test_back_to_the_same_bits(
     paths: dict[str, Path], tmp_path: Path, name: str, file: Path
 ) -> None:
-    convert.convert(ConvertConfig(paths[name], tmp_path / "back.pt"))
+    convert(ConvertConfig(paths[name], tmp_path / "back.pt"))
     before, after = (torch.load(path, weights_only=True) for path in (file, tmp_path / "back.pt"))
     assert before.keys() == after.keys()
     for key, tensor in before.items():
@@ -104,12 +104,12 @@ def test_back_to_the_same_bits(
 
 
 def test_the_tool_makes_playable_cartridges(folder: Path, made: object, tmp_path: Path) -> None:
-    convert.convert(ConvertConfig(ATARI_PT, tmp_path / "a", game="Pong", licence="mine"))
+    convert(ConvertConfig(ATARI_PT, tmp_path / "a", game="Pong", licence="mine"))
     world = load(tmp_path / "a")
     assert (world.manifest.name, world.manifest.licence) == ("pong", "mine")
     assert world.networks["denoiser"].unet.conv_in.weight.dtype is torch.float32
     spawns = folder / "spawns"
-    convert.convert(ConvertConfig(CSGO_PT, tmp_path / "b", spawns=spawns, precision="float16"))
+    convert(ConvertConfig(CSGO_PT, tmp_path / "b", spawns=spawns, precision="float16"))
     assert len(load(tmp_path / "b").starts["frames"]) == 2
     assert (tmp_path / "b" / "denoiser.safetensors").stat().st_size < CSGO_PT.stat().st_size / 2
 

@@ -11,6 +11,8 @@ import pytest
 from base.errors import UserError
 from tests.tiny_cartridge import write_tiny_cartridge
 from tools import bench
+from tools.benchmarks import play as play_bench
+from tools.options.bench import PlayBench, RecordBench
 
 
 def run(
@@ -26,16 +28,16 @@ def test_playing(
 ) -> None:
     tiny, asked = write_tiny_cartridge(tmp_path / "tiny"), []
 
-    def play(path: Path, steps: int, caches: Path) -> bench.Played:
+    def play(path: Path, steps: int, caches: Path) -> play_bench.Played:
         kept = caches / "kept"
         asked.append((steps, kept.exists()))
         kept.touch()
         model = {"median_ms": 2.0, "p95_ms": 3.0}
         report = {"runtime": "some", "steps_per_s": 444.0, "stages": {"model": model}}
-        return bench.Played(report, seconds=len(asked), memory_mb=250.4)
+        return play_bench.Played(report, seconds=len(asked), memory_mb=250.4)
 
-    monkeypatch.setattr(bench, "play", play)
-    monkeypatch.setattr(bench, "time_eager", lambda path: 9.0)
+    monkeypatch.setattr(play_bench, "play", play)
+    monkeypatch.setattr(play_bench, "time_eager", lambda path: 9.0)
     figures = json.loads(run(monkeypatch, capsys, "play", str(tiny), "--json").splitlines()[-1])
     assert asked == [(1, False), (1, True), (400, True)], "the first start has an empty cache"
     assert figures == {
@@ -50,12 +52,12 @@ def test_playing(
 
 
 def test_eager_frames_take_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "EAGER_FRAMES", 3)
-    assert bench.time_eager(write_tiny_cartridge(tmp_path / "tiny")) > 0
+    monkeypatch.setattr(play_bench, "EAGER_FRAMES", 3)
+    assert play_bench.time_eager(write_tiny_cartridge(tmp_path / "tiny")) > 0
 
 
 def test_the_player_itself_is_run_and_watched(tmp_path: Path) -> None:
-    played = bench.play(write_tiny_cartridge(tmp_path / "tiny"), 3, tmp_path)
+    played = play_bench.play(write_tiny_cartridge(tmp_path / "tiny"), 3, tmp_path)
     assert played.report["cartridge"] == "tiny"
     assert played.report["stages"]["model"]["count"] == 3
     assert 50 < played.memory_mb < 4000 and played.seconds > 0.1
@@ -64,7 +66,7 @@ def test_the_player_itself_is_run_and_watched(tmp_path: Path) -> None:
 
 def test_a_player_that_fails_says_why(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"play\.py failed: error: unknown world"):
-        bench.play(tmp_path / "none", 1, tmp_path)
+        play_bench.play(tmp_path / "none", 1, tmp_path)
 
 
 def test_recording(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,6 +76,6 @@ def test_recording(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
 
 
 def test_nothing_to_time_is_refused() -> None:
-    for make in (bench.PlayBench, bench.RecordBench):
+    for make in (PlayBench, RecordBench):
         with pytest.raises(UserError, match="--steps must be 1 or more"):
             make(steps=0)

@@ -14,7 +14,8 @@ from models.cartridge.manifest import Preset
 from models.cartridge.reader import load
 from models.sampler import karras_sampler
 from tests.tiny_cartridge import manifest, write_tiny_cartridge
-from tools.blend import BlendConfig, blend
+from tools.app.blending import blend
+from tools.blend import BlendConfig
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def test_weights_lie_between_those_of_the_two(
     two: tuple[Path, Path], tmp_path: Path, share: float
 ) -> None:
     out = tmp_path / "out"
-    blend(BlendConfig(str(two[0]), str(two[1]), out, share), "as it was said")
+    blend(str(two[0]), str(two[1]), out, "as it was said", share)
     first, second, made = (load(path) for path in (*two, out))
     for name, weight in made.networks["denoiser"].state_dict().items():
         one, other = (c.networks["denoiser"].state_dict()[name] for c in (first, second))
@@ -57,7 +58,7 @@ def test_networks_that_enlarge_are_mixed_where_both_have_one(
     enlarging = [write_tiny_cartridge(tmp_path / f"large{seed}", of, seed) for seed in (3, 4)]
     for first, second, both in ((*enlarging, True), (two[0], enlarging[1], False)):
         out = tmp_path / f"out{both}"
-        blend(BlendConfig(str(first), str(second), out, 0.25), "said")
+        blend(str(first), str(second), out, "said", 0.25)
         own, made = (load(path).networks["upsampler"].state_dict() for path in (second, out))
         other = load(first).networks["upsampler"].state_dict() if both else own
         for name, weight in made.items():
@@ -73,7 +74,7 @@ def test_the_first_may_have_seen_fewer_frames(two: tuple[Path, Path], tmp_path: 
     )
     of = dataclasses.replace(world, denoiser=longer)
     second, out = write_tiny_cartridge(tmp_path / "longer", of, seed=2), tmp_path / "out"
-    blend(BlendConfig(str(two[0]), str(second), out, 0.0), "said")
+    blend(str(two[0]), str(second), out, "said", 0.0)
     made, first = (load(path).networks["denoiser"] for path in (out, two[0]))
     generator = torch.Generator().manual_seed(0)
     height, width, actions = longer.height, longer.width, longer.actions
@@ -101,7 +102,7 @@ def test_networks_that_are_not_alike_are_refused(
     denoiser = dataclasses.replace(world.denoiser, **changed)
     path = write_tiny_cartridge(tmp_path / "other", dataclasses.replace(world, denoiser=denoiser))
     with pytest.raises(UserError, match="are not of one kind"):
-        blend(BlendConfig(str(two[0]), str(path), tmp_path / "out"), "said")
+        blend(str(two[0]), str(path), tmp_path / "out", "said")
     assert not (tmp_path / "out").exists()
 
 

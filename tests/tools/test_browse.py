@@ -17,9 +17,9 @@ from engine.contracts import CsgoActions, Step
 from engine.ui.null_window import NullWindow, VirtualClock
 from engine.ui.screen import Event, KeyDown, KeyUp, Picture
 from tests.recordings import record_toys, toy_info
-from tools import inspect as tool
 from tools.inspection.browse import HINT, browse
 from tools.inspection.browse_picture import END, HERE, LIFE, PASSED, REWARD, position_bar
+from tools.inspection.folders import inspect
 
 
 def walk(folder: Path, *events: Event) -> NullWindow:
@@ -135,4 +135,4 @@ def test_without_a_display_it_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
     record_toys(tmp_path, 5)
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     with pytest.raises(UserError, match="no display to show episodes on"):
-        tool.inspect(tool.InspectConfig(tmp_path, play=True))
+        inspect(tmp_path, play=True)

@@ -28,7 +28,7 @@ from engine.ui.screen import CloseAsked, Event
 from tests.scripted_game import TICK_S, PromptWorker, dream, hold, same, tap
 from tests.toy_world import ACTIONS, MouseToy, SwitchingToy, ToyWorld
 from tools.app.live_recording import LiveRecording
-from tools.inspect import InspectConfig, inspect
+from tools.inspection.folders import inspect
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -101,7 +101,7 @@ def test_recordings_are_a_folder_that_inspect_and_the_next_recording_take(
         recorder = LiveRecording(tmp_path / "new")
         play_recording(recorder, tmp_path, [*tap("f8", 2.5), *tap("f8", 20.5)], 25)
         assert recorder.close() == ""
-    inspect(InspectConfig(tmp_path / "new"))
+    inspect(tmp_path / "new")
     assert "2 episodes" in capsys.readouterr().out
     assert len(list((tmp_path / "new").glob("*.mp4"))) == 2
 

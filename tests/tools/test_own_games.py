@@ -23,8 +23,9 @@ from models.runtime.selection import Choice, Decision, prepare
 from tests.networks import awaken
 from tests.parity import save_as_trainer
 from tests.recordings import Here
+from tools.app.conversion import convert
 from tools.app.resolver import Wishes, find, open_world
-from tools.convert import ConvertConfig, convert
+from tools.options.convert import ConvertConfig
 
 PLAIN = Choice("torch", "cpu", "float32")
 PROFILE = """\

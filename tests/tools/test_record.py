@@ -23,14 +23,15 @@ from engine.ui.screen import CloseAsked, Event
 from tests.recordings import record_toys
 from tests.scripted_game import TICK_S, PromptWorker, hold, tap
 from tools.app.games import game_called
-from tools.record import Hand, RecordConfig, Take, record, record_by_hand
+from tools.capture.record_game import Hand, Take, record, record_by_hand
+from tools.options.record import RecordConfig
 
 
 def test_as_many_steps_as_asked_for_where_nothing_shows_progress(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It counted by the progress bar, which counts nothing where it is switched off."""
-    monkeypatch.setattr("tools.record.ProgressBar", partial(tqdm, disable=True))
+    monkeypatch.setattr("tools.capture.record_game.ProgressBar", partial(tqdm, disable=True))
     record(RecordConfig("breakout", tmp_path / "data", steps=30))
     assert sum(Store(tmp_path / "data").length(i) for i in range(1)) == 30
 
@@ -127,7 +128,7 @@ def test_rewinding_and_restarting_begin_other_episodes(tmp_path: Path) -> None:
 def test_playing_by_hand_ends_after_the_steps_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.record.data_folder", lambda: tmp_path / "moments")
+    monkeypatch.setattr("tools.capture.record_game.data_folder", lambda: tmp_path / "moments")
     with _take(tmp_path / "data", steps=6) as take:
         late = time.perf_counter() + 1e6
         mixture = record_by_hand(take, NullWindow([CloseAsked(late)]))

@@ -29,7 +29,8 @@ from engine.ui.screen import Event, KeyDown, KeyUp, MouseMoved
 from tools.capture.desktop import Region
 from tools.capture.desktop_pynput import PynputListener, key_name
 from tools.capture.footage import Footage
-from tools.record_screen import ScreenConfig, film, open_scene, record_screen
+from tools.capture.record_screen import film, open_scene, record_screen
+from tools.options.record import ScreenConfig
 
 PROFILE = b"""
 name = "Colours"
@@ -434,7 +435,7 @@ def test_it_shows_what_it_will_record_and_asks(
         record_screen(ScreenConfig(file, out, "yours"))
     with pytest.raises(UserError, match="not wholly on the screen"):
         record_screen(ScreenConfig(file, out, region=(300, 0, 64, 64)))
-    monkeypatch.setattr("tools.record_screen.confirm", lambda question, doing: False)
+    monkeypatch.setattr("tools.capture.record_screen.confirm", lambda question, doing: False)
     record_screen(ScreenConfig(file, out, region=region))
     assert not out.exists() and (tmp_path / "out_preview.png").exists()
     assert "hears w, left button, return, space, 1, the mouse's motion" in capsys.readouterr().out

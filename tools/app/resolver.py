@@ -103,7 +103,7 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
     )
 
     def cartridge(report: Report) -> Checked:
-        from tools.convert import installed
+        from tools.app.installed import installed
 
         return installed(world, snapshot, report, verified=verified)
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import Annotated
 
 import psutil
-import tyro
 
-from base.errors import UserError
 from base.progress import ProgressBar
 from base.sizes import MB
 from datasets.batches import Batches, prefetch
@@ -21,38 +17,13 @@ from datasets.segments import Segments
 from datasets.store import Store
 from tools.benchmarks.memory_growth import MOST_GROWTH_MB, growth, too_much
 from tools.benchmarks.reading import FULL_FRAMES, LOW_FRAMES
+from tools.options.bench import LoadingBench
 from training.data import in_two_sizes, low_folder
 from training.pairs import FULL, LargeFrames, PairBatches, PairedSegments
 
 BATCH = 32  # windows
 LOOK_EVERY_S = 1.0
 MOST = {"memory_growth_mb": MOST_GROWTH_MB}
-
-
-@dataclass(frozen=True)
-class LoadingBench:
-    """Read random batches for a long time as training does, in advance by a thread.
-
-    Windows of 8 frames; of recordings in two sizes also pairs of 2 small and 2 large frames, in
-    turns. No frames are kept in memory. windows_per_s, pairs_per_s; resident memory after the
-    warm-up and at the end (medians of the first and last tenth of the time), the growth between and
-    the slope of a line through all. verdict: what of it is too much, or "ok"; 20 MB may be gained.
-    """
-
-    data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
-    """A folder of recordings, or one of recordings in two sizes."""
-    json: bool = False
-    """Print one line of JSON instead of a table."""
-    minutes: float = 60.0
-    """How long to read after the warm-up."""
-    warm_up_seconds: float = 30.0
-    """Read before memory is first looked at: files and what the thread reads ahead take some."""
-
-    def __post_init__(self) -> None:
-        for name in ("minutes", "warm_up_seconds"):
-            if not 0 < getattr(self, name) < 1e6:
-                flag = name.replace("_", "-")
-                raise UserError(f"--{flag} must be more than 0, not {getattr(self, name)}")
 
 
 def bench_loading(

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import h5py
 import numpy as np
 import psutil
-import tyro
 
 from base.errors import UserError
 from base.sizes import MB
@@ -19,34 +16,11 @@ from datasets.importers.csgo import FULL, LOW, parse_name
 from datasets.importers.csgo_layout import CsgoFileError
 from datasets.segments import Segments
 from datasets.store import Store
+from tools.options.bench import ReadingBench
 
 LOW_FRAMES = 8  # four that are known and four that are learnt, as the low resolution is trained
 FULL_FRAMES = 2  # the frame before and the frame that is learnt, as the upsampler is trained
 ROUNDS = 10  # each way takes turns, so that what else the machine does meets all alike
-
-
-@dataclass(frozen=True)
-class ReadingBench:
-    """Read random windows of an import of the CS:GO dataset and of its original files, in turns.
-
-    Originals are read as they are laid out, frame by frame: a file is opened, and each frame and
-    its action read from it. low_ratio, full_ratio: how many times more windows a second come from
-    the import, of 8 frames of low and of 2 frames of full resolution; an original has the full
-    resolution only. reading_growth_mb: what the process gained after the first round.
-    """
-
-    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SRC")]
-    """A folder of original HDF5 files."""
-    data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
-    """What tools.import_csgo made of them."""
-    json: bool = False
-    """Print one line of JSON instead of a table."""
-    seconds: float = 20.0
-    """How long to read, all in all."""
-
-    def __post_init__(self) -> None:
-        if not self.seconds > 0:
-            raise UserError(f"--seconds must be more than 0, not {self.seconds:g}")
 
 
 def bench_reading(bench: ReadingBench) -> dict[str, object]:

@@ -6,12 +6,10 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-import tyro
 from torch import nn
 
 from base.cartridges import find_cartridge
@@ -26,6 +24,7 @@ from models.runtime.frame_step import EnlargingStep, PlayStep, RecurrentStep
 from models.runtime.sampler_cache import SamplerCache
 from models.runtime.selection import INT8, NEAR_LEVELS, Choice, Inputs, Runner, candidates, prepare
 from tools.benchmarks.roofline import Work, conv_rate, copy_rate, count
+from tools.options.bench import RuntimeBench
 
 FRAMES_A_ROUND = 3
 ACTIONS = 6  # of the Atari world: Pong's and Breakout's are about as many
@@ -37,40 +36,6 @@ FLOORS = {  # how many times as fast as eager float32 the best way has to be
 }
 
 Network = TypeVar("Network", bound=nn.Module)
-
-
-@dataclass(frozen=True)
-class RuntimeBench:
-    """Time every way to run whole steps of play on this machine, in rounds, beside plain eager
-    float32 on the same device.
-
-    median_ms and from min_ms to max_ms: of a frame. ratio: how many times as fast as eager float32
-    by the medians. off_levels: the most that a value of one frame differs from eager float32's;
-    near_share: how many values differ by 2 grey levels at most. limit_ms: what the machine's own
-    rates of convolving and copying would allow; reached: that, of the median.
-    """
-
-    json: bool = False
-    """Print one line of JSON at the end instead of a table."""
-    worlds: Annotated[tuple[str, ...], tyro.conf.arg(metavar="WORLD...")] = (
-        "atari",
-        "csgo",
-        "breakout",
-    )
-    """atari and csgo: DIAMOND's networks in full size with random weights, three steps and the fast
-    preset; else a cartridge."""
-    frames: int = 5
-    """Rounds: three frames of every way, and one to warm up."""
-    device: str | None = None
-    """cpu, cuda or mps; the quickest here unless given."""
-    compile: Literal["auto", "on", "off"] = "auto"
-    """Whether to time torch.compile too; auto does so on CUDA only."""
-
-    def __post_init__(self) -> None:
-        if self.frames < 1:
-            raise UserError(f"--frames must be 1 or more, not {self.frames}")
-        if not self.worlds:
-            raise UserError("--worlds needs a world: atari, csgo or a cartridge")
 
 
 def bench_runtime(bench: RuntimeBench) -> dict[str, object]:

@@ -10,13 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import psutil
-import tyro
 
-from base.errors import UserError
 from base.sizes import MB
 from engine.contracts import ActionVector, Report, Step, World
 from engine.player.loop import play
@@ -31,6 +28,7 @@ from engine.ui.pygame.window import NoDisplayError, open_window
 from engine.ui.screen import CloseAsked, Event, KeyDown, KeyUp, Picture, Window
 from tools.app.resolver import Wishes, find, open_world
 from tools.benchmarks.memory_growth import MOST_GROWTH_MB, TENTH, growth, too_much
+from tools.options.bench import SoakBench
 
 SAMPLE_S = 1.0  # between two looks at the memory
 # A millisecond or two of fixed work, on all cores as a world's is: where one of two cores is taken
@@ -39,41 +37,6 @@ WORK = np.linspace(-1.0, 1.0, 512 * 512, dtype=np.float32).reshape(512, 512)
 SETTLING_S = 1.0  # after the pause began, before the processor's time counts
 MOST = {"memory_growth_mb": MOST_GROWTH_MB, "jitter_p99_ms": 4.0, "paused_core_share": 0.05}
 FRAME_GROWTH = 0.1  # of the first tenth's frame time, besides what the machine slowed down by
-
-
-@dataclass(frozen=True)
-class SoakBench:
-    """Play a world through the real loop for a long time, keys pressed by a script.
-
-    In a window if there is a display. steps_per_s, jitter (how late a step starts), model, present
-    and input_to_display milliseconds; resident memory once the memory for rewinding is full, at the
-    end, and the slope of a line through all samples between; frame time (model, snapshot and
-    present) of the first and last tenth of the game, and beside it how long a fixed piece of work
-    took there, done once a second after a frame was shown: the machine's own pace; and the share
-    of one core while paused.
-    verdict: what of it is too much, or "ok". Memory may grow by 20 MB, frame time by a tenth more
-    than the machine slowed down; 99 of 100 steps start at most 4 ms late; half the keys show within
-    a step's period and the model's time; a pause takes less than 5 % of a core.
-    """
-
-    world: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WORLD")] = "breakout"
-    """As for play.py."""
-    json: bool = False
-    """Print one line of JSON instead of a table."""
-    minutes: float = 30.0
-    """How long to play after the warm-up."""
-    warm_up_seconds: float = 30.0
-    """Play before memory is first looked at; what can be rewound fills 20 seconds."""
-    paused_seconds: float = 20.0
-    """How long to pause at the end."""
-    seed: int = 0
-    """Of the game and of the keys."""
-
-    def __post_init__(self) -> None:
-        for name in ("minutes", "warm_up_seconds", "paused_seconds"):
-            if not 0 < getattr(self, name) < 1e6:
-                flag = name.replace("_", "-")
-                raise UserError(f"--{flag} must be more than 0, not {getattr(self, name)}")
 
 
 def bench_soak(bench: SoakBench) -> dict[str, object]:

@@ -18,7 +18,6 @@ from tools.evaluation.breakout_futures import BreakoutFutures
 from tools.evaluation.dreams import Advance, Dream, Excerpt, Footage
 
 MOVED_LEVELS = 8  # a pixel that changes by less has not moved
-LONGEST_STILL = 45  # steps: three seconds; the game itself, idling, stands still for up to 40
 GAME_DRAWS = 4
 LOST_ROW = 51.0  # a ball seen so low may be below the paddle in the next frame
 SERVED_STEPS = 30  # two seconds: a script that serves every eight steps needs no longer

@@ -14,7 +14,7 @@ from base.files import read_bytes, write_text
 from base.sizes import MB
 from training.recipes.old_runs import renewed
 from training.recipes.presets import Preset, Recipe
-from training.speed import Choice
+from training.speed_choice import Choice
 
 NAME = "config.json"
 LARGEST_BYTES = MB

@@ -7,13 +7,15 @@ Source: Alonso et al. 2024, and the configuration that its world of CS:GO was tr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from base.errors import UserError
-from models.networks.denoiser import DenoiserConfig
-from models.networks.targets import TargetName
-from models.networks.unet import UNetConfig
+from models.networks.target_names import TargetName
 from models.sampler import Sampler, karras_sampler
 from training.recipes.world import check_numbers, check_pace, flag
+
+if TYPE_CHECKING:  # torch comes with it, which a command line's help does not need
+    from models.networks.denoiser import DenoiserConfig
 
 WAYS = ("fast", "quality")  # to play, as cartridges call them
 POSITIVE = (
@@ -97,6 +99,9 @@ class FrameConfig:
 
     def network(self, height: int, width: int, context: int, actions: int) -> DenoiserConfig:
         """Return a denoiser of these numbers. Raises ValueError for one that cannot be built."""
+        from models.networks.denoiser import DenoiserConfig
+        from models.networks.unet import UNetConfig
+
         unet = UNetConfig(
             self.channels,
             self.depths,

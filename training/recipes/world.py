@@ -8,16 +8,16 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from base.errors import UserError
-from models.networks.denoiser import DenoiserConfig
-from models.networks.frame_prior import FramePriorConfig
-from models.networks.reward_end import RewardEndConfig
-from models.networks.targets import TargetName
-from models.networks.unet import UNetConfig
+from models.networks.target_names import TargetName
 from models.sampler import Sampler
 from models.schedule import LARGEST_SIGMA
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch comes with them, which a command line's help does not need
     from _typeshed import DataclassInstance
+
+    from models.networks.denoiser import DenoiserConfig
+    from models.networks.frame_prior import FramePriorConfig
+    from models.networks.reward_end import RewardEndConfig
 
 PRIOR_COND = 64  # width of what tells the prior how much noise there is
 LARGEST_SEED = 2**32 - 1
@@ -160,6 +160,9 @@ class TrainConfig:
 
         Raises ValueError for a network that cannot be built.
         """
+        from models.networks.denoiser import DenoiserConfig
+        from models.networks.unet import UNetConfig
+
         unet = UNetConfig(
             channels=self.channels,
             depths=self.depths,
@@ -177,6 +180,9 @@ class TrainConfig:
 
         Raises ValueError for a network that cannot be built.
         """
+        from models.networks.frame_prior import FramePriorConfig
+        from models.networks.unet import UNetConfig
+
         levels = len(self.prior_channels)
         if not levels:
             return None
@@ -191,6 +197,8 @@ class TrainConfig:
 
     def reward_end(self, height: int, width: int) -> RewardEndConfig:
         """Return the reward and ending head for frames of a size; it sees context and new frame."""
+        from models.networks.reward_end import RewardEndConfig
+
         return RewardEndConfig(height, width, self.context + 1, self.head_channels)
 
 

@@ -1,5 +1,4 @@
-"""Record any game on the screen:
-python -m tools.record screen --profile GAME.toml --window TITLE --out DIR.
+"""Record any game on the screen.
 
 Keys and mouse are heard while the game's window has the focus, and of them only what the profile
 names is written down. Ctrl-C in the terminal, or closing the game, ends it.
@@ -9,15 +8,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import cv2
 import numpy as np
-import tyro
 
 from base.errors import UserError
 from base.interrupts import ctrl_c
@@ -35,40 +31,9 @@ from engine.ui.screen import FocusLost
 from tools.app.prompts import confirm
 from tools.capture.desktop import FixedPlace, Place, Region, Scene, ScreenScene, check_desktop
 from tools.capture.footage import Footage, shrink
+from tools.options.record import ScreenConfig
 
 PREVIEW_HEIGHT_PX = 360
-
-
-@dataclass(frozen=True)
-class ScreenConfig:
-    """Record a window or a region of the screen, with keys and mouse, into a folder of episodes."""
-
-    profile: Annotated[Path, tyro.conf.arg(metavar="TOML")]
-    """The game's profile: its keys, mouse, step rate and frame size. docs/pong.toml is one."""
-    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """The folder: a new or empty one, or one with recordings of the same game."""
-    window: str = ""
-    """Part of the title of the window to record (X11)."""
-    region: tuple[int, int, int, int] | None = None
-    """Or a region of the screen: left, top, width, height, in pixels."""
-    unfocused: bool = False
-    """Record whatever has the focus. Without this, only while the window has it (or, of a region,
-    the window over its middle)."""
-    steps: int | None = None
-    """How many steps to record; until Ctrl-C if not given."""
-    yes: bool = False
-    """Begin without asking."""
-
-    def __post_init__(self) -> None:
-        if bool(self.window) == (self.region is not None):
-            raise UserError("say what to record: --window TITLE or --region LEFT TOP WIDTH HEIGHT")
-        if self.steps is not None and self.steps < 1:
-            raise UserError(f"--steps must be 1 or more, not {self.steps}")
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Parse the command line and record."""
-    record_screen(tyro.cli(ScreenConfig, prog="python -m tools.record screen", args=arguments))
 
 
 def record_screen(config: ScreenConfig) -> None:
