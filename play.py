@@ -43,10 +43,10 @@ class Flags:
     """Play a world model as a game. Keys: F1 in the window lists them."""
 
     cartridge: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WORLD")] = ""
-    """A cartridge in cartridges/ or the folder of one, a released world (python -m tools.download
-    list names them; diamond:NAME for one that is also a cartridge), hf:OWNER/NAME, own:NAME for a
-    world that was trained in the menu, or game:NAME for a game itself (doom, pong, ...). Without
-    one a menu of all worlds opens; --headless plays breakout."""
+    """A cartridge in cartridges/ or the folder of one, a released world (python -m tools.hub list
+    names them; diamond:NAME for one that is also a cartridge), hf:OWNER/NAME, own:NAME for a world
+    that was trained in the menu, or game:NAME for a game itself (doom, pong, ...). Without one a
+    menu of all worlds opens; --headless plays breakout."""
 
     seed: int = 0
     """Seed of the dream: the same seed and actions give the same frames."""

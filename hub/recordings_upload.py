@@ -83,7 +83,7 @@ Gameplay to train a world model on: frames, the action taken at each, rewards an
 
 With Dreamcart:
 
-    python -m tools.pull_data {repo} data/{place}
+    python -m tools.hub pull-data {repo} data/{place}
     python -m tools.inspect data/{place}
     python -m tools.train --data data/{place} --out runs/{place}
 

@@ -21,13 +21,10 @@ BLOCK = re.compile(r"^```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 PROGRAM = re.compile(r"(?:python -m tools\.([a-z_]+)|python (play\.py))((?:\s.*)?)")
 FLAG = re.compile(r"`(--[a-z][a-z-]*)")
+SUBCOMMAND = re.compile(r'subcommand\("([a-z-]+)"\)')
 MORE = {  # sources that hold flags of a program, beside its own
-    "bench": ["tools/options/bench.py"],
-    "convert": ["tools/options/convert.py"],
     "train": ["training/recipes/*.py"],
-    "record": ["tools/options/record.py"],
-    "import_minari": ["tools/capture/imports.py"],
-    "import_diamond": ["tools/capture/imports.py"],
+    "import": ["tools/options/imports.py"],
 }
 
 
@@ -46,7 +43,8 @@ def fields(path: Path) -> set[str]:
 def sources(program: str) -> list[Path]:
     """Return the files that hold a program's flags."""
     own = ROOT / (program if program == "play.py" else f"tools/{program}.py")
-    return [own, *(path for glob in MORE.get(program, ()) for path in ROOT.glob(glob))]
+    more = MORE.get(program, [f"tools/options/{program}.py"])
+    return [own, *(path for glob in more for path in ROOT.glob(glob))]
 
 
 def commands(page: Path) -> Iterator[tuple[str, list[str]]]:
@@ -82,6 +80,11 @@ def test_every_command_exists_with_its_flags(page: Path) -> None:
     for program, arguments in commands(page):
         files = sources(program)
         assert files[0].is_file(), f"{program} is no program"
+        text = "".join(path.read_text("utf-8") for path in files)
+        assert "renamed(" not in text, f"{program} is an old name"
+        subcommands = SUBCOMMAND.findall(text)
+        if subcommands and arguments:
+            assert arguments[0] in subcommands, f"{program} has no {arguments[0]}"
         known = {"--help"}.union(*(fields(path) for path in files))
         for flag in arguments:
             if flag.startswith("--"):
@@ -97,12 +100,12 @@ def test_every_flag_named_by_itself_belongs_to_a_program(page: Path) -> None:
 
 def test_all_released_worlds_are_listed_with_their_commands_and_sizes() -> None:
     text = (ROOT / "docs/playing.md").read_text("utf-8")
-    rows = [line for line in text.splitlines() if "`python -m tools.download" in line]
+    rows = [line for line in text.splitlines() if "`python -m tools.hub download" in line]
     assert len(rows) == len(read_catalogue()) == 27
     for world in read_catalogue():
         about = "" if world.exact else "about "
         assert (
-            f"| {world.title} | `python -m tools.download {world.name}` | "
+            f"| {world.title} | `python -m tools.hub download {world.name}` | "
             f"`python play.py {world.name}` | {about}{in_words(world.bytes)} |"
         ) in rows
 

@@ -18,11 +18,12 @@ from datasets.store import Store
 from engine.media.video import writing_video
 from tests.csgo_files import COUNT, file_bytes
 from tests.recordings import Here, record_toys
-from tools import import_video
-from tools.import_csgo import ImportConfig, import_csgo
-from tools.import_diamond import ImportDiamondConfig, import_diamond
-from tools.import_minari import ImportMinariConfig, import_minari
+from tools.importing.csgo import import_csgo
+from tools.importing.diamond import import_diamond
+from tools.importing.minari import import_minari
+from tools.importing.video import import_films
 from tools.inspection.folders import inspect
+from tools.options.imports import CsgoImport, DiamondImport, MinariImport, VideoImport
 
 NOISE = np.random.default_rng(4)
 PROFILE = """
@@ -62,13 +63,13 @@ def _csgo(folder: Path) -> Callable[[Path], None]:
     folder.mkdir()
     for number in (1, 2):
         (folder / f"hdf5_dm_july2021_{number}.hdf5").write_bytes(file_bytes(number))
-    return lambda out: import_csgo(ImportConfig(str(folder), out, least=COUNT))
+    return lambda out: import_csgo(CsgoImport(str(folder), out, least=COUNT))
 
 
 def _minari(folder: Path) -> Callable[[Path], None]:
     record_toys(folder, 20, 300, shape=(40, 40))
     minari.export(Store(folder), "dreamcart/toy-v0")
-    return lambda out: import_minari(ImportMinariConfig("dreamcart/toy-v0", out))
+    return lambda out: import_minari(MinariImport("dreamcart/toy-v0", out))
 
 
 def _diamond(folder: Path) -> Callable[[Path], None]:
@@ -78,7 +79,7 @@ def _diamond(folder: Path) -> Callable[[Path], None]:
         flags = torch.zeros(count, dtype=torch.int64)
         episode = {"obs": frames, "act": flags, "rew": flags.float(), "end": flags, "trunc": flags}
         torch.save({**episode, "info": {}}, folder / f"{number}.pt")
-    return lambda out: import_diamond(ImportDiamondConfig(src=folder, out=out))
+    return lambda out: import_diamond(DiamondImport(src=folder, out=out))
 
 
 def _video(folder: Path) -> Callable[[Path], None]:
@@ -90,9 +91,7 @@ def _video(folder: Path) -> Callable[[Path], None]:
             for frame in NOISE.integers(0, 256, (count, 64, 64, 3), dtype=np.uint8):
                 film.add(frame)
     films, keys = tuple(folder / f"{name}.mp4" for name in "ab"), (folder / "keys.csv",) * 2
-    return lambda out: import_video.import_films(
-        import_video.ImportConfig(films, keys, folder / "game.toml", out)
-    )
+    return lambda out: import_films(VideoImport(films, keys, folder / "game.toml", out))
 
 
 @pytest.mark.parametrize(

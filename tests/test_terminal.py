@@ -27,8 +27,9 @@ from models.diamond import torch_file
 from tests.csgo_files import tar_bytes
 from tests.recordings import toy_episode, toy_info
 from tests.toy_world import ACTIONS
-from tools.import_csgo import ImportConfig, import_csgo
+from tools.importing.csgo import import_csgo
 from tools.inspection.folders import inspect
+from tools.options.imports import CsgoImport
 
 ROOT = Path(__file__).resolve().parent.parent
 # Clears the screen, retitles the window, opens a sequence in one byte, writes from right to left.
@@ -76,7 +77,7 @@ def test_mistakes_are_one_line_wherever_they_are_shown() -> None:
     [
         ("tools.inspect", "/nowhere/" + STEERING),
         ("tools.inspect", "--" + STEERING),
-        ("tools.download", STEERING),
+        ("tools.hub", "download", STEERING),
         ("play", STEERING),
         ("play", "--steps", STEERING),
     ],
@@ -125,7 +126,7 @@ def test_names_in_a_tar_do_not_steer(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / f"{STEERING}.tar").write_bytes(tar_bytes(files))
     out = tmp_path / "out"
     with pytest.raises(UserError) as refused:
-        import_csgo(ImportConfig(str(tmp_path), out, processes=1))
+        import_csgo(CsgoImport(str(tmp_path), out, processes=1))
     said = capsys.readouterr()
     assert is_harmless(said.out + said.err + str(refused.value))
     if (out / REPORT).exists():

@@ -18,7 +18,7 @@ class ExportMinariConfig:
     """Write a folder of recordings as a dataset of Minari, the format of offline learning.
 
     It goes to Minari's own place (MINARI_DATASETS_PATH moves it), and minari.load_dataset finds it
-    there. Nothing is lost on the way: python -m tools.import_minari brings it back.
+    there. Nothing is lost on the way: python -m tools.import minari brings it back.
     """
 
     data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]

@@ -61,7 +61,7 @@ def open_data(folder: Path, recipe: Recipe, memory_gb: float) -> Data:
         if not in_two_sizes(folder):
             raise UserError(
                 f"{folder} needs recordings in two sizes: its folders {LOW} and {FULL}, such as "
-                "python -m tools.import_csgo writes"
+                "python -m tools.import csgo writes"
             )
         store = Store(low, LOW_SHARE * memory_gb)
         large = LargeFrames(folder / FULL, store, (1 - LOW_SHARE) * memory_gb)

@@ -45,8 +45,9 @@ from tests.csgo_files import (
 )
 from tests.hub_server import HubServer, Repo, serving, use
 from tools import bench
-from tools.import_csgo import ImportConfig, import_csgo
+from tools.importing.csgo import import_csgo
 from tools.inspection.folders import inspect
+from tools.options.imports import CsgoImport
 
 NAME = "hdf5_dm_july2021_{}.hdf5"
 FAULTS = faulty()
@@ -71,7 +72,7 @@ def _fill(folder: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def _import(source: object, out: Path, **options: object) -> None:
-    import_csgo(ImportConfig(str(source), out, least=COUNT, **options))  # type: ignore[arg-type]
+    import_csgo(CsgoImport(str(source), out, least=COUNT, **options))  # type: ignore[arg-type]
 
 
 # One file
@@ -123,7 +124,7 @@ def test_pictures_and_actions_alone_are_enough(
 ) -> None:
     """As DIAMOND reads them; this file has its pictures in packed chunks, too."""
     source = _fill(tmp_path / "source", {FOREIGN.name: FOREIGN.read_bytes()})
-    import_csgo(ImportConfig(str(source), tmp_path / "out", least=6))
+    import_csgo(CsgoImport(str(source), tmp_path / "out", least=6))
     store = Store(tmp_path / "out" / "full")
     window = store.read(0, 0, 6)
     with h5py.File(FOREIGN) as file:
@@ -591,7 +592,7 @@ def test_the_limit_counts_what_is_read(tmp_path: Path, quick: None) -> None:
 )
 def test_impossible_wishes_are_refused_by_name(options: dict[str, object], says: str) -> None:
     with pytest.raises(UserError, match=says):
-        ImportConfig("source", Path("out"), **options)  # type: ignore[arg-type]
+        CsgoImport("source", Path("out"), **options)  # type: ignore[arg-type]
 
 
 def test_processes_of_its_own_import_the_same(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ from datasets.store import Store
 from engine.contracts import CsgoActions
 from tests.damage import cut, flipped
 from tests.recordings import Here
-from tools.import_diamond import ImportDiamondConfig, import_diamond
+from tools.importing.diamond import import_diamond
+from tools.options.imports import DiamondImport
 
 INFO = EpisodeInfo("some", numbered_choices(4), 15.0, seed=0, player="agent")
 
@@ -69,7 +70,7 @@ def write(folder: Path, number: int, data: Any) -> Path:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.import_diamond.Apart", Here)
+    monkeypatch.setattr("tools.importing.diamond.Apart", Here)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_episodes_become_recordings_in_order(
     for number, (count, over) in enumerate([(5, True), (3, False)] + [(2, True)] * 9):
         write(tmp_path / "train", number, episode(count, over))
     (tmp_path / "train" / "info.pt").write_bytes(b"not an episode")
-    import_diamond(ImportDiamondConfig(tmp_path / "train", tmp_path / "out", game="Breakout"))
+    import_diamond(DiamondImport(tmp_path / "train", tmp_path / "out", game="Breakout"))
     assert "wrote 11 episodes of 25 steps" in capsys.readouterr().out
     store = Store(tmp_path / "out")
     assert [store.length(i) for i in range(len(store))] == [5, 2, *[2] * 9]
@@ -118,7 +119,7 @@ def test_buttons_of_csgo_are_known_by_their_number(tmp_path: Path) -> None:
     info = {"original_file_id": "1-200/hdf5_dm_july2021_1.hdf5"}
     data = episode(5, False, act=torch.from_numpy(held), info=info)
     write(tmp_path / "low_res", 0, data)
-    import_diamond(ImportDiamondConfig(tmp_path / "low_res", tmp_path / "out", player="human"))
+    import_diamond(DiamondImport(tmp_path / "low_res", tmp_path / "out", player="human"))
     store = Store(tmp_path / "out")
     assert (store.info.game, store.info.rate_fps, store.info.player) == ("csgo", 16, "human")
     assert isinstance(store.info.actions, CsgoActions)
@@ -129,18 +130,18 @@ def test_one_bad_file_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixtur
     write(tmp_path / "src", 0, episode())
     write(tmp_path / "src", 1, saved(episode())[:-300])
     write(tmp_path / "src", 2, episode(4, act=torch.tensor([0, 1, 2, 6])))
-    import_diamond(ImportDiamondConfig(tmp_path / "src", tmp_path / "out"))
+    import_diamond(DiamondImport(tmp_path / "src", tmp_path / "out"))
     out = capsys.readouterr().out
     assert out.count("left out:") == 1 and "1.pt is damaged" in out and "wrote 2 episodes" in out
     # Without a game, there are as many actions as are taken anywhere.
     assert Store(tmp_path / "out").info.actions.names[-1] == "action 6"
     with pytest.raises(UserError, match="7 actions in it, and breakout has 4"):
-        import_diamond(ImportDiamondConfig(tmp_path / "src", tmp_path / "b", game="breakout"))
+        import_diamond(DiamondImport(tmp_path / "src", tmp_path / "b", game="breakout"))
     with pytest.raises(UserError, match="holds no episodes of DIAMOND"):
-        import_diamond(ImportDiamondConfig(tmp_path / "out", tmp_path / "b"))
+        import_diamond(DiamondImport(tmp_path / "out", tmp_path / "b"))
     write(tmp_path / "bad", 0, b"")
     with pytest.raises(UserError, match=r"0\.pt"):
-        import_diamond(ImportDiamondConfig(tmp_path / "bad", tmp_path / "b"))
+        import_diamond(DiamondImport(tmp_path / "bad", tmp_path / "b"))
     assert not (tmp_path / "b").exists()
 
 
@@ -154,7 +155,7 @@ def test_a_flipped_bit_leaves_an_episode_out(
     file, tensor = bytearray(saved(whole)), whole[name].numpy().tobytes()
     file[file.index(tensor)] ^= 1
     write(tmp_path / "src", 1, bytes(file))
-    import_diamond(ImportDiamondConfig(tmp_path / "src", tmp_path / "out"))
+    import_diamond(DiamondImport(tmp_path / "src", tmp_path / "out"))
     out = capsys.readouterr().out
     assert out.count("left out:") == 1 and "1.pt is damaged" in out and "wrote 1 episodes" in out
 
@@ -164,7 +165,7 @@ def test_an_import_that_was_stopped_goes_on_when_the_same_is_run_again(
 ) -> None:
     for number in range(3):
         write(tmp_path / "src", number, episode(number + 3))
-    config = ImportDiamondConfig(tmp_path / "src", tmp_path / "out", fps=10)
+    config = DiamondImport(tmp_path / "src", tmp_path / "out", fps=10)
     read, done = diamond_episodes.read, list[str]()
 
     def stopped_once(path: Path, info: EpisodeInfo) -> ForeignEpisode:

@@ -29,7 +29,8 @@ from datasets.store import Store
 from engine.contracts import ActionSpace, CsgoActions, HeldActions, Step
 from tests.recordings import Here, record_toys, toy_info
 from tools.export_minari import ExportMinariConfig, export_minari
-from tools.import_minari import ImportMinariConfig, import_minari
+from tools.importing.minari import import_minari
+from tools.options.imports import MinariImport
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "dreamcart/toy-v0"
@@ -39,7 +40,7 @@ NAME = "dreamcart/toy-v0"
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Minari's own place, for this test alone; what reads it begins at once."""
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
-    monkeypatch.setattr("tools.import_minari.Apart", Here)
+    monkeypatch.setattr("tools.importing.minari.Apart", Here)
     return tmp_path / "minari"
 
 
@@ -80,7 +81,7 @@ def test_all_comes_back_from_minari(tmp_path: Path, kind: str) -> None:
         held = HeldActions("buttons", {"jump": ("space",), "fire": ("left button",)})
         record_buttons(tmp_path / "a", CsgoActions() if kind == "csgo" else held)
     export_minari(ExportMinariConfig(tmp_path / "a", NAME))
-    import_minari(ImportMinariConfig(NAME, tmp_path / "b"))
+    import_minari(MinariImport(NAME, tmp_path / "b"))
     assert_same(Store(tmp_path / "a"), Store(tmp_path / "b"))
 
 
@@ -132,10 +133,10 @@ def test_pictures_of_others_are_read(tmp_path: Path, capsys: pytest.CaptureFixtu
     box = spaces.Box(0, 255, (48, 64), np.uint8)
     foreign(grey, numbers, box, spaces.Discrete(3, start=5), lossy=True)
     with pytest.raises(UserError, match="say it with --fps"):
-        import_minari(ImportMinariConfig("some/images-v2", tmp_path / "a"))
+        import_minari(MinariImport("some/images-v2", tmp_path / "a"))
     with pytest.raises(UserError, match=r"breakout has 4 actions and the dataset 3"):
-        import_minari(ImportMinariConfig("some/images-v2", tmp_path / "a", game="breakout", fps=15))
-    import_minari(ImportMinariConfig("some/images-v2", tmp_path / "a", fps=15, player="human"))
+        import_minari(MinariImport("some/images-v2", tmp_path / "a", game="breakout", fps=15))
+    import_minari(MinariImport("some/images-v2", tmp_path / "a", fps=15, player="human"))
     assert "wrote 1 episodes of 6 steps" in capsys.readouterr().out
     store = Store(tmp_path / "a")
     assert (store.info.game, store.info.player) == ("some-images-v2", "human")
@@ -146,7 +147,7 @@ def test_pictures_of_others_are_read(tmp_path: Path, capsys: pytest.CaptureFixtu
     frames = store.read(0, 0, 7).frames.astype(int)
     assert frames.shape == (7, 48, 64, 3) and np.abs(frames - grey[..., None]).max() <= 3
     with pytest.raises(UserError, match="holds recordings already"):
-        import_minari(ImportMinariConfig("some/images-v2", tmp_path / "a", fps=15))
+        import_minari(MinariImport("some/images-v2", tmp_path / "a", fps=15))
 
 
 PICTURE = spaces.Box(0, 255, (40, 40, 3), np.uint8)
@@ -171,7 +172,7 @@ def in_a_row(frames: np.ndarray, count: int = 4) -> np.ndarray:
 
 def imported(folder: Path, **options: Any) -> np.ndarray:
     """The frames of the one episode of `foreign`."""
-    import_minari(ImportMinariConfig("some/images-v2", folder, fps=15, **options))
+    import_minari(MinariImport("some/images-v2", folder, fps=15, **options))
     return Store(folder).read(0, 0, 7).frames
 
 
@@ -292,7 +293,7 @@ def test_several_choices_at_once_are_buttons(
 ) -> None:
     """The first of each choice is nothing pressed."""
     foreign(GREY[:4], np.array(actions), spaces.Box(0, 255, (40, 32), np.uint8), space)
-    import_minari(ImportMinariConfig("some/images-v2", tmp_path / "a", fps=15))
+    import_minari(MinariImport("some/images-v2", tmp_path / "a", fps=15))
     store = Store(tmp_path / "a")
     assert store.steps(0).actions.tolist() == held
     assert store.info.actions.names == tuple(f"button {i + 1}" for i in range(len(held[0])))

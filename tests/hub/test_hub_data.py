@@ -27,8 +27,8 @@ from hub.recordings_upload import card, push
 from hub.transfer import DamagedError
 from tests.hub_server import Faults, HubServer, serving, use
 from tests.recordings import Here, record_toys, toy_episode, toy_info
-from tools.pull_data import PullDataConfig, download
-from tools.push_data import PushDataConfig, upload
+from tools.options.hub import PullData, PushData
+from tools.sharing import recordings
 
 ROOT = Path(__file__).resolve().parents[2]
 REPO = "me/toys"
@@ -62,9 +62,9 @@ def never(offer: Offer) -> bool:
 def test_a_dataset_goes_to_the_hub_and_comes_back(
     server: HubServer, recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    upload(PushDataConfig(recorded, REPO, "CC0-1.0", yes=True))
+    recordings.push(PushData(recorded, REPO, "CC0-1.0", yes=True))
     assert f"they are at {server.url}/datasets/{REPO}" in capsys.readouterr().out
-    download(PullDataConfig(REPO, tmp_path / "pulled", yes=True))
+    recordings.pull(PullData(REPO, tmp_path / "pulled", yes=True))
     out = capsys.readouterr().out
     assert "licence: cc0-1.0" in out and "3 episodes of toy are in" in out
     assert f"python -m tools.train --data {tmp_path / 'pulled'}" in out
@@ -88,7 +88,7 @@ def test_the_card_says_what_is_in_it_and_how_to_train_on_it(recorded: Path) -> N
         "| licence | for / research only |",
     ):
         assert row in text
-    assert f"python -m tools.pull_data {REPO} data/toy\n" in text
+    assert f"python -m tools.hub pull-data {REPO} data/toy\n" in text
     assert "python -m tools.train --data data/toy --out runs/toy\n" in text
 
 
@@ -96,7 +96,7 @@ def test_only_whole_recordings_are_pushed(
     server: HubServer, recorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UserError, match="--licence needs a name"):
-        PushDataConfig(recorded, REPO, " ")
+        PushData(recorded, REPO, " ")
     with pytest.raises(UserError, match="no repository on the Hub"):
         push(recorded, "toys", "mit")
     with Recording(recorded, "toy") as recording:

@@ -15,7 +15,8 @@ from base.errors import UserError
 from datasets.store import Store
 from engine.profile import parse_profile
 from tools.capture.film import MOST_BYTES, facts_of, films_apart, frames_of, steps_shown, turn_of
-from tools.import_video import ImportConfig, import_films
+from tools.importing.video import import_films
+from tools.options.imports import VideoImport
 
 FILMS = Path(__file__).parents[1] / "data" / "films"
 PROFILE = b"""
@@ -98,7 +99,7 @@ def test_the_films_of_others_are_turned_and_that_is_said(
     (tmp_path / "a.csv").write_text("time_s,keys\n0.0,d\n")
     films = FILMS / "rot180.mp4", FILMS / "rot90.mp4"
     lists = (tmp_path / "a.csv",) * 2
-    import_films(ImportConfig(films, lists, tmp_path / "game.toml", tmp_path / "out"))
+    import_films(VideoImport(films, lists, tmp_path / "game.toml", tmp_path / "out"))
     upside_down, right = (Store(tmp_path / "out").read(i, 0, 1).frames[0] for i in range(2))
     assert upside_down[-2, -2, 0] > 200 and upside_down[1, 1, 0] < 60
     assert right[1, -2, 0] > 200 and right[1, 1, 0] < 60
@@ -143,7 +144,7 @@ def test_a_film_that_was_cut_off_says_so(
     (tmp_path / "game.toml").write_bytes(PROFILE)
     (tmp_path / "a.csv").write_text("time_s,keys\n0.0,d\n")
     import_films(
-        ImportConfig((path,), (tmp_path / "a.csv",), tmp_path / "game.toml", tmp_path / "out")
+        VideoImport((path,), (tmp_path / "a.csv",), tmp_path / "game.toml", tmp_path / "out")
     )
     told = capsys.readouterr()
     assert "and it says 10.0 s: it may have been cut off" in told.out + told.err

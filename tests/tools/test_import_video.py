@@ -20,7 +20,8 @@ from engine.profile import Profile, parse_profile
 from tools.capture.film import resampled
 from tools.capture.presses import PressList
 from tools.capture.presses_file import parse_presses
-from tools.import_video import ImportConfig, import_films, steps_of
+from tools.importing.video import import_films, steps_of
+from tools.options.imports import VideoImport
 
 PROFILE = b"""
 name = "Square"
@@ -69,7 +70,7 @@ def test_frames_at_the_profiles_rate_and_what_was_pressed_before_each(
     ]
     (tmp_path / "a.csv").write_text("\n".join(rows))
     import_films(
-        ImportConfig((shown,), (tmp_path / "a.csv",), tmp_path / "square.toml", tmp_path / "out")
+        VideoImport((shown,), (tmp_path / "a.csv",), tmp_path / "square.toml", tmp_path / "out")
     )
     store = Store(tmp_path / "out")
     window = store.read(0, 0, store.length(0) + 1)
@@ -102,7 +103,7 @@ def test_a_slow_film_repeats_frames_and_says_so_and_a_long_one_is_cut(
     shown = film(tmp_path / "a.mp4", 10, 1)
     (tmp_path / "a.csv").write_text("time_s,action\n0,jump+fire\n9,\n")
     import_films(
-        ImportConfig((shown,), (tmp_path / "a.csv",), tmp_path / "square.toml", tmp_path / "out")
+        VideoImport((shown,), (tmp_path / "a.csv",), tmp_path / "square.toml", tmp_path / "out")
     )
     store = Store(tmp_path / "out")
     assert [store.length(i) for i in range(len(store))] == [60, 30]
@@ -122,7 +123,7 @@ def test_an_import_that_was_stopped_goes_on_with_the_film_that_it_was_at(
     films = tuple(film(tmp_path / f"{i}.mp4", 5 + i, 10) for i in range(3))
     (tmp_path / "a.csv").write_text("time_s,action\n0,jump\n")
     lists = (tmp_path / "a.csv",) * 3
-    config = ImportConfig(films, lists, tmp_path / "square.toml", tmp_path / "out")
+    config = VideoImport(films, lists, tmp_path / "square.toml", tmp_path / "out")
 
     def stopped(frames: Iterable[Any], presses: PressList, of: Profile) -> Iterator[Any]:
         for i, step in enumerate(steps_of(frames, presses, of)):
@@ -131,7 +132,7 @@ def test_an_import_that_was_stopped_goes_on_with_the_film_that_it_was_at(
             yield step
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("tools.import_video.steps_of", stopped)
+        patch.setattr("tools.importing.video.steps_of", stopped)
         import_films(config)
     assert [len(EpisodeFile(path)) for path in numbered(tmp_path / "out", "h5").values()] == [4]
     capsys.readouterr()
@@ -156,7 +157,7 @@ def test_what_cannot_be_is_refused_before_a_folder_is_made(
         ((shown,), (shown,), "is not a text file"),
     ):
         with pytest.raises(UserError, match=says):
-            import_films(ImportConfig(films, lists, tmp_path / "square.toml", tmp_path / "out"))
+            import_films(VideoImport(films, lists, tmp_path / "square.toml", tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 

@@ -17,7 +17,7 @@ from datasets.importers.foreign import ForeignEpisode
 from datasets.packed import Steps
 from datasets.store import Store
 from tests.recordings import record_toys, toy_episode, toy_info
-from tools.capture.imports import LOG, check_out, import_all, importing
+from tools.importing.parts import LOG, check_out, import_all, importing
 
 KEYS = [f"part {i}" for i in range(4)]
 KILLED_IN_A_PART = """
@@ -30,15 +30,15 @@ def read(i):
 KILLED_BEFORE_A_PART_IS_MOVED = """
 def read(i):
     if i == 2:
-        import tools.capture.imports
-        tools.capture.imports.Import._bring = lambda self, part: kill()
+        import tools.importing.parts
+        tools.importing.parts.Import._bring = lambda self, part: kill()
     return episode(i)
 """
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 from tests.tools.test_imports import KEYS, episode
-from tools.capture.imports import import_all
+from tools.importing.parts import import_all
 
 def kill():
     os.kill(os.getpid(), signal.SIGKILL)

@@ -23,7 +23,8 @@ from models.runtime.choice import DEVICES, unknown_device
 from tools.capture.press_times import FilmClock, on_film
 from tools.capture.presses import PressList
 from tools.capture.presses_file import parse_presses
-from tools.import_video import ImportConfig, import_films, steps_of
+from tools.importing.video import import_films, steps_of
+from tools.options.imports import VideoImport
 
 FILMS = Path(__file__).parents[1] / "data" / "films"
 PROFILE = b"""
@@ -66,7 +67,7 @@ def imported(tmp_path: Path, name: str, *began: float) -> list[str]:
     """The actions of a list of tests/data/films, imported with its film."""
     (tmp_path / "game.toml").write_bytes(PROFILE)
     out = tmp_path / "out"
-    config = ImportConfig(
+    config = VideoImport(
         (FILMS / "cfr.mp4",), (FILMS / name,), tmp_path / "game.toml", out, tuple(began)
     )
     import_films(config)

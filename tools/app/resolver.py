@@ -85,7 +85,7 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
     # Imported late: these take a while, and a cartridge at hand needs none of them.
     from hub import worlds as hub
     from hub.catalogue import find_world, read_catalogue
-    from tools.download import on_terminal
+    from tools.sharing.terminal import on_terminal
 
     if name.lower().startswith(HUB_PREFIX):
         repo = name[len(HUB_PREFIX) :]

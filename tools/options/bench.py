@@ -133,7 +133,7 @@ class ReadingBench:
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SRC")]
     """A folder of original HDF5 files."""
     data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
-    """What tools.import_csgo made of them."""
+    """What tools.import csgo made of them."""
     json: bool = False
     """Print one line of JSON instead of a table."""
     seconds: float = 20.0

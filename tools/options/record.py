@@ -31,7 +31,7 @@ class RecordConfig:
     """Decides the episodes, together with their numbers in the folder."""
     layout: Literal["dreamcart", "csgo"] = "dreamcart"
     """How it is laid out on disk. csgo, of doom: files like those of the CS:GO dataset, of 1,000
-    frames each, that tools.import_csgo reads."""
+    frames each, that tools.import csgo reads."""
 
     def __post_init__(self) -> None:
         if self.steps < 1:

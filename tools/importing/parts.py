@@ -1,4 +1,4 @@
-"""What importing episodes has in common, wherever they come from."""
+"""Import of episodes part by part, wherever they come from: an import that was stopped goes on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 from base.errors import UserError
 from base.files import sync_folder
@@ -26,26 +25,6 @@ LOG = ".imported.jsonl"  # a line for each part of a source that is there
 STAGE = ".importing"  # where the episodes of a part are until all of them are whole
 MOST_LISTED = 10  # of what was left out
 _GOES_ON = "what was whole by then is imported, and the same run again goes on from there"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ForeignPlay:
-    """What others' episodes do not say of themselves."""
-
-    game: str = ""
-    """The Atari game, such as breakout: names the actions; they are numbered without it."""
-    fps: float = 0.0
-    """Steps a second: of Atari games mostly 15."""
-    player: Literal["human", "random", "scripted", "agent"] = "agent"
-    """Who played."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.fps <= 1000:
-            raise UserError(f"--fps must be between 0 and 1000, not {self.fps:g}")
-
-    def key(self, part: object) -> str:
-        """The name of a part of a source that is imported so."""
-        return f"{part}, game '{self.game}', fps {self.fps:g}, player {self.player}"
 
 
 @dataclass(frozen=True)

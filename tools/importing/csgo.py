@@ -1,0 +1,70 @@
+"""Import the CS:GO gameplay dataset: python -m tools.import_csgo SRC OUT [--episodes 3,5,19]."""
+
+from __future__ import annotations
+
+import os
+
+from base.errors import UserError
+from base.progress import ProgressBar
+from base.sizes import GB, in_words
+from base.terminal import say
+from datasets.importers.csgo_import import REPORT, Rules, left, run
+from datasets.importers.csgo_sources import HUB, LICENCES, Item, find
+from tools.app.prompts import confirm
+from tools.importing.parts import left_out
+from tools.options.imports import CsgoImport
+
+
+def import_csgo(config: CsgoImport) -> None:
+    """Find what there is, ask before a download, import, and say what became of it."""
+    rules = Rules(config.out, config.low_only, config.least, config.trust_channels)
+    say(f"looking through {config.source}")
+    found = find(config.source, config.wanted())
+    refused = [f"{name}: {fault}" for name, fault in found.refused]
+    if not found.items:
+        left_out(refused[1:])
+        raise UserError(f"nothing in {config.source} can be imported: {refused[0]}")
+    left_out(refused)
+    todo = left(found.items, rules)
+    kept = _within(todo, config.limit_gb)
+    size = sum(item.size for item in kept)
+    say(
+        f"{len(found.items)} files, of which {len(found.items) - len(todo)} are imported already; "
+        f"{len(kept)} to import: {in_words(size)}"
+    )
+    if config.source.startswith(HUB) and kept:
+        say("\n".join(["its licence is not clear:", *(f"  {line}" for line in LICENCES)]))
+        if not (config.yes or confirm("Download?", "download")):
+            say("nothing was downloaded")
+            return
+    processes = config.processes or os.cpu_count() or 1
+    with ProgressBar(total=size, unit="B", unit_scale=True, disable=not kept) as bar:
+        outcome = run(
+            found,
+            kept,
+            rules,
+            min(processes, max(len(kept), 1)),
+            lambda item: bar.update(item.size),
+        )
+    say(
+        f"{len(outcome.done)} files are imported into {config.out}, {len(outcome.aside)} set "
+        f"aside; {config.out / REPORT} has the reasons"
+    )
+    if not outcome.done:
+        name, aside = next(iter(outcome.aside.items()))
+        raise UserError(f"none of the files could be imported, as {name}: {aside.reason}")
+    if len(kept) < len(todo):
+        say(f"{len(todo) - len(kept)} files are left by --limit-gb; run it again to go on")
+
+
+def _within(items: list[Item], limit_gb: float | None) -> list[Item]:
+    """The first of some items, as many as have no more than a limit together."""
+    if limit_gb is None:
+        return items
+    kept, size = [], 0
+    for item in items:
+        size += item.size
+        if size > limit_gb * GB:
+            break
+        kept.append(item)
+    return kept
