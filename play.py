@@ -29,7 +29,7 @@ from engine.ui.screen import Window
 from engine.ui.screens import menu
 from tools.app.live_recording import LiveRecording
 from tools.app.replays import as_asked, asked, world_of
-from tools.app.resolver import Found, Wishes, find, open_world
+from tools.app.resolver import ResolvedWorld, RunOptions, open_world, resolve
 from tools.app.speeds import keep_speed
 
 SHIPPED = "breakout"  # the world without a name on the command line and without a menu
@@ -157,53 +157,55 @@ def main(flags: Flags) -> int:
         raise UserError("--actions, --frames and --video need --headless")
     for file in flags.written:
         check_writable(file)
-    wishes = Wishes(flags.device, flags.precision, flags.preset, flags.sampler_steps, flags.compile)
+    run_options = RunOptions(
+        flags.device, flags.precision, flags.preset, flags.sampler_steps, flags.compile
+    )
     replay, name = None, flags.cartridge
     if flags.replay is not None:
         replay = read_replay(flags.replay)
-        name, wishes = name or world_of(replay), as_asked(replay, wishes)
+        name, run_options = name or world_of(replay), as_asked(replay, run_options)
     if not name and not flags.headless:
         if flags.save_replay is not None:
             raise UserError("--save-replay is for one world; name it: play.py WORLD --save-replay")
-        return choose_in_menu(flags, wishes)
+        return choose_in_menu(flags, run_options)
     name = name or SHIPPED
-    found = find(name, yes=flags.yes, verified=not flags.unverified)
+    found = resolve(name, yes=flags.yes, verified=not flags.unverified)
     if flags.headless:
         log = None
         if flags.save_replay is not None:
-            log = ReplayWriter(flags.save_replay, found.name or name, asked(wishes))
-        return play_headless(flags, opener(wishes, found), replay, log)
+            log = ReplayWriter(flags.save_replay, found.name or name, asked(run_options))
+        return play_headless(flags, opener(run_options, found), replay, log)
     try:
         window = open_window(f"{found.title} - Dreamcart")
     except NoDisplayError as error:
-        return make_film(flags, opener(wishes, found), error)
-    play_in_window(flags, wishes, SettingsFile(), name, found, window, replay)
+        return make_film(flags, opener(run_options, found), error)
+    play_in_window(flags, run_options, SettingsFile(), name, found, window, replay)
     return 0
 
 
-def opener(wishes: Wishes, found: Found) -> Open:
+def opener(run_options: RunOptions, found: ResolvedWorld) -> Open:
     """Return a function that loads a world."""
 
     def open_found(report: Report = lambda line: None) -> World:
-        return open_world(found, wishes, report)
+        return open_world(found, run_options, report)
 
     return open_found
 
 
-def choose_in_menu(flags: Flags, wishes: Wishes) -> int:
+def choose_in_menu(flags: Flags, run_options: RunOptions) -> int:
     """Show all worlds and play those that are chosen; without a display make the film."""
     try:
         window = open_window(menu.TITLE)
     except NoDisplayError as error:
-        return make_film(flags, opener(wishes, find(SHIPPED)), error)
+        return make_film(flags, opener(run_options, resolve(SHIPPED)), error)
     # Imported late: what is played by its name needs none of it.
     from tools.app.workshop import HomeWorkshop
     from tools.app.worlds import Worlds
 
     settings = SettingsFile()
 
-    def play(found: Found, lent: Window, replay: Replay | None = None) -> None:
-        own = wishes if replay is None else as_asked(replay, wishes)
+    def play(found: ResolvedWorld, lent: Window, replay: Replay | None = None) -> None:
+        own = run_options if replay is None else as_asked(replay, run_options)
         play_in_window(flags, own, settings, found.name, found, lent, replay)
 
     replays = flags.folder or data_folder()
@@ -257,10 +259,10 @@ def play_headless(
 
 def play_in_window(
     flags: Flags,
-    wishes: Wishes,
+    run_options: RunOptions,
     settings: SettingsFile,
     name: str,
-    found: Found,
+    found: ResolvedWorld,
     window: Window,
     replay: Replay | None = None,
 ) -> None:
@@ -274,9 +276,9 @@ def play_in_window(
     if folder is None and found.game:  # a dream of the game keeps its moments elsewhere
         folder = data_folder() / "emulator"
     with recording(flags, game=found.game) as recorder:
-        log = ReplayWriter(flags.save_replay, found.name or name, asked(wishes))
+        log = ReplayWriter(flags.save_replay, found.name or name, asked(run_options))
         timings = loop.play(
-            opener(wishes, found),
+            opener(run_options, found),
             window,
             start=GameStart(flags.seed, flags.start, replay),
             options=flags.play_options(found.title),

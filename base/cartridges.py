@@ -1,4 +1,4 @@
-"""Where cartridges are found: a folder given by its path, or one of those that ship with us."""
+"""Folders of cartridges: given by a path, shipped with the program, or trained here."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def check_part(folder: Path, name: str) -> None:
 
 
 def _home(folder: Path) -> Path:
-    """What a cartridge's files lie in: its folder, or the Hub's cache that the folder is part of.
+    """Return the root of a cartridge's files: its folder, or the Hub's cache that holds it.
 
     There CACHE/models--OWNER--NAME/snapshots/REVISION holds links to other places in CACHE.
     """

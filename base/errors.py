@@ -70,6 +70,6 @@ def run_main(main: Callable[[], int | None]) -> None:
 
 
 def _let_go_of_stdout() -> None:
-    """What is still to be written there would be refused once more, at the very end."""
+    """Detach stdout, so that what is still to be written is not refused again at the very end."""
     if sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

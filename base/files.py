@@ -151,7 +151,7 @@ def check_inside(folder: Path, file: Path, named: str = "") -> None:
 
 
 def _bounded(file: BufferedReader, path: Path, most_bytes: int) -> bytes:
-    """All of a file's bytes; OSError if there are more than `most_bytes`."""
+    """Return all of a file's bytes; OSError if there are more than `most_bytes`."""
     data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
         large = f"it is too large: more than {in_words(most_bytes)}"

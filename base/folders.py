@@ -1,4 +1,4 @@
-"""Where this platform keeps a program's files for one user."""
+"""Folders of this platform for a program's files of one user."""
 
 from __future__ import annotations
 

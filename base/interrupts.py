@@ -14,7 +14,7 @@ LEASH = "DREAMCART_ENDS_WITH_INPUT"  # set in the environment of a program that 
 
 
 def end_with_input() -> None:
-    """If `LEASH` is set, press Ctrl-C here once the standard input ends.
+    """Press Ctrl-C here once the standard input ends, if `LEASH` is set.
 
     Whoever started this program holds the other end of that. However it is gone, killed or crashed,
     this one then does not work on for nobody.

@@ -1,4 +1,4 @@
-"""Calls in a process of its own, for reading files whose libraries may crash or hang on them."""
+"""Isolated calls, in a process of their own, for files on which libraries may crash or hang."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from base.errors import UserError
 T = TypeVar("T")
 
 
-class Apart:
+class IsolatedProcess:
     """A process that functions are called in, one at a time. Use it in a `with` statement.
 
     The process begins with the first call, and anew after one that crashed or took too long. It
@@ -37,7 +37,7 @@ class Apart:
         self._end()
 
     def call(self, what: str, function: Callable[..., T], *arguments: Any) -> T:
-        """What a function returns, or raises, there. It and all it is given can be pickled.
+        """Return, or raise, what a function does there. It and its arguments must be picklable.
 
         what: the file that is read, for messages. Raises UserError when the process crashes or
         does not answer in time.

@@ -1,4 +1,4 @@
-"""How the C library's allocator treats the large, short-lived blocks that networks are made of."""
+"""Settings of the C library's allocator for the large, short-lived blocks of networks."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def read_notes(path: Path) -> list[dict[str, Any]]:
-    """What was noted, in order; nothing if there is no such file. Raises OSError.
+    """Return the notes in order; none if there is no such file. Raises OSError.
 
     Lines that hold no JSON object, such as one that a crash tore, are passed over.
     """

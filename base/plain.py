@@ -28,7 +28,7 @@ def read(kind: type[T], data: Any, name: str = "") -> T:
 
 
 def is_name(value: Any) -> bool:
-    """Whether something is text that can be shown in a line: not empty, and not without end."""
+    """Return True for text that can be shown in a line: not empty, and not without end."""
     return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value.isprintable()
 
 
@@ -54,7 +54,7 @@ def _value(kind: Any, data: Any, name: str) -> Any:
 
 
 def _may_be(kind: Any, data: Any) -> bool:
-    """Whether data could be of a kind of a union: None, or a dataclass with such fields."""
+    """Return True if data could be of a member of a union: None, or a dataclass with its fields."""
     if not is_dataclass(kind):
         return kind is NoneType and data is None
     return isinstance(data, dict) and {field.name for field in fields(kind)} >= set(data)

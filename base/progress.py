@@ -20,15 +20,15 @@ class ProgressBar(tqdm):
     There a bar that is drawn over itself ten times a second would be thousands of lines.
     """
 
-    def __init__(self, *arguments: Any, **wishes: Any) -> None:
-        if not _is_terminal(wishes.get("file") or sys.stderr):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        if not _is_terminal(options.get("file") or sys.stderr):
             # A least number of steps would be guessed from the first, which may be the quick ones.
-            wishes = {"mininterval": NOW_AND_THEN_S, "miniters": 1, "ascii": True, **wishes}
-        super().__init__(*arguments, **wishes)
+            options = {"mininterval": NOW_AND_THEN_S, "miniters": 1, "ascii": True, **options}
+        super().__init__(*arguments, **options)
 
     @staticmethod
     def status_printer(file: Any) -> Callable[[str], None]:
-        """What draws the bar, given its text."""
+        """Return the function that draws the bar, given its text."""
         drawn = tqdm.status_printer(file)
 
         def draw(text: str) -> None:

@@ -1,4 +1,4 @@
-"""What torch.save wrote (.pt), read as data: nothing in it is executed.
+"""Files of torch.save (.pt), read as data: nothing in them is executed.
 
 All files of torch.save are read here, and checked before: a zip archive by the sums that it keeps
 of its members, and what came before zip archives (PyTorch 1.5 and older) by its length alone.
@@ -54,7 +54,7 @@ class NotPlainError(UserError):
 
 
 class Unread:
-    """What stands in a file for a number of NumPy's, of which nothing is kept."""
+    """Stand-in for a NumPy number in a file, of which nothing is kept."""
 
     def __init__(self, *_: object) -> None: ...
 
@@ -96,7 +96,7 @@ def load(path: Path, what: str, *, mapped: bool = True) -> Any:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether something is a tensor like any other, with its numbers in memory."""
+    """Return True for an ordinary tensor, with its numbers in memory."""
     return (
         type(value) in (Tensor, torch.nn.Parameter)
         and value.layout == torch.strided
@@ -106,7 +106,7 @@ def is_plain(value: Any) -> bool:
 
 
 def tensors_in(data: Any) -> Iterator[Tensor]:
-    """All tensors in dicts, lists and tuples of each other, each container looked into once."""
+    """Yield all tensors in nested dicts, lists and tuples, each container looked into once."""
     waiting, seen = [data], set[int]()
     while waiting:
         value = waiting.pop()
@@ -128,7 +128,7 @@ def check_claims(path: Path, tensors: Iterable[Tensor]) -> None:
 
 
 def _is_zip(path: Path, what: str) -> bool:
-    """Whether a file of torch.save is a zip archive. UserError for a file that is none of its."""
+    """Return True if a file of torch.save is a zip archive. UserError for any other file."""
     with open_regular(path) as file:
         head = file.read(HEAD_BYTES)
     if head.startswith(ZIP):
@@ -193,7 +193,7 @@ def _check_old(path: Path) -> None:
 
 
 def _what_is_special(said: str, in_zip: bool) -> str:
-    """Why torch does not read a pickle as data, from what it says of it."""
+    """Return why torch does not read a pickle as data, from its message."""
     if found := re.search(r"GLOBAL ([\w.]+)", said):
         return f"it holds more than plain data ({found[1][:80]})"
     if "Unsupported operand" in said:

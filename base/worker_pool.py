@@ -1,4 +1,4 @@
-"""Work in processes of its own, in which a crash or a hang costs one item and no more."""
+"""A pool of worker processes, in which a crash or a hang costs one item and no more."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
-class Lost:
+class LostItem:
     """An item that gave no result; reason: what ended its process."""
 
     reason: str
 
 
-def work_off(
+def map_in_pool(
     work: Callable[[Item], Result], items: Iterable[Item], processes: int, limit_s: float
-) -> Iterator[tuple[Item, Result | Lost]]:
+) -> Iterator[tuple[Item, Result | LostItem]]:
     """Do `work` on each item in one of some processes; results come as they are ready.
 
     work:    a function of a module; items and results must be such as can be pickled.
-    limit_s: a process that takes longer for an item is ended, and the item is Lost, as is one
+    limit_s: a process that takes longer for an item is ended, and the item is LostItem, as is one
              whose process dies, or whose work fails.
     A UserError of `work` ends all and is raised here. Whenever the iterator is closed, all
     processes have ended.
@@ -59,13 +59,13 @@ def work_off(
                     if result is None:
                         continue
                     del busy[pipe]
-                    if not isinstance(result, Lost):
+                    if not isinstance(result, LostItem):
                         idle.append(worker)
                     yield worker.item, result
                 elif worker.begun_at < late:
                     del busy[pipe]
                     worker.end()
-                    yield worker.item, Lost(f"it gave nothing in {limit_s:g} s")
+                    yield worker.item, LostItem(f"it gave nothing in {limit_s:g} s")
     finally:
         for worker in (*busy.values(), *idle):
             worker.end()
@@ -100,8 +100,8 @@ class _Worker(Generic[Item, Result]):
         with suppress(OSError):  # it died just now: `hear` will say so
             self.pipe.send(item)
 
-    def hear(self) -> Result | Lost | None:
-        """What came of the item; None if the process just came up. Raises UserError."""
+    def hear(self) -> Result | LostItem | None:
+        """Return the result of the item; None if the process just came up. Raises UserError."""
         try:
             kind, value = self.pipe.recv()
         except (EOFError, OSError):
@@ -109,7 +109,7 @@ class _Worker(Generic[Item, Result]):
             code = self._process.exitcode or 0
             self.end()
             how = f"signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"code {code}"
-            return Lost(f"its process died with {how}")
+            return LostItem(f"its process died with {how}")
         if kind == "here":
             self.begun_at = time.monotonic()
             return None
@@ -117,7 +117,7 @@ class _Worker(Generic[Item, Result]):
             raise UserError(value)
         if kind == "failed":
             self.end()
-            return Lost(value)
+            return LostItem(value)
         done: Result = value
         return done
 

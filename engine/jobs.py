@@ -1,4 +1,4 @@
-"""Errands, such as downloads, beside everything else: one at a time on a thread, others queued."""
+"""Background jobs, such as downloads: one at a time on a thread, others queued."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from functools import partial
 
 from base.errors import UserError
 
-LAST_S = 2.0  # how long closing waits for an errand to notice
+LAST_S = 2.0  # how long closing waits for a job to notice
 
 # Told how much there is, and how much there will be; 0 and 0 while that is not known.
 Watch = Callable[[int, int], None]
 
 
 class StoppedError(UserError):
-    """The person stopped the errand."""
+    """The person stopped the job."""
 
 
 @dataclass(frozen=True)
-class Errand:
-    """How far an errand has come.
+class BackgroundJob:
+    """Progress of a background job.
 
     share:   from 0 to 1; None before anything is known.
     left_s:  how many seconds it takes yet at the pace it had so far; None before that is known.
@@ -38,14 +38,14 @@ class Errand:
 
     @property
     def active(self) -> bool:
-        """It has not ended."""
+        """True until the job has ended."""
         return not self.error
 
 
-class Errands:
-    """Runs errands of one kind, by the names of what they are about. Any thread may call it.
+class BackgroundJobs:
+    """Run background jobs of one kind, each known by a name. Any thread may call it.
 
-    run:   runs the errand of a name, and tells the `Watch` how far it is; a UserError says what
+    run:   runs the job of a name, and tells the `Watch` how far it is; a UserError says what
            went wrong. What the watch raises it passes on. Called on a thread of its own.
     clock: seconds from any origin.
     """
@@ -55,7 +55,7 @@ class Errands:
     ) -> None:
         self._run, self._clock = run, clock
         self._lock = threading.Lock()
-        self._known: dict[str, Errand] = {}  # in the order they were asked for
+        self._known: dict[str, BackgroundJob] = {}  # in the order they were asked for
         self._from = (0, 0.0)  # where the one under way was first seen: how far, and when
         self._ended = False
         self._bug: Exception | None = None
@@ -63,19 +63,19 @@ class Errands:
 
     @property
     def busy(self) -> bool:
-        """Whether any is under way or waits."""
+        """True while a job is under way or waits."""
         with self._lock:
-            return any(errand.active for errand in self._known.values())
+            return any(job.active for job in self._known.values())
 
     @property
-    def under_way(self) -> Errand | None:
-        """The one that has begun and not ended."""
+    def under_way(self) -> BackgroundJob | None:
+        """Progress of the job that has begun and not ended; None if there is none."""
         with self._lock:
             begun = (e for e in self._known.values() if e.active and not e.waiting)
             return next(begun, None)
 
     def any_ended(self) -> bool:
-        """Whether any has ended since this was asked last. Raises what was no UserError."""
+        """Return True if a job has ended since the last call. Raises what was no UserError."""
         with self._lock:
             ended, self._ended = self._ended, False
             bug, self._bug = self._bug, None
@@ -83,26 +83,28 @@ class Errands:
             raise bug
         return ended
 
-    def of(self, name: str) -> Errand | None:
-        """The errand of a name that is under way, waits or has failed."""
+    def of(self, name: str) -> BackgroundJob | None:
+        """Return the progress of a job that is under way, waits or has failed, else None."""
         with self._lock:
             return self._known.get(name)
 
     def start(self, name: str) -> None:
-        """Run the errand of a name, after those that were asked for before."""
+        """Run the job of a name, after those that were asked for before."""
         with self._lock:
             known = self._known.get(name)
             if known is not None and known.active:
                 return
             self._known.pop(name, None)
-            self._known[name] = Errand(waiting=True)
+            self._known[name] = BackgroundJob(waiting=True)
             if self._thread is None:
                 # A daemon: the program can end at any time, and what is done is kept.
-                self._thread = threading.Thread(target=self._go, name="errands", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._go, name="background-jobs", daemon=True
+                )
                 self._thread.start()
 
     def stop(self, name: str) -> None:
-        """Let go of an errand; one that waits is forgotten, one that failed as well."""
+        """Drop a job; one that waits is forgotten, one that failed as well."""
         with self._lock:
             known = self._known.get(name)
             if known is None:
@@ -110,7 +112,7 @@ class Errands:
             if known.waiting or not known.active:
                 del self._known[name]
             else:
-                self._known[name] = Errand(known.share, stopping=True)
+                self._known[name] = BackgroundJob(known.share, stopping=True)
 
     def close(self, last_s: float = LAST_S) -> None:
         """Stop everything, and wait for that, but not longer than `last_s`."""
@@ -135,16 +137,16 @@ class Errands:
             with self._lock:
                 del self._known[name]
                 if error:
-                    self._known[name] = Errand(error=error)
+                    self._known[name] = BackgroundJob(error=error)
                 self._ended, self._bug = True, bug or self._bug
 
     def _next(self) -> str | None:
         with self._lock:
-            name = next((n for n, errand in self._known.items() if errand.waiting), None)
+            name = next((n for n, job in self._known.items() if job.waiting), None)
             if name is None:
                 self._thread = None
             else:
-                self._known[name] = Errand()
+                self._known[name] = BackgroundJob()
             return name
 
     def _watched(self, name: str, done: int, whole: int) -> None:
@@ -153,10 +155,10 @@ class Errands:
             if self._known[name].stopping:
                 raise StoppedError("stopped; what is done is kept")
             if whole <= 0:
-                self._known[name] = Errand()
+                self._known[name] = BackgroundJob()
                 return
             if self._known[name].share is None:
                 self._from = done, now
             begun, since = self._from
             left_s = (whole - done) * (now - since) / (done - begun) if done > begun else None
-            self._known[name] = Errand(min(1.0, max(0.0, done / whole)), left_s)
+            self._known[name] = BackgroundJob(min(1.0, max(0.0, done / whole)), left_s)

@@ -1,4 +1,4 @@
-"""What can be downloaded: the released worlds, their files, and how to know those are right."""
+"""Catalogue of the released worlds: their files, sizes and hashes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class World:
 
     @property
     def files(self) -> tuple[HubFile, ...]:
-        """All of its files: small ones first, so that a mistake shows early."""
+        """Return all of its files: small ones first, so that a mistake shows early."""
         return (self.agent, self.env, *self.spawns, self.checkpoint)
 
     @property
@@ -61,7 +61,7 @@ class World:
 
     @property
     def exact(self) -> bool:
-        """Whether `bytes` is exact."""
+        """True if `bytes` is exact."""
         return all(file.bytes for file in self.files)
 
 

@@ -78,7 +78,7 @@ class Offer:
 
     @property
     def held(self) -> int:
-        """How much of that an earlier, unfinished download left in the cache."""
+        """Bytes of that which an earlier, unfinished download left in the cache."""
         return sum(min(file.held, file.bytes) for file in self.files)
 
 
@@ -156,7 +156,7 @@ def bring(offer: Offer, ask: Ask, watch: Watch) -> None:
 
 
 def _from(before: int, whole: int, watch: Watch) -> Callable[[int], None]:
-    """What watches one file of a download, after `before` of its `whole` bytes."""
+    """Return the watch of one file of a download, after `before` of its `whole` bytes."""
     return lambda held: watch(before + held, whole)
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong between here and the Hub, in one line that says what to do."""
+"""Errors between here and the Hub, in one line that says what to do."""
 
 from __future__ import annotations
 

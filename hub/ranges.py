@@ -22,7 +22,7 @@ class RemoteBytes:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Name of the file."""
         return self.path.rsplit("/", 1)[-1]
 
     def read(self, start: int, count: int) -> bytes:
@@ -51,7 +51,7 @@ class RemoteBytes:
         return b"".join(parts)
 
     def _read_some(self, start: int, stop: int) -> tuple[bytes, str]:
-        """What comes of the bytes asked for until the connection breaks, and why it broke."""
+        """Return the bytes received until the connection broke, and why it broke."""
         import httpx2
         from huggingface_hub import constants
         from huggingface_hub.errors import HfHubHTTPError

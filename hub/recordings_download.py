@@ -12,7 +12,7 @@ import yaml
 
 from base.errors import UserError
 from base.files import clear_unfinished, read_bytes, replacing
-from base.isolated_call import Apart
+from base.isolated_call import IsolatedProcess
 from base.sizes import MB
 from datasets.episode import EpisodeFile
 from datasets.folder import HELD_OUT, is_episode, numbered, sole_writer
@@ -70,7 +70,7 @@ def pull(
             title = f"{sum(map(is_episode, files))} recorded episodes"
             bring(Offer(title, repo, revision, _licence(remotes), missing), ask, watch)
         refused = {}
-        with Apart() as apart:
+        with IsolatedProcess() as process:
             for one in todo:
                 clear_unfinished(folder / one.path)
                 _verify(one)
@@ -81,7 +81,7 @@ def pull(
                         continue
                 else:
                     try:
-                        apart.call(one.path, read_whole, one.pointer)
+                        process.call(one.path, read_whole, one.pointer)
                     except UserError as error:
                         refused[one.path] = str(error)
                         continue
@@ -107,7 +107,7 @@ def _wanted(repo: str, revision: str, files: dict[str, RepoSibling]) -> list[Rem
 
 
 def _is_there(one: Remote, path: Path) -> bool:
-    """Whether a file lies where it should. UserError if another episode is in its place."""
+    """Return True if a file lies where it should. UserError if another episode is in its place."""
     if not path.exists():
         return False
     try:
@@ -122,7 +122,7 @@ def _is_there(one: Remote, path: Path) -> bool:
 
 
 def _licence(remotes: list[Remote]) -> str:
-    """What the dataset's card says of its licence; it is fetched first, being small."""
+    """Return the licence in the dataset's card, which is fetched first, being small."""
     card = next((one for one in remotes if one.path == README), None)
     if card is None:
         return UNSTATED
@@ -146,7 +146,7 @@ def _verify(one: Remote) -> None:
 
 
 def _from_the_hub(one: Remote, path: Path) -> bool:
-    """Whether a text in a folder came from the Hub, with an earlier revision perhaps."""
+    """Return True if a text in a folder came from the Hub, perhaps with an earlier revision."""
     return one.blob.with_name(git_sha1(path)).exists()
 
 

@@ -43,7 +43,7 @@ def push(folder: Path, repo: str, licence: str, private: bool = False) -> str:
 
 
 def card(store: Store, repo: str, licence: str) -> str:
-    """What is in a folder of recordings, and how to train on it, as the Hub's dataset card."""
+    """Return the Hub's dataset card for a folder of recordings."""
     info, lengths = store.info, [store.length(i) for i in range(len(store))]
     steps = sum(lengths)
     players: Counter[str] = Counter()

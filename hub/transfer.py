@@ -54,22 +54,22 @@ class Remote:
 
     @property
     def pointer(self) -> Path:
-        """Where it is found once it is there."""
+        """Path of the file in the cache once it is there."""
         return snapshot_folder(self.repo, self.revision, self.kind) / self.path
 
     @property
     def blob(self) -> Path:
-        """Where its content lies."""
+        """Path of its content."""
         return repo_folder(self.repo, self.kind) / "blobs" / self.digest
 
     @property
     def partial(self) -> Path:
-        """What has arrived so far."""
+        """Path of what has arrived so far."""
         return self.blob.with_name(f"{self.digest}.incomplete")
 
     @property
     def held(self) -> int:
-        """How many bytes of it have arrived."""
+        """Bytes of it that have arrived."""
         return next(filter(None, map(_size, (self.blob, self.partial))), 0)
 
 
@@ -81,12 +81,12 @@ def cache_folder() -> Path:
 
 
 def repo_folder(repo: str, kind: Kind = "model") -> Path:
-    """Where the cache keeps a repository."""
+    """Return the folder of a repository in the cache."""
     return cache_folder() / f"{kind}s--{repo.replace('/', '--')}"
 
 
 def snapshot_folder(repo: str, revision: str, kind: Kind = "model") -> Path:
-    """Where the cache shows the files of a revision under their own names."""
+    """Return the folder in which the cache shows a revision's files under their own names."""
     return repo_folder(repo, kind) / "snapshots" / revision
 
 
@@ -169,7 +169,7 @@ def _size(path: Path) -> int:
 
 
 def _is_sound(remote: Remote, path: Path) -> bool:
-    """Whether a file is there as the Hub lists it."""
+    """Return True if a file is there as the Hub lists it."""
     with suppress(DamagedError):
         return path.is_file() and bool(
             check(path, remote.path, remote.bytes, (remote.digest, remote.sha256))
@@ -226,7 +226,7 @@ def _complete(remote: Remote, watch: Callable[[int], None]) -> None:
 
 
 def request(repo: str, path: str, kind: Kind, revision: str, wanted: str = "") -> dict[str, Any]:
-    """What a session's `stream` is given to ask for a file; wanted: a range of bytes of it."""
+    """Return the arguments of a session's `stream` for a file; wanted: a range of bytes of it."""
     from huggingface_hub import constants, hf_hub_url
     from huggingface_hub.utils import build_hf_headers
 

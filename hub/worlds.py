@@ -48,7 +48,7 @@ def cached(world: World, verified: bool = True) -> Path | None:
 
 
 def state(world: World) -> State:
-    """How much of a world is in the cache, as quickly as `cached` tells.
+    """Return how much of a world is in the cache, as quickly as `cached` tells.
 
     Damaged is one with a file of a wrong size. Partial is one of which some files are there, or
     begun, and not only those that it shares with other worlds.
@@ -160,13 +160,13 @@ def fetch_repo(repo: str, ask: Ask, watch: Watch = lambda done, whole: None) -> 
 
 
 def _is_whole(folder: Path, file: HubFile) -> bool:
-    """Whether a file is there with its size, or about that if no more is known."""
+    """Return True if a file is there with its size, or about that if no more is known."""
     size = file.bytes or file.about_bytes
     return _has_size(folder / file.path, size, within=NEARLY * file.about_bytes)
 
 
 def _has_size(path: Path, size: int, within: float = 0.0) -> bool:
-    """Whether a file is there and has so many bytes, or so many more or less."""
+    """Return True if a file is there and has so many bytes, or so many more or less."""
     try:
         return abs(path.stat().st_size - size) <= within
     except OSError:
@@ -174,7 +174,7 @@ def _has_size(path: Path, size: int, within: float = 0.0) -> bool:
 
 
 def _fetch_anew() -> str:
-    """What to do about a file that is damaged here."""
+    """Return what to do about a file that is damaged here."""
     from huggingface_hub import constants
 
     offline = "unset HF_HUB_OFFLINE and " if constants.HF_HUB_OFFLINE else ""

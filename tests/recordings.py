@@ -53,7 +53,7 @@ def record_toys(
 
 
 class Here:
-    """Stands in for `base.isolated_call.Apart`: calls in this process, which begins at once."""
+    """Stand-in for `base.isolated_call.IsolatedProcess`: calls in this process, at once."""
 
     def __enter__(self) -> Here:
         return self

@@ -27,7 +27,7 @@ from models.diamond.torch_file import read as read_checkpoint
 from models.diamond.yaml_numbers import read_numbers
 from tests.recordings import record_toys
 from tests.tiny_cartridge import manifest, networks, starts, write_tiny_cartridge
-from tools.app.summaries import read_label, read_preview
+from tools.app.summaries import read_preview, read_summary
 from training.recipes import run_config
 
 pytestmark = [
@@ -84,7 +84,7 @@ def test_the_menu_and_the_writer_do_not_wait_either(
     assert read_preview(own) is None
     (own / "cartridge.json").unlink()
     put(own / "cartridge.json")
-    assert read_label(own) is None
+    assert read_summary(own) is None
     with pytest.raises(UserError, match="is in the way and is not a cartridge"):
         write_tiny_cartridge(own)
 
@@ -110,9 +110,9 @@ def test_a_part_that_lies_elsewhere_is_not_read(own: Path, name: str) -> None:
 
 def test_nor_shown_in_the_menu(own: Path) -> None:
     lead_out(own / "preview.png")
-    assert read_label(own) is not None and read_preview(own) is None
+    assert read_summary(own) is not None and read_preview(own) is None
     lead_out(own / "cartridge.json")
-    assert read_label(own) is None
+    assert read_summary(own) is None
 
 
 @pytest.mark.parametrize("put", [*IRREGULAR, lambda path: path.symlink_to("README.md")])

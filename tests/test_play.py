@@ -25,7 +25,7 @@ from engine.ui.null_window import NullWindow
 from engine.ui.pygame.window import NoDisplayError, open_window, why_no_display
 from engine.ui.screen import CloseAsked, Event, KeyDown
 from tests.toy_world import ToyWorld
-from tools.app.resolver import Found, Wishes
+from tools.app.resolver import ResolvedWorld, RunOptions
 
 
 @pytest.fixture
@@ -293,9 +293,9 @@ def test_a_replay_names_its_world_as_the_menu_does(
     monkeypatch.setattr(
         play.loop, "play", lambda *_, outputs, **__: logs.append(outputs.log) or Timings()
     )
-    found, flags = Found("ms_pacman", "Ms. Pac-Man", None), play.Flags(folder=tmp_path)
+    found, flags = ResolvedWorld("ms_pacman", "Ms. Pac-Man", None), play.Flags(folder=tmp_path)
     settings = SettingsFile(tmp_path / "settings.json")
-    play.play_in_window(flags, Wishes(), settings, "MsPacman", found, NullWindow([]))
+    play.play_in_window(flags, RunOptions(), settings, "MsPacman", found, NullWindow([]))
     logs[0].open(ToyWorld())
     logs[0].began(0, 0, ToyWorld().reset(0))
     logs[0].save(tmp_path / "a.replay")

@@ -31,7 +31,7 @@ class BlendConfig:
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
     """Folder of the cartridge to write."""
     share: float = 0.5
-    """How much of SECOND is in it, from 0 to 1."""
+    """Share of SECOND in it, from 0 to 1."""
 
     def __post_init__(self) -> None:
         """Raise UserError for a share that cannot be."""

@@ -1,4 +1,4 @@
-"""Look for what keeps worlds from playing here, and say what mends it: python -m tools.doctor."""
+"""Find what keeps worlds from playing here, and how to fix it: python -m tools.doctor."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def tell(findings: Iterable[Finding], as_json: bool) -> int:
-    """Print findings as they come; the exit code."""
+    """Print findings as they come; return the exit code."""
     found = []
     for finding in findings:
         found.append(finding)
@@ -60,13 +60,13 @@ def tell(findings: Iterable[Finding], as_json: bool) -> int:
 
 
 def line(finding: Finding) -> str:
-    """A finding for people; what mends it comes on a line of its own, to be copied."""
+    """Return a finding as text; the fix is on a line of its own, to be copied."""
     told = f"{finding.state:8}{finding.check:20} {finding.text}"
     return f"{told}\n{'':8}mend it with: {finding.mend}" if finding.mend else told
 
 
 def guarded(check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """The findings of a check; what breaks it is one itself."""
+    """Yield the findings of a check; an exception in it is one itself."""
     try:
         yield from check()
     except Exception as error:  # whatever a broken installation raises
@@ -78,7 +78,7 @@ def guarded(check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
 
 
 def gpu() -> Iterable[Finding]:
-    """As tools.app.checkup_worlds.gpu, of this machine."""
+    """Check the GPU of this machine."""
     from models.runtime.gpus import look
     from tools.app import checkup_worlds
 
@@ -86,21 +86,21 @@ def gpu() -> Iterable[Finding]:
 
 
 def openvino() -> Iterable[Finding]:
-    """As tools.app.checkup_worlds.openvino."""
+    """Check OpenVINO."""
     from tools.app import checkup_worlds
 
     return [checkup_worlds.openvino()]
 
 
 def display() -> Iterable[Finding]:
-    """As tools.app.checkup.display, here."""
+    """Check the display of this machine."""
     from engine.ui.pygame.window import why_no_display
 
     return checkup.display(why_no_display())
 
 
 def folders() -> Iterable[Finding]:
-    """As tools.app.checkup.folders, of those of this user."""
+    """Check the folders of this user."""
     from base.folders import cache_folder, config_folder, data_folder
     from hub import transfer as hub_file
 
@@ -118,7 +118,7 @@ def folders() -> Iterable[Finding]:
 
 
 def cartridges() -> Iterable[Finding]:
-    """As tools.app.checkup_worlds.cartridges."""
+    """Check the cartridges that ship."""
     from tools.app import checkup_worlds
 
     return checkup_worlds.cartridges()

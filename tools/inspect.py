@@ -24,7 +24,7 @@ class InspectConfig:
     data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DIR")]
     """The folder, as tools.record wrote it."""
     sheet: Path | None = None
-    """Where the contact sheet goes; contact_sheet.png in the folder if not given. The histograms go
+    """File of the contact sheet; contact_sheet.png in the folder if not given. The histograms go
     beside it, as histograms.png."""
     json: bool = False
     """Print one line of JSON, a list with an entry for each folder."""

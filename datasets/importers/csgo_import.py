@@ -12,7 +12,7 @@ from base.errors import UserError
 from base.files import write_text
 from base.notes import add_note, read_notes
 from base.terminal import printable
-from base.worker_pool import Lost, work_off
+from base.worker_pool import LostItem, map_in_pool
 from datasets.episode import EpisodeFile
 from datasets.folder import (
     episode_path,
@@ -131,8 +131,8 @@ def run(
             for name, fault in found.refused:
                 note(name, SetAside(fault.kind, str(fault)))
             jobs = [(item, rules) for item in todo]
-            for (item, _), became in work_off(_import, jobs, processes, LIMIT_S):
-                if isinstance(became, Lost):
+            for (item, _), became in map_in_pool(_import, jobs, processes, LIMIT_S):
+                if isinstance(became, LostItem):
                     became = SetAside("crash", became.reason)
                 note(item.name, became)
                 watch(item)

@@ -28,7 +28,7 @@ from engine.player.session import Advance, Session
 from engine.player.state import Playback, PlayEvent, PlayState
 from engine.player.worker import Job, Worker
 from engine.settings import SettingsFile
-from engine.ui.borrowed_window import LentWindow
+from engine.ui.borrowed_window import BorrowedWindow
 from engine.ui.screen import Window
 
 ANSWER_S = 0.02  # longest wait for events while the world steps
@@ -117,7 +117,7 @@ class Loop:
                 if not self._leaving:
                     for event in self._window.poll(self._patience_s()):
                         self._commands.handle(event)
-        if isinstance(self._window, LentWindow):
+        if isinstance(self._window, BorrowedWindow):
             self._let_finish(self._window)
 
     def _turn(self) -> None:
@@ -134,7 +134,7 @@ class Loop:
     def _leaving(self) -> bool:
         return self._playback.state is PlayState.LEAVING
 
-    def _let_finish(self, window: LentWindow) -> None:
+    def _let_finish(self, window: BorrowedWindow) -> None:
         """Wait for the job under way: the lender of the window goes on with it, and would load the
         next world beside this one. Only its close button does not wait."""
         says_at = self._clock() + QUIETLY_S

@@ -6,7 +6,7 @@ from engine.contracts import Frame
 from engine.ui.screen import CloseAsked, Event, Picture, Window
 
 
-class LentWindow:
+class BorrowedWindow:
     """Another window in all but its end: closing it only gives it back.
 
     close_asked: whether its close button was pressed meanwhile, which is meant for the lender too.

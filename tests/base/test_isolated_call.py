@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from base.errors import UserError
-from base.isolated_call import Apart
+from base.isolated_call import IsolatedProcess
 
 
 def die() -> None:
@@ -24,12 +24,12 @@ def refuse() -> None:
 
 
 def test_a_crash_is_one_line_and_the_next_call_has_a_new_process() -> None:
-    with Apart() as apart:
-        first = apart.call("a.h5", os.getpid)
-        assert first != os.getpid() and apart.call("a.h5", os.getpid) == first
+    with IsolatedProcess() as isolated:
+        first = isolated.call("a.h5", os.getpid)
+        assert first != os.getpid() and isolated.call("a.h5", os.getpid) == first
         with pytest.raises(UserError, match=r"a\.h5 is damaged: reading it crashes"):
-            apart.call("a.h5", die)
-        assert apart.call("b.h5", os.getpid) not in (first, os.getpid())
+            isolated.call("a.h5", die)
+        assert isolated.call("b.h5", os.getpid) not in (first, os.getpid())
 
 
 def count(last: int) -> Iterator[int]:
@@ -42,38 +42,38 @@ def count(last: int) -> Iterator[int]:
 
 
 def test_items_come_one_by_one_with_what_ends_them() -> None:
-    with Apart() as apart:
-        assert list(apart.each("a.mp4", count, 2)) == [0, 1]
-        first = apart.call("a.mp4", os.getpid)
+    with IsolatedProcess() as isolated:
+        assert list(isolated.each("a.mp4", count, 2)) == [0, 1]
+        first = isolated.call("a.mp4", os.getpid)
         for last, says in ((3, "no more than three"), (4, r"a\.mp4 is damaged: .* crashes")):
-            items = apart.each("a.mp4", count, last)
+            items = isolated.each("a.mp4", count, last)
             with pytest.raises(UserError, match=says):
                 for number in range(last + 1):
                     assert next(items) == number
-        assert apart.call("a.mp4", os.getpid) != first
+        assert isolated.call("a.mp4", os.getpid) != first
 
 
 def test_who_takes_not_all_items_gets_none_of_them_later() -> None:
-    with Apart() as apart:
-        items = apart.each("a.mp4", count, 1_000_000)
+    with IsolatedProcess() as isolated:
+        items = isolated.each("a.mp4", count, 1_000_000)
         assert next(items) == 0
         items.close()
-        assert list(apart.each("a.mp4", count, 1)) == [0]
+        assert list(isolated.each("a.mp4", count, 1)) == [0]
 
 
 def test_what_never_answers_is_ended() -> None:
     says = r"a\.pt is damaged: reading it takes over 0\.5 s"
-    with Apart(limit_s=0.5) as apart, pytest.raises(UserError, match=says):
-        apart.call("a.pt", time.sleep, 3600)
+    with IsolatedProcess(limit_s=0.5) as isolated, pytest.raises(UserError, match=says):
+        isolated.call("a.pt", time.sleep, 3600)
 
 
 def test_errors_come_over_and_memory_has_an_end() -> None:
-    with Apart() as apart:
+    with IsolatedProcess() as isolated:
         with pytest.raises(UserError, match="not like this"):
-            apart.call("a.h5", refuse)
+            isolated.call("a.h5", refuse)
         if sys.platform == "linux":
             with pytest.raises(MemoryError):
-                apart.call("a.h5", np.ones, 1 << 40)
+                isolated.call("a.h5", np.ones, 1 << 40)
     if sys.platform == "linux":
-        with Apart(limit_bytes=1 << 30) as small, pytest.raises(MemoryError):
+        with IsolatedProcess(limit_bytes=1 << 30) as small, pytest.raises(MemoryError):
             small.call("a.mp4", np.ones, 1 << 28)  # of eight bytes each

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import interpolate
 
 from base.errors import UserError
-from base.worker_pool import Lost, work_off
+from base.worker_pool import LostItem, map_in_pool
 from datasets.importers import csgo_import
 from datasets.importers.csgo import LOW_SHAPE, convert, parse_name, published_split
 from datasets.importers.csgo_import import Rules, report, run
@@ -55,13 +55,13 @@ FOREIGN = Path(__file__).parents[1] / "data" / "foreign" / "hdf5_dm_july2021_1.h
 
 
 def _in_this_process(work, items, processes, limit_s):  # type: ignore[no-untyped-def]
-    """What `work_off` does, without the second that a process takes to start."""
+    """What `map_in_pool` does, without the second that a process takes to start."""
     return ((item, work(item)) for item in items)
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csgo_import, "work_off", _in_this_process)
+    monkeypatch.setattr(csgo_import, "map_in_pool", _in_this_process)
 
 
 def _fill(folder: Path, files: Mapping[str, bytes]) -> Path:
@@ -460,7 +460,7 @@ def test_a_second_run_goes_on_where_the_first_was_killed(
             yield job, work(job)
 
     out = tmp_path / "out"
-    monkeypatch.setattr(csgo_import, "work_off", killed_after_two)
+    monkeypatch.setattr(csgo_import, "map_in_pool", killed_after_two)
     with pytest.raises(KeyboardInterrupt):
         _import(source, out)
     assert "imported: 2 files" in (out / "report.txt").read_text()
@@ -480,18 +480,18 @@ def test_a_second_run_goes_on_where_the_first_was_killed(
 
 def test_a_process_that_dies_or_hangs_costs_its_item_alone() -> None:
     """HDF5's library may crash on a damaged file, or never come back."""
-    results = dict(work_off(halve_or_die, range(2, 7), 2, limit_s=2.0))
+    results = dict(map_in_pool(halve_or_die, range(2, 7), 2, limit_s=2.0))
     assert (results[2], results[6]) == (1, 3)
-    assert isinstance(results[3], Lost) and "signal 6" in results[3].reason
-    assert results[4] == Lost("it gave nothing in 2 s")
-    assert results[5] == Lost(
+    assert isinstance(results[3], LostItem) and "signal 6" in results[3].reason
+    assert results[4] == LostItem("it gave nothing in 2 s")
+    assert results[5] == LostItem(
         "it failed with ZeroDivisionError: integer division or modulo by zero"
     )
 
 
 def test_an_error_of_the_user_ends_the_work() -> None:
     with pytest.raises(UserError, match="the disk is full at 2"):
-        list(work_off(refuse, [2], 1, limit_s=60.0))
+        list(map_in_pool(refuse, [2], 1, limit_s=60.0))
 
 
 def test_reading_is_measured_against_the_originals_in_one_run(

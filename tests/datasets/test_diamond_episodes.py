@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from base.errors import UserError
-from base.isolated_call import Apart
+from base.isolated_call import IsolatedProcess
 from datasets.episode import EpisodeInfo
 from datasets.importers import diamond_episodes
 from datasets.importers.foreign import ForeignEpisode, numbered_choices
@@ -70,7 +70,7 @@ def write(folder: Path, number: int, data: Any) -> Path:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.importing.diamond.Apart", Here)
+    monkeypatch.setattr("tools.importing.diamond.IsolatedProcess", Here)
 
 
 @pytest.fixture(scope="module")
@@ -277,5 +277,5 @@ def test_a_file_that_would_take_for_ever_is_one_line(tmp_path: Path) -> None:
         for name in source.namelist():
             whole = source.read(name)
             target.writestr(name, slow_to_hash(64) if name.endswith("data.pkl") else whole)
-    with Apart(limit_s=20) as apart, pytest.raises(UserError, match="takes over 20 s"):
-        apart.call(str(path), diamond_episodes.read, path, INFO)
+    with IsolatedProcess(limit_s=20) as isolated, pytest.raises(UserError, match="takes over 20 s"):
+        isolated.call(str(path), diamond_episodes.read, path, INFO)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from minari.data_collector import EpisodeBuffer
 
 from base.errors import UserError
-from base.isolated_call import Apart
+from base.isolated_call import IsolatedProcess
 from datasets.episode import EpisodeInfo
 from datasets.importers import minari
 from datasets.recording import Recording
@@ -40,13 +40,13 @@ NAME = "dreamcart/toy-v0"
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Minari's own place, for this test alone; what reads it begins at once."""
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
-    monkeypatch.setattr("tools.importing.minari.Apart", Here)
+    monkeypatch.setattr("tools.importing.minari.IsolatedProcess", Here)
     return tmp_path / "minari"
 
 
 @pytest.fixture(scope="module")
-def apart() -> Iterator[Apart]:
-    with Apart(limit_s=60) as running:
+def isolated() -> Iterator[IsolatedProcess]:
+    with IsolatedProcess(limit_s=60) as running:
         yield running
 
 
@@ -400,17 +400,17 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return minari.export(Store(folder / "a"), NAME) / "data"
 
 
-def read_or_refused(apart: Apart, folder: Path) -> None:
+def read_or_refused(isolated: IsolatedProcess, folder: Path) -> None:
     """Read all of a dataset, or be told in one line why not."""
     try:
         source = minari.find(str(folder))
-        apart.call(str(folder), minari.own_info, source)
+        isolated.call(str(folder), minari.own_info, source)
     except UserError as error:
         assert "\n" not in str(error)
         return
     for i in range(min(source.episodes, 3)):
         try:
-            episode = apart.call(str(folder), minari.read, source, i, toy_info())
+            episode = isolated.call(str(folder), minari.read, source, i, toy_info())
         except UserError as error:
             assert str(folder) in str(error) and "\n" not in str(error)
         else:
@@ -420,7 +420,7 @@ def read_or_refused(apart: Apart, folder: Path) -> None:
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_bytes_are_a_dataset_or_one_line(
-    apart: Apart, exported: Path, tmp_path: Path, data: st.DataObject
+    isolated: IsolatedProcess, exported: Path, tmp_path: Path, data: st.DataObject
 ) -> None:
     """Whatever was done to either file, the reader answers, and this process lives."""
     name = data.draw(st.sampled_from(["main_data.hdf5", "metadata.json"]))
@@ -436,11 +436,11 @@ def test_any_bytes_are_a_dataset_or_one_line(
     else:
         changed = data.draw(st.binary(max_size=200)) or whole[: data.draw(st.integers(0, 9000))]
     (tmp_path / "data" / name).write_bytes(changed)
-    read_or_refused(apart, tmp_path / "data")
+    read_or_refused(isolated, tmp_path / "data")
 
 
 def test_claims_that_no_memory_holds_are_one_line(
-    apart: Apart, exported: Path, tmp_path: Path
+    isolated: IsolatedProcess, exported: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(exported, tmp_path / "data")
     with h5py.File(tmp_path / "data" / "main_data.hdf5", "a") as file:
@@ -449,5 +449,5 @@ def test_claims_that_no_memory_holds_are_one_line(
     source = minari.find(str(tmp_path / "data"))
     if sys.platform == "linux":
         with pytest.raises(UserError, match=r"episode 0 of .* is damaged"):
-            apart.call("it", minari.read, source, 0, toy_info())
-    assert len(apart.call("it", minari.read, source, 1, toy_info()).steps) == 3
+            isolated.call("it", minari.read, source, 0, toy_info())
+    assert len(isolated.call("it", minari.read, source, 1, toy_info()).steps) == 3

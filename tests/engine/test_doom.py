@@ -21,7 +21,7 @@ from engine.games.doom_coverage import DoomCoverage
 from engine.games.doom_paths import PATHS, way
 from engine.games.doom_player import ExploringPlayer, RandomPlayer
 from tests.world_conformance import check_world
-from tools.app.resolver import find
+from tools.app.resolver import resolve
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGER_THAN_HEADERS = 4096  # bytes of a journal that has its first steps
@@ -182,7 +182,7 @@ def test_the_random_player_does_all_there_is(world: DoomWorld) -> None:
 
 
 def test_it_can_be_played_by_its_name() -> None:
-    found = find("game:Doom")
+    found = resolve("game:Doom")
     assert (found.name, found.game) == ("game:doom", "doom")
 
 

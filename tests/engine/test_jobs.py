@@ -1,4 +1,4 @@
-"""Errands on their thread: in turn, stopped, failing."""
+"""Background jobs on their thread: in turn, stopped, failing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from base.errors import UserError
-from engine.jobs import Errands, Watch
+from engine.jobs import BackgroundJobs, Watch
 
 
 def eventually(check: Callable[[], object]) -> None:
@@ -41,67 +41,67 @@ class Hub:
 
 def test_one_after_the_other() -> None:
     hub = Hub()
-    errands = Errands(hub.bring)
-    errands.start("a")
-    errands.start("b")
-    errands.start("a")  # asked for twice, brought once
-    eventually(lambda: (a := errands.of("a")) and a.share == 0)
-    second = errands.of("b")
-    assert second is not None and second.waiting and errands.busy
+    jobs = BackgroundJobs(hub.bring)
+    jobs.start("a")
+    jobs.start("b")
+    jobs.start("a")  # asked for twice, brought once
+    eventually(lambda: (a := jobs.of("a")) and a.share == 0)
+    second = jobs.of("b")
+    assert second is not None and second.waiting and jobs.busy
     hub.let.release(2)
-    eventually(lambda: (a := errands.of("a")) and a.share == pytest.approx(2 / 3))
-    assert not errands.any_ended()
+    eventually(lambda: (a := jobs.of("a")) and a.share == pytest.approx(2 / 3))
+    assert not jobs.any_ended()
     hub.let.release(4)
-    eventually(lambda: not errands.busy)
+    eventually(lambda: not jobs.busy)
     assert hub.brought == ["a", "b"]
-    assert errands.any_ended() and not errands.any_ended()
+    assert jobs.any_ended() and not jobs.any_ended()
 
 
 def test_what_is_stopped_ends_and_the_next_begins() -> None:
     hub = Hub()
-    errands = Errands(hub.bring)
+    jobs = BackgroundJobs(hub.bring)
     for name in ("a", "b", "c"):
-        errands.start(name)
-    eventually(lambda: (a := errands.of("a")) and a.share == 0)
-    errands.stop("b")  # has not begun: gone at once
-    assert errands.of("b") is None
-    errands.stop("a")
-    stopping = errands.of("a")
+        jobs.start(name)
+    eventually(lambda: (a := jobs.of("a")) and a.share == 0)
+    jobs.stop("b")  # has not begun: gone at once
+    assert jobs.of("b") is None
+    jobs.stop("a")
+    stopping = jobs.of("a")
     assert stopping is not None and stopping.stopping
     hub.let.release(1 + 3)
-    eventually(lambda: not errands.busy)
-    assert hub.brought == ["c"] and errands.of("a") is None
+    eventually(lambda: not jobs.busy)
+    assert hub.brought == ["c"] and jobs.of("a") is None
 
 
 def test_a_failure_is_kept_in_a_line_until_it_is_tried_again() -> None:
     hub = Hub()
-    errands = Errands(hub.bring)
-    errands.start("bad")
-    eventually(lambda: not errands.busy)
-    failed = errands.of("bad")
+    jobs = BackgroundJobs(hub.bring)
+    jobs.start("bad")
+    eventually(lambda: not jobs.busy)
+    failed = jobs.of("bad")
     assert failed is not None and failed.error == "cannot reach the Hub" and not failed.active
-    errands.start("bad")
-    eventually(lambda: not errands.busy)
-    errands.stop("bad")
-    assert errands.of("bad") is None
+    jobs.start("bad")
+    eventually(lambda: not jobs.busy)
+    jobs.stop("bad")
+    assert jobs.of("bad") is None
 
 
 def test_a_mistake_of_ours_is_not_swallowed() -> None:
-    errands = Errands(Hub().bring)
-    errands.start("bug")
-    eventually(lambda: not errands.busy)
+    jobs = BackgroundJobs(Hub().bring)
+    jobs.start("bug")
+    eventually(lambda: not jobs.busy)
     with pytest.raises(ZeroDivisionError):
-        errands.any_ended()
+        jobs.any_ended()
 
 
 def test_closing_stops_everything() -> None:
     hub = Hub()
-    errands = Errands(hub.bring)
-    errands.start("a")
-    errands.start("b")
+    jobs = BackgroundJobs(hub.bring)
+    jobs.start("a")
+    jobs.start("b")
     hub.let.release(6)
-    errands.close()
-    assert not errands.busy
+    jobs.close()
+    assert not jobs.busy
 
 
 def test_the_time_left_is_told_by_the_pace_since_progress_was_first_seen() -> None:
@@ -111,11 +111,11 @@ def test_the_time_left_is_told_by_the_pace_since_progress_was_first_seen() -> No
     def run(name: str, watch: Watch) -> None:
         for done, whole in ((0, 0), (40, 100), (40, 100), (60, 100)):
             watch(done, whole)
-            errand = errands.of(name)
-            assert errand is not None
-            left.append((errand.share, errand.left_s))
+            job = jobs.of(name)
+            assert job is not None
+            left.append((job.share, job.left_s))
 
-    errands = Errands(run, clock=lambda: next(clock))
-    errands.start("a")
-    eventually(lambda: not errands.busy)
+    jobs = BackgroundJobs(run, clock=lambda: next(clock))
+    jobs.start("a")
+    eventually(lambda: not jobs.busy)
     assert left == [(None, None), (0.4, None), (0.4, None), (0.6, 42.0)]

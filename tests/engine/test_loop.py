@@ -17,7 +17,7 @@ from engine.contracts import ActionVector, Frame, Report, Step, Switched
 from engine.player.loop import play
 from engine.player.observer import Observer
 from engine.player.options import Outputs, PlayOptions
-from engine.ui.borrowed_window import LentWindow
+from engine.ui.borrowed_window import BorrowedWindow
 from engine.ui.null_window import NullWindow, VirtualClock
 from engine.ui.screen import CloseAsked, FocusLost, KeyDown, Picture
 from tests.scripted_game import TICK_S, PromptWorker, down, dream, hold, play_script, same, tap, up
@@ -405,7 +405,7 @@ def test_a_lent_window_answers_until_what_is_under_way_is_done(tmp_path: Path) -
 
     pressed = [KeyDown("escape", 0.1), KeyDown("escape", 0.2), KeyDown("return", 0.35)]
     window = Window([*pressed, CloseAsked(1e9)], clock)
-    lent = LentWindow(window)
+    lent = BorrowedWindow(window)
     options, outputs = PlayOptions("toy"), Outputs(folder=tmp_path)
     play(open_world, lent, options=options, outputs=outputs, clock=clock)
     assert [picture.line for picture in window.pictures] == ["loading toy ...", "leaving ..."]
@@ -416,7 +416,7 @@ def test_a_lent_window_answers_until_what_is_under_way_is_done(tmp_path: Path) -
 def test_its_close_button_does_not_wait(tmp_path: Path) -> None:
     clock, closed = VirtualClock(), threading.Event()
 
-    class Lent(LentWindow):
+    class Lent(BorrowedWindow):
         def close(self) -> None:
             super().close()
             closed.set()

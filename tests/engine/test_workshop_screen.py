@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs import Errand, Errands
+from engine.jobs import BackgroundJob, BackgroundJobs
 from engine.settings import SettingsFile
 from engine.ui.null_window import NullWindow, VirtualClock
 from engine.ui.page import Page
@@ -24,7 +24,7 @@ def settings(tmp_path: Path) -> SettingsFile:
 
 def visit(workshop: ToyWorkshop, settings: SettingsFile, *does: tuple[Seen, str]) -> Guest:
     """See the page; the trainings end with it."""
-    guest, trainings = Guest(*does), Errands(workshop.train)
+    guest, trainings = Guest(*does), BackgroundJobs(workshop.train)
     assert not show_workshop(guest, workshop, trainings, settings, guest.clock)
     trainings.close()
     return guest
@@ -159,7 +159,7 @@ def test_why_a_training_failed_is_a_line(settings: SettingsFile) -> None:
 def test_a_training_outlives_the_page(settings: SettingsFile) -> None:
     workshop = ToyWorkshop(PONG)
     guest = Guest((listed, "return"), (asked("1 h 50"), "return"), (noted("25%"), "escape"))
-    trainings = Errands(workshop.train)
+    trainings = BackgroundJobs(workshop.train)
     show_workshop(guest, workshop, trainings, settings, guest.clock)
     assert trainings.busy
     workshop.let.set()
@@ -208,21 +208,21 @@ def test_the_keys_are_listed(settings: SettingsFile) -> None:
 def test_closing_the_window_is_told(settings: SettingsFile) -> None:
     window = NullWindow([CloseAsked(0.0)], clock := VirtualClock())
     workshop = ToyWorkshop()
-    assert show_workshop(window, workshop, Errands(workshop.train), settings, clock)
+    assert show_workshop(window, workshop, BackgroundJobs(workshop.train), settings, clock)
 
 
 @pytest.mark.parametrize(
-    ("errand", "says"),
+    ("job", "says"),
     [
-        (Errand(waiting=True), "waits for another"),
-        (Errand(), "getting ready ..."),
-        (Errand(0.34, 6600), "34%, 1 h 50 min left"),
-        (Errand(0.999, 12), "100%, less than a minute left"),
-        (Errand(0.5, stopping=True), "stopping ..."),
+        (BackgroundJob(waiting=True), "waits for another"),
+        (BackgroundJob(), "getting ready ..."),
+        (BackgroundJob(0.34, 6600), "34%, 1 h 50 min left"),
+        (BackgroundJob(0.999, 12), "100%, less than a minute left"),
+        (BackgroundJob(0.5, stopping=True), "stopping ..."),
     ],
 )
-def test_a_training_in_words(errand: Errand, says: str) -> None:
-    assert in_words(errand) == says
+def test_a_training_in_words(job: BackgroundJob, says: str) -> None:
+    assert in_words(job) == says
 
 
 def test_time_in_words() -> None:

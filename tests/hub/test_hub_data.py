@@ -47,7 +47,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServe
     with serving({}) as running:
         use(running, tmp_path, monkeypatch)
         monkeypatch.setenv("HF_TOKEN", "hf_secret")
-        monkeypatch.setattr("hub.recordings_download.Apart", Here)
+        monkeypatch.setattr("hub.recordings_download.IsolatedProcess", Here)
         yield running
 
 

@@ -29,7 +29,7 @@ from models.runtime.selection import Choice, Decision, Inputs, Runner, prepare
 from tests.released_files import pong, shooter, write_cartridge
 from tests.tiny_cartridge import write_tiny_cartridge
 from tests.world_conformance import check_world
-from tools.app.resolver import Found, Wishes, open_world
+from tools.app.resolver import ResolvedWorld, RunOptions, open_world
 
 PLAIN = Choice("torch", "cpu", "float32")
 RNG = np.random.default_rng(0)
@@ -97,8 +97,8 @@ def entered(cartridge: Cartridge, seed: int = 5) -> DiffusionWorld:
     return world
 
 
-def shooting(cartridge: Cartridge, **wishes: object) -> DiffusionWorld:
-    return DiffusionWorld(cartridge, SamplerCache(cartridge, **wishes))  # type: ignore[arg-type]
+def shooting(cartridge: Cartridge, **options: object) -> DiffusionWorld:
+    return DiffusionWorld(cartridge, SamplerCache(cartridge, **options))  # type: ignore[arg-type]
 
 
 def seen(frames: np.ndarray) -> torch.Tensor:
@@ -113,7 +113,9 @@ def levels(frame: torch.Tensor) -> np.ndarray:
 
 def test_pong_beside_its_emulator_is_a_world(pong_path: Path) -> None:
     def build() -> PairWorld:
-        world = open_world(Found("pong", "Pong", lambda report: check(pong_path)), Wishes(steps=1))
+        world = open_world(
+            ResolvedWorld("pong", "Pong", lambda report: check(pong_path)), RunOptions(steps=1)
+        )
         assert isinstance(world, PairWorld)
         assert [switch.key for switch in world.switches] == ["tab", "f2", "m", "[", "]"]
         assert "CPU threads" in world.runtime
@@ -124,8 +126,8 @@ def test_pong_beside_its_emulator_is_a_world(pong_path: Path) -> None:
 
 def test_the_dream_goes_on_where_the_emulator_is(pong_path: Path) -> None:
     lines: list[str] = []
-    found = Found("pong", "Pong", lambda report: check(pong_path))
-    world = open_world(found, Wishes(steps=1), lines.append)
+    found = ResolvedWorld("pong", "Pong", lambda report: check(pong_path))
+    world = open_world(found, RunOptions(steps=1), lines.append)
     assert lines == ["reading the weights", "starting the emulator"]
     real = AtariWorld("pong")
     real.reset(seed=3)

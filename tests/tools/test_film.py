@@ -14,7 +14,7 @@ import pytest
 from base.errors import UserError
 from datasets.store import Store
 from engine.profile import parse_profile
-from tools.capture.film import MOST_BYTES, facts_of, films_apart, frames_of, steps_shown, turn_of
+from tools.capture.film import MOST_BYTES, facts_of, film_process, frames_of, steps_shown, turn_of
 from tools.importing.video import import_films
 from tools.options.imports import VideoImport
 
@@ -167,7 +167,7 @@ def _places(data: bytes, part: bytes) -> list[int]:
 def test_a_film_that_would_fill_the_memory_is_one_line(tmp_path: Path) -> None:
     """Each of its pictures claims 768 MB."""
     path, profile = enlarged(tmp_path / "a.mov", 16000, 16000), parse_profile(PROFILE, "a.toml")
-    with films_apart() as apart, pytest.raises(UserError, match=r"a\.mov") as refused:
+    with film_process() as apart, pytest.raises(UserError, match=r"a\.mov") as refused:
         apart.call(str(path), facts_of, path, profile)
     assert "\n" not in str(refused.value) and MOST_BYTES <= 4 << 30
 
@@ -186,7 +186,7 @@ def test_a_film_that_meets_the_memory_limit_is_one_line(
 
 def test_frames_come_from_a_process_apart_and_repeats_are_not_sent(tmp_path: Path) -> None:
     path, profile = film(tmp_path / "a.mkv"), parse_profile(PROFILE, "a.toml")
-    with films_apart() as apart:
+    with film_process() as apart:
         facts = apart.call(str(path), facts_of, path, profile)
         pictures = list(apart.each(str(path), steps_shown, path, profile))
     assert (facts.width_px, facts.height_px, facts.changes) == (64, 32, "")

@@ -24,7 +24,7 @@ from tests.networks import awaken
 from tests.parity import save_as_trainer
 from tests.recordings import Here
 from tools.app.conversion import convert
-from tools.app.resolver import Wishes, find, open_world
+from tools.app.resolver import RunOptions, open_world, resolve
 from tools.options.convert import ConvertConfig
 
 PLAIN = Choice("torch", "cpu", "float32")
@@ -42,7 +42,7 @@ jump = ["space", "w"]
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read files in this process, and take plain arithmetic without measuring any."""
-    monkeypatch.setattr("tools.app.own_games.Apart", Here)
+    monkeypatch.setattr("tools.app.own_games.IsolatedProcess", Here)
     monkeypatch.setattr(
         sampler_cache,
         "choose",
@@ -71,7 +71,7 @@ def profile(path: Path, width: int = 32, height: int = 32) -> Path:
 
 
 def opened(cartridge: Path) -> World:
-    return open_world(find(str(cartridge)), Wishes())
+    return open_world(resolve(str(cartridge)), RunOptions())
 
 
 def assert_plays(world: World, shape: tuple[int, ...]) -> None:

@@ -26,7 +26,7 @@ from tests.catalogues import REPO, REVISION, about, catalogue_of, known, world
 from tests.hub_server import digest, sha256
 from tests.released_files import ATARI_PT, ATARI_YAML, CSGO_PT, CSGO_YAML, write_spawn
 from tests.tiny_cartridge import write_tiny_cartridge
-from tools.app.resolver import Found, Wishes, find, open_world
+from tools.app.resolver import ResolvedWorld, RunOptions, open_world, resolve
 
 ROOT = Path(__file__).resolve().parents[2]
 # play.py as a command runs it, but for the worlds it knows.
@@ -103,7 +103,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
     return made
 
 
-def start(found: Found) -> tuple[Path, list[str]]:
+def start(found: ResolvedWorld) -> tuple[Path, list[str]]:
     """The cartridge, and what was told on the way."""
     lines: list[str] = []
     return found.cartridge(lines.append).path, lines
@@ -112,24 +112,24 @@ def start(found: Found) -> tuple[Path, list[str]]:
 def test_names_of_what_is_at_hand(
     cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shipped = find("breakout")
+    shipped = resolve("breakout")
     assert shipped.title == "breakout"
     assert start(shipped) == (ROOT / "cartridges" / "breakout", [])
     own = write_tiny_cartridge(tmp_path / "mine")
-    assert start(find(str(own))) == (own, [])
+    assert start(resolve(str(own))) == (own, [])
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pong").mkdir()  # some folder, that happens to be called so
-    assert find("pong").title == "Pong"
+    assert resolve("pong").title == "Pong"
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=f"empty is not a cartridge: it has no {CARD}"):
-        find("empty")
+        resolve("empty")
     assert cache.made == []
 
 
 def test_programs_that_convert_a_world_at_once_do_so_once(cache: Cache) -> None:
     """Each converted it, and took away what another was loading already."""
     told: list[list[str]] = []
-    threads = [Thread(target=lambda: told.append(start(find("pong"))[1])) for _ in range(3)]
+    threads = [Thread(target=lambda: told.append(start(resolve("pong"))[1])) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -147,11 +147,11 @@ def test_a_cartridge_in_the_hubs_cache(cache: Cache, tmp_path: Path) -> None:
     refs = blob.parent.parent / "refs"
     refs.mkdir()
     (refs / "main").write_text(REVISION)
-    found = find("hf:me/tiny")
+    found = resolve("hf:me/tiny")
     folder, _ = start(found)
     assert found.title == "me/tiny" and load(folder).manifest.name == "tiny"
     with pytest.raises(UserError, match="OFFLINE"):
-        find("hf:me/other")
+        resolve("hf:me/other")
 
 
 @pytest.mark.parametrize(
@@ -161,19 +161,19 @@ def test_an_unknown_name_is_answered_with_the_nearest(
     cache: Cache, name: str, nearest: str
 ) -> None:
     with pytest.raises(UserError, match=f"unknown world '{name}'; did you mean '{nearest}'?"):
-        find(name)
+        resolve(name)
 
 
 def test_a_world_that_is_not_in_the_cache_needs_the_network(cache: Cache) -> None:
     snapshot = cache.hub / "models--some--diamond" / "snapshots" / REVISION
     (snapshot / "models" / "Pong.pt").unlink()
     with pytest.raises(UserError, match="OFFLINE"):
-        find("pong", yes=True)
+        resolve("pong", yes=True)
 
 
 def test_the_second_start_does_not_touch_the_checkpoint(cache: Cache) -> None:
     for name in ("PONG", "csgo"):
-        path, lines = start(find(name))
+        path, lines = start(resolve(name))
         assert lines == ["checking the weights", "converting the weights, this once"]
         assert load(path).manifest.licence == "none stated"
     assert load(path).starts["frames"].shape == (2, 4, 30, 56, 3)
@@ -186,7 +186,7 @@ def test_the_second_start_does_not_touch_the_checkpoint(cache: Cache) -> None:
         blob.write_bytes(bytes(stat.st_size))
         os.utime(blob, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     for name in ("diamond:pong", "csgo"):
-        again, lines = start(find(name))
+        again, lines = start(resolve(name))
         assert lines == ["checking the weights"] and load(again)
     assert cache.made == made
 
@@ -196,14 +196,14 @@ def test_a_start_reads_each_file_for_its_hash_once(
 ) -> None:
     """CS:GO's weights take a second; they were hashed to see whether they have to be made, and
     again to be read."""
-    start(find("pong"))  # converted by now
+    start(resolve("pong"))  # converted by now
     hashed: list[str] = []
     monkeypatch.setattr(cartridge, "sha256", lambda p: hashed.append(p.name) or sha256_of(p))
     for name in ("pong", str(write_tiny_cartridge(tmp_path / "mine"))):
         hashed.clear()
-        found = find(name)
+        found = resolve(name)
         assert not hashed
-        open_world(found, Wishes(device="cpu", precision="float32"))
+        open_world(found, RunOptions(device="cpu", precision="float32"))
         checked = found.cartridge(lambda line: None)
         assert sorted(hashed) == sorted([*checked.entries] * 2)  # by the start, and just now
 
@@ -213,34 +213,34 @@ def test_changed_weights_are_refused_unless_they_are_wanted(cache: Cache) -> Non
     ours = theirs + b"\0"  # still a checkpoint
     cache.blob("models/Pong.pt").write_bytes(ours)
     with pytest.raises(DamagedError) as caught:
-        start(find("pong"))
+        start(resolve("pong"))
     hashes = set(re.findall(r"[0-9a-f]{64}", str(caught.value)))
     assert hashes >= {sha256(theirs), sha256(ours)} and "\n" not in str(caught.value)
     assert cache.made == []
 
     cache.lay("some/diamond", "models/Pong.pt", theirs).write_bytes(ours)
-    path, _ = start(find("pong", verified=False))
+    path, _ = start(resolve("pong", verified=False))
     assert load(path).manifest.name == "pong" and cache.made == [path.name]
     with pytest.raises(DamagedError):  # what was let through once is not vouched for
-        start(find("pong"))
+        start(resolve("pong"))
 
 
 def test_weights_of_ones_own_may_have_another_size(cache: Cache) -> None:
     ours = cache.files["models/Pong.pt"] + bytes(3_000_000)
     cache.lay("some/diamond", "models/Pong.pt", ours)
     with pytest.raises(UserError, match=r"not whole, in the cache.*HF_HUB_OFFLINE"):
-        find("pong")
-    assert find("pong", verified=False).title == "Pong"
+        resolve("pong")
+    assert resolve("pong", verified=False).title == "Pong"
 
 
 def test_a_damaged_cartridge_is_made_anew(cache: Cache) -> None:
-    first, _ = start(find("pong"))
+    first, _ = start(resolve("pong"))
     weights = (first / "denoiser.safetensors").read_bytes()
     for name, content in (("denoiser.safetensors", weights[:-1] + b"x"), (CARD, b"\0")):
         (first / name).write_bytes(content)
         with pytest.raises(UserError):
             check(first)
-        again, lines = start(find("pong"))
+        again, lines = start(resolve("pong"))
         assert again == first and lines[-1] == "converting the weights, this once"
         assert check(first) and (first / "denoiser.safetensors").read_bytes() == weights
 
@@ -249,7 +249,7 @@ def test_weights_with_other_numbers_are_not_converted(cache: Cache) -> None:
     text = ATARI_YAML.replace("0.3", "0.2").encode()
     cache.lay("some/diamond", "config/agent.yaml", text)
     with pytest.raises(UserError, match=r"sigma_offset_noise is 0\.2"):
-        start(find("pong", verified=False))
+        start(resolve("pong", verified=False))
     assert cache.made == []
 
 
@@ -277,4 +277,4 @@ def test_it_plays_from_the_cache_without_a_network(cache: Cache, tmp_path: Path)
 
 def test_a_world_that_ships_is_itself_by_its_folder_too() -> None:
     """A replay of it named the folder, which the menu that lists it does not play from."""
-    assert find(str(SHIPPED / "breakout")).name == find("breakout").name == "breakout"
+    assert resolve(str(SHIPPED / "breakout")).name == resolve("breakout").name == "breakout"

@@ -26,7 +26,7 @@ from engine.ui.screen import Window
 from tests.recordings import record_in_two_sizes, record_toys
 from tests.tiny_cartridge import write_tiny_cartridge
 from tests.tiny_training import TINY_SEQUENCE, TINY_UPSAMPLER
-from tools.app.resolver import Found, Wishes, find, open_world
+from tools.app.resolver import ResolvedWorld, RunOptions, open_world, resolve
 from tools.app.workshop import BOTH, SMALL_ALONE, HomeWorkshop
 from tools.app.worlds import Worlds
 from training.recipes.presets import PRESETS, presets_for
@@ -76,12 +76,12 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.mood, self._calls = folder / "mood", folder / "calls.txt"
         (folder / "trainer.py").write_text(textwrap.dedent(TRAINER))
-        self.played: list[Found] = []
+        self.played: list[ResolvedWorld] = []
         trainer = [sys.executable, str(folder / "trainer.py"), str(self.mood)]
         self.workshop = HomeWorkshop(self._play, trainer)
         self.set("works")
 
-    def _play(self, found: Found, window: Window, replay: Replay | None = None) -> None:
+    def _play(self, found: ResolvedWorld, window: Window, replay: Replay | None = None) -> None:
         self.played.append(found)
 
     def set(self, mood: str) -> None:
@@ -278,10 +278,10 @@ def test_games_are_played_themselves_and_trained_worlds_are_in_the_menu(
 ) -> None:
     games = {game.name: game.title for game in bench.workshop.games()}
     assert games["pong"] == "Pong" and games["ms_pacman"] == "Ms. Pac-Man" and len(games) == 27
-    assert games["doom"] == "Doom" and find("game:doom").game == "doom"
+    assert games["doom"] == "Doom" and resolve("game:doom").game == "doom"
     bench.workshop.play("pong", NullWindow([]))
     (found,) = bench.played
-    world = open_world(found, Wishes())
+    world = open_world(found, RunOptions())
     assert world.name == "pong" and found.name == "game:pong"
     assert world.making["rom"] == "pong"  # type: ignore[attr-defined]
 
@@ -295,7 +295,7 @@ def test_games_are_played_themselves_and_trained_worlds_are_in_the_menu(
     path = bench.played[-1].cartridge(lambda line: None).path
     assert path == worlds_folder() / "my_pong_game" / "cartridge"
     with pytest.raises(UserError, match="unknown world 'own:my_pon'; did you mean 'own:my_pong_g"):
-        find("own:my_pon")
+        resolve("own:my_pon")
 
 
 STARTS_A_TRAINING = """

@@ -30,9 +30,9 @@ from tests.catalogues import REPO, REVISION, about, catalogue_of, known, world
 from tests.hub_server import HubServer, Repo, serving, use
 from tests.toy_world import ToyWorld
 from tools.app import worlds as worlds_module
-from tools.app.resolver import Found
+from tools.app.resolver import ResolvedWorld
 from tools.app.speeds import keep_speed, kept_speeds
-from tools.app.summaries import PNG_START, read_label, read_preview
+from tools.app.summaries import PNG_START, read_preview, read_summary
 from tools.app.worlds import NOT_MEASURED, Worlds, speed_in_words
 
 PT, YAML = b"weights" * 70_000, b"sigma_data: 0.5\n"
@@ -45,7 +45,7 @@ class Shelf:
     worlds: Worlds
     settings: SettingsFile
     server: HubServer
-    played: list[Found]
+    played: list[ResolvedWorld]
     replayed: list[Replay]
 
     def entry(self, name: str) -> Entry:
@@ -71,10 +71,10 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
     with serving({REPO: Repo(REVISION, files)}) as server:
         use(server, tmp_path / "home", monkeypatch)
         settings = SettingsFile(tmp_path / "settings.json")
-        played: list[Found] = []
+        played: list[ResolvedWorld] = []
         replayed: list[Replay] = []
 
-        def play(found: Found, window: Window, replay: Replay | None = None) -> None:
+        def play(found: ResolvedWorld, window: Window, replay: Replay | None = None) -> None:
             played.append(found)
             replayed.extend([] if replay is None else [replay])
 
@@ -235,18 +235,18 @@ def test_labels_survive_any_card(
     folder = tmp_path_factory.mktemp("card")
     card = json.dumps({"title": "x", "rate_fps": 15.0, "files": {}} | {field: value}).encode()
     (folder / CARD).write_bytes(card if field else data)
-    label = read_label(folder)
-    assert label is None or (field == "rate_fps" and value > 0)
+    summary = read_summary(folder)
+    assert summary is None or (field == "rate_fps" and value > 0)
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "absent.png"])
 def test_labels_look_at_no_file_elsewhere(tmp_path: Path, name: str) -> None:
     folder = write_cartridge(tmp_path / "world")
     (tmp_path / "secret").write_text("x")
-    assert read_label(folder) is not None
+    assert read_summary(folder) is not None
     card = json.loads((folder / CARD).read_text())
     (folder / CARD).write_text(json.dumps(card | {"files": {name: {}}}))
-    assert read_label(folder) is None
+    assert read_summary(folder) is None
 
 
 def test_pictures_that_cannot_be_are_none(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def _mix(name: str, first: Cartridge, second: Cartridge, share: float) -> bool:
 
 
 def _kind(config: DenoiserConfig) -> dict[str, Any]:
-    """What weights mean: all of it but how far back they look."""
+    """Return the configuration without how far back it looks: weights of one kind can be mixed."""
     kind = dataclasses.asdict(config)
     del kind["context"], kind["last_actions"]
     return kind

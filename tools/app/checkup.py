@@ -1,4 +1,4 @@
-"""What can be wrong with this machine before any world is loaded: a finding for each thing."""
+"""Checks of this machine before any world is loaded: a finding for each."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ State = Literal["ok", "warning", "fault"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found.
+    """Result of a check.
 
-    check: what was looked at. text: what is the case, in a line.
-    mend:  the command that mends it, or what to do where none does; of a fault never empty.
+    check: the thing that was checked. text: the finding, in a line.
+    mend:  the command that fixes it, or what to do where none does; of a fault never empty.
     """
 
     check: str
@@ -53,7 +53,7 @@ class Place:
 
 
 def python(found: tuple[int, ...] = sys.version_info[:3]) -> Finding:
-    """Whether this Python is one that everything here runs on."""
+    """Check that this version of Python is supported."""
     text = ".".join(map(str, found))
     if OLDEST <= found[:2] <= NEWEST:
         return Finding("python", "ok", text)
@@ -67,7 +67,7 @@ def python(found: tuple[int, ...] = sys.version_info[:3]) -> Finding:
 
 
 def packages(requirements: Path = REQUIREMENTS) -> Finding:
-    """Whether all that playing and training need is installed."""
+    """Check that the packages that playing and training need are installed."""
     needed = requirements.read_text("utf-8").split("# testing")[0]
     names = re.findall(r"^[A-Za-z0-9][A-Za-z0-9._-]*", needed, re.MULTILINE)
     missing = [name for name in names if not _installed(name)]
@@ -77,7 +77,7 @@ def packages(requirements: Path = REQUIREMENTS) -> Finding:
 
 
 def display(why: str) -> Iterator[Finding]:
-    """Whether a window opens, and whether that takes a sound card.
+    """Check that a window opens, and does so without a sound card.
 
     why: there is no display, by engine.ui.pygame.window.why_no_display. Opens a window in a
     process of its own, for SDL may take its process with it.
@@ -100,7 +100,7 @@ def display(why: str) -> Iterator[Finding]:
 
 
 def folders(places: list[Place]) -> Iterator[Finding]:
-    """Whether each place can be written to and has room."""
+    """Check that each place can be written to and has room."""
     for place in places:
         home = next(path for path in (place.path, *place.path.parents) if path.exists())
         try:
@@ -122,7 +122,7 @@ def folders(places: list[Place]) -> Iterator[Finding]:
 
 
 def optional() -> Iterator[Finding]:
-    """What only some things need: never a fault."""
+    """Check for programs that only some features need: never a fault."""
     from models.runtime.choice import COMPILERS  # loads torch, which the checks before may miss
 
     tools = {
@@ -136,14 +136,14 @@ def optional() -> Iterator[Finding]:
 
 
 def setting(variable: str, value: str) -> str:
-    """The command that sets an environment variable here; an empty value takes it away."""
+    """Return the command that sets an environment variable, or unsets it for an empty value."""
     if sys.platform == "win32":
         return f'set "{variable}={value}"'
     return f"export {variable}={shlex.quote(value)}" if value else f"unset {variable}"
 
 
 def reinstall(package: str) -> str:
-    """The command that installs a package anew."""
+    """Return the command that reinstalls a package."""
     return f"pip install --force-reinstall {package}"
 
 
@@ -155,7 +155,7 @@ def _installed(name: str) -> bool:
 
 
 def _probe(environment: dict[str, str]) -> tuple[str, str]:
-    """What stops a window from opening, or nothing; and what shows it."""
+    """Open a window elsewhere; return the failure, empty if there is none, and the video driver."""
     command = [sys.executable, "-m", "engine.ui.pygame.probe"]
     try:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What can be wrong with what runs the worlds, and with the worlds that ship."""
+"""Checks of what runs the worlds, and of the worlds that ship."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FETCH = f"git checkout -- {SHIPPED.name}"  # brings back what ships with the pro
 
 
 def gpu(machine: Machine) -> Finding:
-    """Whether PyTorch works on the GPU that is here."""
+    """Check that PyTorch works on the GPU that is here."""
     idle = idle_gpu(machine)
     if idle:
         why, fix = idle
@@ -36,7 +36,7 @@ def gpu(machine: Machine) -> Finding:
 
 
 def openvino() -> Finding:
-    """Whether OpenVINO can be imported and knows this processor."""
+    """Check that OpenVINO can be imported and supports this processor."""
     try:
         from models.runtime.openvino_core import core
 
@@ -51,7 +51,7 @@ def openvino() -> Finding:
 
 
 def cartridges(folder: Path = SHIPPED) -> Iterator[Finding]:
-    """Whether each cartridge that ships is whole, and how long a frame of it takes as it plays."""
+    """Check that each cartridge that ships is whole, and time a frame of it."""
     names = shipped_names(folder)
     if not names:
         yield Finding("cartridges", "fault", f"{folder} holds none", FETCH)
@@ -67,7 +67,7 @@ def cartridges(folder: Path = SHIPPED) -> Iterator[Finding]:
 
 
 def speed(name: str, checked: Checked) -> Finding:
-    """How long a frame takes, run as play.py would."""
+    """Time a frame, run as play.py would."""
     title = f"speed {name}"
     try:
         world = open_world(checked)

@@ -24,7 +24,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 def convert(config: ConvertConfig) -> None:
-    """Convert in the direction that `src` asks for; says what was written."""
+    """Convert in the direction that `src` asks for; report what was written."""
     if config.precision not in DTYPES:
         raise UserError(f"--precision must be one of {', '.join(DTYPES)}, not {config.precision}")
     if not config.src.exists():
@@ -38,8 +38,8 @@ def convert(config: ConvertConfig) -> None:
 
 
 def _read(config: ConvertConfig) -> tuple[released.Released, Frame | None]:
-    """The world that a command line describes, and a picture of its game if there is another than
-    of its first start."""
+    """Return the world that a command line describes, and a picture of its game if there is another
+    than of its first start."""
     kinds = (config.game, config.spawns, config.profile, config.numbered or None)
     if sum(kind is not None for kind in kinds) != 1:
         raise UserError(
@@ -73,7 +73,7 @@ def to_pt(src: Path, out: Path) -> None:
 
 
 def _holds(checkpoint: Path, networks: AtariNetworks | CsgoNetworks) -> bool:
-    """Whether a checkpoint is of such networks; others may have the same names for them."""
+    """Return True if a checkpoint is of such networks; others may use the same names."""
     try:
         atari = isinstance(networks, AtariNetworks)
         config = networks.denoiser.config
@@ -86,7 +86,7 @@ def _holds(checkpoint: Path, networks: AtariNetworks | CsgoNetworks) -> bool:
 
 
 def _spawns(folder: Path) -> list[Path]:
-    """The spawn folders in `folder`, in order of their names."""
+    """Return the spawn folders in `folder`, in order of their names."""
     try:
         spawns = sorted(path for path in folder.iterdir() if path.is_dir())
     except OSError as error:

@@ -53,7 +53,7 @@ class Coverage(Protocol):
         ...
 
     def lines(self) -> list[str]:
-        """What was covered, in words; empty before the first step."""
+        """Return what was covered, in words; empty before the first step."""
         ...
 
 
@@ -81,7 +81,7 @@ class Game:
     sized: Callable[[tuple[int, int]], World] | None = None
 
     def beside(self, dream: World) -> World:
-        """Its world as a dream of it needs it: with frames as large, where that can be chosen."""
+        """Open its world for play beside a dream, with frames as large where possible."""
         height, width, _ = dream.frame_shape
         return self.sized((height, width)) if self.sized else self.open()
 
@@ -93,7 +93,7 @@ class Game:
         return self.players[kind](world, seed)
 
     def keeper(self, layout: str, folder: Path) -> Keeper:
-        """Where a recording goes. Raises UserError if the game cannot be kept so."""
+        """Return the keeper of a recording. Raises UserError for a layout the game lacks."""
         if layout not in self.layouts:
             kept = ", ".join(self.layouts)
             raise UserError(f"{self.name} cannot be written in the layout {layout}; only {kept}")
@@ -101,7 +101,7 @@ class Game:
 
 
 def game_called(name: str) -> Game:
-    """The game of a name, in whatever way it is spelled. Raises UserError if there is none."""
+    """Return the game of a name, in any spelling. Raises UserError if there is none."""
     if name.lower() == DOOM:
         return _doom()
     try:

@@ -27,7 +27,7 @@ PREVIEW_STEPS = 40  # into a game, so that something is going on
 def installed(
     world: World, snapshot: Path, report: Report = lambda line: None, *, verified: bool = True
 ) -> Checked:
-    """The cartridge of a released world, converted on first use and kept in the cache folder.
+    """Return the cartridge of a released world, converted on first use and then kept.
 
     snapshot: its downloaded files; they are read only if there is no whole cartridge of them yet.
     verified: compare them with the catalogue's hashes first.
@@ -71,7 +71,7 @@ def _install(world: World, snapshot: Path, path: Path, report: Report, verified:
 def with_emulator(
     checkpoint: Path, name: str, title: str, game: str, licence: str
 ) -> tuple[released.Released, Frame]:
-    """The world of an Atari checkpoint, and a picture of the game that it dreams."""
+    """Return the world of an Atari checkpoint, and a picture of the game that it dreams."""
     # Imported here: without ale-py, which a bundle may have to leave out, other worlds still play.
     from engine.games.atari import AtariWorld
 

@@ -148,7 +148,7 @@ class LiveRecording(Recorder):
         self._begin_episode(frame)
 
     def _keeper(self, world: str) -> Keeper:
-        """What keeps the episodes of a world."""
+        """Return the keeper of a world's episodes."""
         from datasets.recording import Recording
         from tools.app.games import game_called
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from base.errors import UserError
-from base.isolated_call import Apart
+from base.isolated_call import IsolatedProcess
 from datasets.episode import EpisodeInfo
 from datasets.importers import diamond_episodes
 from datasets.importers.foreign import ForeignEpisode, numbered_choices
@@ -69,10 +69,10 @@ def read_starts(
     info = EpisodeInfo("dream", actions, ATARI_FPS, seed=0, player="agent")
     began: list[tuple[np.ndarray, np.ndarray]] = []
     refused: list[str] = []
-    with Apart() as apart:
+    with IsolatedProcess() as process:
         for path in chosen:
             try:
-                episode = apart.call(str(path), diamond_episodes.read, path, info)
+                episode = process.call(str(path), diamond_episodes.read, path, info)
                 began.append(_middle(episode, path, config))
             except UserError as error:
                 refused.append(str(error))

@@ -32,18 +32,18 @@ class Part:
 
     @property
     def share(self) -> float | None:
-        """How much of it is done, from 0 to 1; None if it has not begun."""
+        """Fraction of it that is done; None if it has not begun."""
         told = progress.read(self.folder)
         return None if told is None else told[0] / told[1]
 
 
 def run_folder(name: str, number: int) -> Path:
-    """Of the first, second, ... run on some recordings. No recordings have a dot in their name."""
+    """Return the folder of run 1, 2, ... on some recordings, whose names have no dot."""
     return worlds_folder() / (f"my_{name}" if number == 1 else f"my_{name}.{number}")
 
 
 def runs(name: str) -> int:
-    """How many runs there are on some recordings; 1 if there is none, which is the next then."""
+    """Return the number of runs on some recordings; 1 if there is none, which is the next then."""
     number = 1
     while run_folder(name, number + 1).is_dir():
         number += 1
@@ -51,7 +51,7 @@ def runs(name: str) -> int:
 
 
 def plain(run: Path) -> str:
-    """What the world of a run is called."""
+    """Return the name of a run's world."""
     return run.name.replace(".", "_")
 
 
@@ -62,7 +62,7 @@ def parts_of(run: Path, presets: Sequence[Preset]) -> list[Part]:
 
 
 def share_done(parts: Sequence[Part]) -> float | None:
-    """How much of all parts is done, from 0 to 1; None if the first has not begun."""
+    """Return the fraction of all parts that is done; None if the first has not begun."""
     if parts[0].share is None:
         return None
     return sum(part.share or 0.0 for part in parts) / len(parts)

@@ -9,7 +9,7 @@ from base.terminal import printable, say
 
 
 def confirm(question: str, doing: str) -> bool:
-    """Whether the answer to a question is yes; anything else, and the end of input, is no.
+    """Ask a question; True for yes. Anything else, and the end of input, is no.
 
     doing: what the yes is for, as a verb. UserError, naming --yes, without a terminal to ask on.
     """

@@ -12,9 +12,9 @@ from base.errors import UserError
 from base.sizes import in_words
 from engine.player.replay_file import SUFFIX, Replay, cartridge_of
 from engine.ui.screens.library import Entry
-from tools.app.resolver import Wishes
+from tools.app.resolver import RunOptions
 
-STANDARD = Wishes()
+STANDARD = RunOptions()
 MOST_SHOWN = 12
 PREFIX = "replay:"  # before the name of a replay's file, in the menu
 
@@ -55,7 +55,7 @@ def delete_replay(path: Path) -> None:
 
 
 def world_of(replay: Replay) -> str:
-    """The name of the world that a replay is of, for tools.app.resolver.find.
+    """The name of the world that a replay is of, for tools.app.resolver.resolve.
 
     A file that somebody sent must not choose a folder here or a repository on the Hub: UserError
     for such a one, which has to be named by who wants to see it.
@@ -66,25 +66,25 @@ def world_of(replay: Replay) -> str:
     return name
 
 
-def asked(wishes: Wishes) -> dict[str, str]:
-    """What was asked for, as a replay keeps it."""
+def asked(options: RunOptions) -> dict[str, str]:
+    """Return the options that differ from the defaults, as a replay keeps them."""
     return {
         what: str(value)
-        for what, value in asdict(wishes).items()
+        for what, value in asdict(options).items()
         if value != getattr(STANDARD, what)
     }
 
 
-def as_asked(replay: Replay, wishes: Wishes) -> Wishes:
-    """The wishes, and where they are silent those that the replay was recorded with.
+def as_asked(replay: Replay, options: RunOptions) -> RunOptions:
+    """Return the options, with those of the replay where they are at their defaults.
 
-    UserError for a replay that wishes what this program does not know.
+    Raises UserError for a replay with an option that this program does not know.
     """
     known = asdict(STANDARD)
     then: dict[str, object] = {}
     for what, value in replay.asked.items():
         if what not in known or (what == "steps" and not (value.isascii() and value.isdigit())):
             raise UserError(f"the replay was played with {what} {value}, which is not known here")
-        if getattr(wishes, what) == known[what]:
+        if getattr(options, what) == known[what]:
             then[what] = int(value[:9]) if what == "steps" else value
-    return replace(wishes, **then)  # type: ignore[arg-type]
+    return replace(options, **then)  # type: ignore[arg-type]

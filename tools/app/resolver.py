@@ -1,4 +1,4 @@
-"""From a name to a world that can be played: shipped, on disk, released, or in a Hub repository."""
+"""Resolve a name to a world that can be played: shipped, on disk, released, or on the Hub."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A world that was found, and downloaded if need be.
+class ResolvedWorld:
+    """A world that a name stands for, downloaded if need be.
 
     name:      what the menu calls it; empty for a world that it has not. title: for people.
     cartridge: compares its files with its card, once they are made; the first time that may take
@@ -44,8 +44,8 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """How a world is to be run; None leaves it to the world and this machine.
+class RunOptions:
+    """Options to run a world with; None leaves them to the world and this machine.
 
     device, precision, compiled: as for models.runtime.selection. preset, steps: as for
     models.runtime.sampler_cache.
@@ -58,30 +58,32 @@ class Wishes:
     compiled: Literal["auto", "on", "off"] = "auto"
 
 
-def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
-    """The world of a name: a shipped cartridge, a cartridge's folder, hf:OWNER/NAME, own:NAME for
-    one that was trained in the app, game:NAME for a game itself, or a released world, also as
-    diamond:NAME.
+def resolve(name: str, *, yes: bool = False, verified: bool = True) -> ResolvedWorld:
+    """Return the world that a name stands for, downloaded if need be.
 
-    What has to be downloaded is, after a question on the terminal unless `yes`. verified: released
-    weights are compared with their hashes before they are used for the first time.
-    Raises UserError for a name that is nothing of these, and for a download that fails.
+    name: a shipped cartridge, the folder of one, hf:OWNER/NAME, own:NAME for a world trained in the
+          menu, game:NAME for a game itself, or a released world, also as diamond:NAME.
+    yes:  download without asking on the terminal.
+    verified: compare released weights with their hashes before their first use.
+    Raises UserError for any other name, and for a download that fails.
     """
     if name in shipped_names() or (Path(name) / CARD).is_file():
         path = find_cartridge(name).resolve()
         shown = path.name if path.parent == SHIPPED.resolve() else ""
-        return Found(shown, path.name, lambda report: _checked(path))
+        return ResolvedWorld(shown, path.name, lambda report: _checked(path))
     if name.startswith(GAME_PREFIX):
         # Imported late, as all that a cartridge at hand has no need of.
         from tools.app.games import game_called
 
         game = game_called(name.removeprefix(GAME_PREFIX)).name
-        return Found(GAME_PREFIX + game, game, None, game)
+        return ResolvedWorld(GAME_PREFIX + game, game, None, game)
     if name.startswith(OWN_PREFIX):
         own = own_cartridges()
         if name not in own:
             raise unknown("world", name, own)
-        return Found(name, name.removeprefix(OWN_PREFIX), lambda report: _checked(own[name]))
+        return ResolvedWorld(
+            name, name.removeprefix(OWN_PREFIX), lambda report: _checked(own[name])
+        )
     # Imported late: these take a while, and a cartridge at hand needs none of them.
     from hub import worlds as hub
     from hub.catalogue import find_world, read_catalogue
@@ -90,7 +92,7 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
     if name.lower().startswith(HUB_PREFIX):
         repo = name[len(HUB_PREFIX) :]
         folder = on_terminal(lambda ask, watch: hub.fetch_repo(repo, ask, watch), yes)
-        return Found(HUB_PREFIX + repo, repo, lambda report: _checked(folder))
+        return ResolvedWorld(HUB_PREFIX + repo, repo, lambda report: _checked(folder))
     released = read_catalogue()
     try:
         world = find_world(name, released)
@@ -107,10 +109,12 @@ def find(name: str, *, yes: bool = False, verified: bool = True) -> Found:
 
         return installed(world, snapshot, report, verified=verified)
 
-    return Found(world.name, world.title, cartridge)
+    return ResolvedWorld(world.name, world.title, cartridge)
 
 
-def open_world(found: Found, wishes: Wishes, report: Report = lambda line: None) -> World:
+def open_world(
+    found: ResolvedWorld, options: RunOptions, report: Report = lambda line: None
+) -> World:
     """Load a world and get it ready to play; a game that an emulator plays comes beside it.
 
     report: takes a line on how far this has come.
@@ -126,13 +130,13 @@ def open_world(found: Found, wishes: Wishes, report: Report = lambda line: None)
     report("reading the weights")
     dream = open_dream(
         checked,
-        device=wishes.device,
-        precision=wishes.precision,
-        preset=wishes.preset,
-        steps=wishes.steps,
-        compiled=wishes.compiled,
+        device=options.device,
+        precision=options.precision,
+        preset=options.preset,
+        steps=options.steps,
+        compiled=options.compiled,
     )
-    explain(dream, wishes)
+    explain(dream, options)
     if not dream.game:
         return dream
     from engine.games.pair import PairWorld
@@ -144,13 +148,13 @@ def open_world(found: Found, wishes: Wishes, report: Report = lambda line: None)
     return PairWorld(dream, real, dream.enter, opening, dream.agent)
 
 
-def explain(dream: DiffusionWorld, wishes: Wishes) -> None:
-    """Say what a world runs on, and if that leaves a GPU idle that nobody asked to leave."""
+def explain(dream: DiffusionWorld, options: RunOptions) -> None:
+    """Print what a world runs on, and a hint if a GPU stays idle that nobody excluded."""
     from models.runtime.gpus import unused_gpu
 
     say(f"runs on {dream.runtime}", error=True)
     idle = None
-    if wishes.device is None and dream.making["device"] == "cpu":
+    if options.device is None and dream.making["device"] == "cpu":
         idle = unused_gpu()
     if idle:
         say(idle, error=True)

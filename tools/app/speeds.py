@@ -1,4 +1,4 @@
-"""How fast worlds ran when they were last played on this machine."""
+"""Speeds of worlds when they were last played on this machine."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _key(world: str) -> str:
 
 
 def _read(path: Path | None) -> dict[str, float]:
-    """What was kept; a file that cannot be read counts as empty."""
+    """Return what was kept; a file that cannot be read counts as empty."""
     try:
         data: Any = json.loads((path or cache_folder() / FILE).read_text("utf-8"))
         return {

@@ -1,4 +1,4 @@
-"""What can be told of a cartridge at a glance: its card and its picture, without its weights."""
+"""Summaries of cartridges: their cards and pictures, without their weights."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 
 @dataclass(frozen=True)
-class Label:
-    """A cartridge at a glance.
+class CartridgeSummary:
+    """Summary of a cartridge.
 
     title: for people. rate_fps: its natural steps per second. bytes: of its files.
     """
@@ -41,8 +41,8 @@ class Label:
     bytes: int
 
 
-def read_label(folder: Path) -> Label | None:
-    """The label of a cartridge; None if its card cannot be read or a file that it lists is absent.
+def read_summary(folder: Path) -> CartridgeSummary | None:
+    """Return the summary of a cartridge; None if its card or a file that it lists is missing.
 
     What the files hold is checked when the cartridge is loaded, not here.
     """
@@ -55,13 +55,15 @@ def read_label(folder: Path) -> Label | None:
             return None
         if any(Path(name).name != name for name in names):  # leads out of the folder
             return None
-        return Label(title, rate_fps, sum((folder / name).stat().st_size for name in names))
+        return CartridgeSummary(
+            title, rate_fps, sum((folder / name).stat().st_size for name in names)
+        )
     except (OSError, UserError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
 
 
 def read_preview(folder: Path) -> Frame | None:
-    """A cartridge's picture, not larger than a menu can use; None if it cannot be read."""
+    """Return a cartridge's picture, not larger than a menu can use; None if it cannot be read."""
     try:
         data = read_part(folder, PREVIEW, LARGEST_PICTURE_BYTES)
     except UserError:

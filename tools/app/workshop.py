@@ -22,7 +22,7 @@ from engine.ui.screen import Window
 from engine.ui.screens.workshop import RealGame, Recorded, time_in_words
 from hub.catalogue import read_catalogue
 from tools.app.own_runs import Part, parts_of, plain, run_folder, runs, share_done
-from tools.app.resolver import GAME_PREFIX, Found, find
+from tools.app.resolver import GAME_PREFIX, ResolvedWorld, resolve
 from training import progress
 
 if TYPE_CHECKING:  # torch comes with it
@@ -47,7 +47,7 @@ BACKGROUND = 10  # niceness: the game that is played meanwhile comes first
 
 
 class HomeWorkshop:
-    """What lies in the user's data folder, as `engine.ui.screens.workshop.Workshop`.
+    """Recordings and runs in the user's data folder: an `engine.ui.screens.workshop.Workshop`.
 
     Of the runs on a recording the last one goes on until it is done.
 
@@ -56,7 +56,7 @@ class HomeWorkshop:
     """
 
     def __init__(
-        self, play: Callable[[Found, Window], None], trainer: Sequence[str] = TRAINER
+        self, play: Callable[[ResolvedWorld, Window], None], trainer: Sequence[str] = TRAINER
     ) -> None:
         self._play, self._trainer = play, trainer
         self._titles = {world.game: world.title for world in read_catalogue() if world.game}
@@ -70,7 +70,7 @@ class HomeWorkshop:
 
     def play(self, game: str, window: Window) -> None:
         """Play a game itself."""
-        self._play(find(GAME_PREFIX + game), window)
+        self._play(resolve(GAME_PREFIX + game), window)
 
     def recordings(self) -> Sequence[Recorded]:
         """Those that can be read, by name."""
@@ -149,7 +149,7 @@ class HomeWorkshop:
         self._anew.add(name)
 
     def _recorded(self, folder: Path) -> Recorded | None:
-        """What there is to know of a folder; None if nothing in it can be read."""
+        """Return the facts about a folder; None if nothing in it can be read."""
         # Imported late, and on a thread: torch comes with them.
         from datasets.store import Store
         from training.data import in_two_sizes, low_folder, made_ready
@@ -254,7 +254,7 @@ def _waited(process: subprocess.Popen[bytes], timeout_s: float) -> int | None:
 
 
 def _reason(said: IO[bytes], code: int) -> str:
-    """Why the trainer failed, in a line."""
+    """Return the reason why the trainer failed, in a line."""
     said.seek(0)
     for line in reversed(said.read().decode("utf-8", "replace").splitlines()):
         if line.startswith("error: "):

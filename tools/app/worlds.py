@@ -1,4 +1,4 @@
-"""All worlds that there are, for the menu: shipped, downloaded, and to be downloaded."""
+"""Library of the menu: worlds that ship, that were downloaded, and that can be."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from hub.catalogue import World, read_catalogue
 from hub.downloads import NEWEST, REVISION
 from hub.transfer import REPO_NAME
 from tools.app.replays import PREFIX, delete_replay, replay_entry, saved_replays
-from tools.app.resolver import GAME_PREFIX, Found, find
+from tools.app.resolver import GAME_PREFIX, ResolvedWorld, resolve
 from tools.app.speeds import kept_speeds
-from tools.app.summaries import Label, read_label, read_preview
+from tools.app.summaries import CartridgeSummary, read_preview, read_summary
 
 NOT_MEASURED = "not measured yet"
 
@@ -35,7 +35,9 @@ class Play(Protocol):
     """Plays a world that was found in a window, after going through a replay of it if one is
     given."""
 
-    def __call__(self, found: Found, window: Window, /, replay: Replay | None = None) -> None: ...
+    def __call__(
+        self, found: ResolvedWorld, window: Window, /, replay: Replay | None = None
+    ) -> None: ...
 
 
 class Worlds:
@@ -43,7 +45,7 @@ class Worlds:
 
     replays: folder of those that were saved.
     settings: know when each world was last played.
-    verified: as in tools.app.resolver.find.
+    verified: as in tools.app.resolver.resolve.
     """
 
     def __init__(
@@ -95,16 +97,18 @@ class Worlds:
         """Delete a saved replay; the menu has asked already."""
         delete_replay(Path(name.removeprefix(PREFIX)))
 
-    def _find(self, name: str) -> Found:
+    def _find(self, name: str) -> ResolvedWorld:
         if name in self._fetched:
-            return replace(find(str(self._fetched[name])), name=name, title=name)
+            return replace(resolve(str(self._fetched[name])), name=name, title=name)
         if name in self._released and hub.cached(self._released[name], self._verified) is None:
             raise UserError("it is no longer here; choose it again to download it")
-        return find(f"diamond:{name}" if name in self._released else name, verified=self._verified)
+        return resolve(
+            f"diamond:{name}" if name in self._released else name, verified=self._verified
+        )
 
 
 def speed_in_words(ms: float | None, rate_fps: float | None) -> str:
-    """How fast a world runs whose steps take so long, against its natural rate."""
+    """Describe the speed of a world whose steps take `ms`, against its natural rate."""
     if ms is None or rate_fps is None:
         return NOT_MEASURED
     pace = "full speed" if keeps_up(1e3 / ms, rate_fps) else "slow motion"
@@ -113,13 +117,13 @@ def speed_in_words(ms: float | None, rate_fps: float | None) -> str:
 
 def _cartridge(name: str, folder: Path, speeds: dict[str, float]) -> Entry:
     """A cartridge that is here; of one whose card is damaged choosing it says what is wrong."""
-    label = read_label(folder) or Label(name, 0.0, 0)
+    summary = read_summary(folder) or CartridgeSummary(name, 0.0, 0)
     return Entry(
         name=name,
-        title=label.title,
+        title=summary.title,
         here=True,
-        size=in_words(label.bytes) if label.bytes else "damaged",
-        speed=speed_in_words(speeds.get(name), label.rate_fps or None),
+        size=in_words(summary.bytes) if summary.bytes else "damaged",
+        speed=speed_in_words(speeds.get(name), summary.rate_fps or None),
         picture=read_preview(folder),
     )
 
@@ -129,17 +133,17 @@ def _released(world: World, taken: set[str], speeds: dict[str, float], verified:
     snapshot = hub.cached(world, verified)
     about = "" if world.exact else "about "
     made = _converted(world) if snapshot is not None else None
-    label = read_label(made) if made is not None else None
+    summary = read_summary(made) if made is not None else None
     size = about + in_words(world.bytes)
     if snapshot is not None:
         files = sum((snapshot / file.path).stat().st_size for file in world.files)
-        size = in_words(files + (label.bytes if label else 0))
+        size = in_words(files + (summary.bytes if summary else 0))
     return Entry(
         name=world.name,
         title=f"{world.title} (released)" if world.title in taken else world.title,
         here=snapshot is not None,
         size=size,
-        speed=speed_in_words(speeds.get(world.name), label.rate_fps if label else None),
+        speed=speed_in_words(speeds.get(world.name), summary.rate_fps if summary else None),
         terms=(
             f"{size} from {world.repo} on the Hub",
             f"licence: {world.licence}",
@@ -166,5 +170,5 @@ def _fetched_repos() -> Iterator[tuple[str, Path]]:
         if not (REPO_NAME.fullmatch(repo) and REVISION.fullmatch(revision)):
             continue
         folder = hub_file.snapshot_folder(repo, revision)
-        if read_label(folder) is not None:
+        if read_summary(folder) is not None:
             yield HUB_PREFIX + repo, folder

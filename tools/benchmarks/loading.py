@@ -1,4 +1,4 @@
-"""How fast the training's own loader reads recordings for a long time, and whether memory grows."""
+"""Speed and memory growth of the training's loader over a long time."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def bench_loading(
 
 
 def _loaders(folder: Path, stack: ExitStack) -> dict[str, Iterator[object]]:
-    """What reads batches, by what they are of; the stack ends them."""
+    """Return iterators over batches, by what they are of; the stack closes them."""
     store = Store(low_folder(folder))
     large = LargeFrames(folder / FULL, store, 0.0) if in_two_sizes(folder) else None
     episodes = [i for i in range(len(store)) if large is None or i not in large.missing]

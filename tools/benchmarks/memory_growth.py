@@ -1,4 +1,4 @@
-"""Whether resident memory grew over a long run, from looks at it now and then."""
+"""Growth of resident memory over a long run, from samples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_GROWTH_MB = 20.0
 
 
 def growth(looks: Sequence[tuple[float, float]]) -> dict[str, float]:
-    """Memory at the start and the end, in MB, and how it grew, by name.
+    """Return memory at the start and the end, in MB, and its growth, by name.
 
     looks: (seconds, MB), in order, at least one. Start and end are medians of the first and the
     last tenth; the slope is that of a line through all.
@@ -30,7 +30,7 @@ def growth(looks: Sequence[tuple[float, float]]) -> dict[str, float]:
 
 
 def too_much(numbers: Mapping[str, float], most: Mapping[str, float]) -> list[str]:
-    """What of some figures is more than it may be, or was not measured, a line each."""
+    """Return a line for each figure that is above its limit or was not measured."""
     return [
         f"{name} is {numbers[name]:.3g} and may be {limit:.3g}"
         if name in numbers

@@ -1,4 +1,4 @@
-"""How fast windows of the CS:GO dataset are read, imported and as they were."""
+"""Speed of reading windows of the CS:GO dataset, from the import and from the originals."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ def bench_reading(bench: ReadingBench) -> dict[str, object]:
 
 
 def _windows(segments: Segments, rng: np.random.Generator) -> Callable[[], object]:
-    """What reads a random window of an import."""
+    """Return a function that reads a random window of an import."""
     return lambda: segments.sample(rng)
 
 
 def _original_windows(
     segments: Segments, files: dict[int, Path], rng: np.random.Generator
 ) -> Callable[[], object]:
-    """What reads a random window of the original files, of the same episodes and length."""
+    """Return a function that reads a random window of the original files."""
 
     def read() -> object:
         episode, start = segments.place(int(rng.integers(len(segments))))

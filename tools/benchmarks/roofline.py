@@ -1,4 +1,4 @@
-"""How much work a step of play is, and how fast this machine could do it at best."""
+"""Roofline: the work of a step of play, and the peak rates of this machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CALLED = (nn.Conv2d, nn.Linear, nn.GroupNorm)
 
 @dataclass(frozen=True)
 class Work:
-    """What a frame costs.
+    """Cost of a frame.
 
     flop:   multiplications and additions of convolutions, products and attention.
     values: numbers moved: weights and what goes into and comes out of every layer that has some,
@@ -79,7 +79,7 @@ def conv_rate(device: str, precision: str) -> float:
 
 
 def convolution_of_int8(x: Tensor, weight: Tensor) -> Callable[[], object]:
-    """What `F.conv2d(x, weight, padding=1)` is in whole numbers: oneDNN's, as OpenVINO has it."""
+    """Return `F.conv2d(x, weight, padding=1)` in whole numbers: oneDNN's, as OpenVINO has it."""
     around = [[1, 1]] * 3  # stride, padding, dilation
     units, zeros = torch.ones(len(weight)), torch.zeros(len(weight), dtype=torch.int64)
     whole, kernel = (32 * x).to(torch.int8).view(torch.uint8), (32 * weight).to(torch.int8)

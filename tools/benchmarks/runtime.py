@@ -91,7 +91,7 @@ def time_world(name: str, bench: RuntimeBench, rates: Rates) -> dict[str, object
 
 
 def ways_here(bench: RuntimeBench) -> list[Choice]:
-    """All ways but plain eager float32, of small worlds and large ones."""
+    """Return all ways but plain eager float32, of small worlds and large ones."""
     found = [
         *candidates(bench.device, compiled=bench.compile),
         *candidates(bench.device, compiled="off"),
@@ -123,7 +123,7 @@ def in_rounds(
 
 
 class Rates:
-    """What this machine does at best, each measured when it is first asked for."""
+    """Peak rates of this machine, each measured on first use."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[Callable[..., float], tuple[str, ...]], float] = {}

@@ -22,11 +22,11 @@ from engine.player.options import GameStart, Outputs, PlayOptions
 from engine.player.pacing import Clock, Timings, spread
 from engine.player.worker import Worker
 from engine.settings import SettingsFile
-from engine.ui.borrowed_window import LentWindow
+from engine.ui.borrowed_window import BorrowedWindow
 from engine.ui.null_window import NullWindow
 from engine.ui.pygame.window import NoDisplayError, open_window
 from engine.ui.screen import CloseAsked, Event, KeyDown, KeyUp, Picture, Window
-from tools.app.resolver import Wishes, find, open_world
+from tools.app.resolver import RunOptions, open_world, resolve
 from tools.benchmarks.memory_growth import MOST_GROWTH_MB, TENTH, growth, too_much
 from tools.options.bench import SoakBench
 
@@ -41,13 +41,13 @@ FRAME_GROWTH = 0.1  # of the first tenth's frame time, besides what the machine 
 
 def bench_soak(bench: SoakBench) -> dict[str, object]:
     """The figures that SoakBench describes, by name."""
-    found = find(bench.world)
+    found = resolve(bench.world)
     try:
         window: Window = open_window(f"{found.title} - Dreamcart")
     except NoDisplayError:
         window = Unseen([CloseAsked(float("inf"))])
     with closing(window):
-        return soak(bench, lambda report: open_world(found, Wishes(), report), window)
+        return soak(bench, lambda report: open_world(found, RunOptions(), report), window)
 
 
 def soak(
@@ -86,7 +86,7 @@ def keys_of(world: World) -> list[str]:
 
 @dataclass
 class Notes:
-    """What was seen of the game while it went on.
+    """Measurements taken during the game.
 
     memory: (seconds, MB) of each look after the warm-up.
     span_s, steps: the time played after the warm-up, and the steps made in it.
@@ -121,7 +121,7 @@ class Unseen(NullWindow):
         self.pictures = [picture]
 
 
-class Hands(LentWindow):
+class Hands(BorrowedWindow):
     """A window with someone at its keys, who plays game after game, pauses at the end, and leaves.
 
     notes: what was seen meanwhile.
@@ -194,7 +194,7 @@ class Hands(LentWindow):
 
 
 def figures(world: World, notes: Notes, timings: Timings) -> dict[str, object]:
-    """What SoakBench describes, by name, ready for JSON."""
+    """Return the figures that SoakBench describes, by name, ready for JSON."""
     spreads = {
         f"{stage.replace(' ', '_')}_{name}": ms
         for stage in ("jitter", "model", "present", "input to display")
@@ -223,7 +223,7 @@ def figures(world: World, notes: Notes, timings: Timings) -> dict[str, object]:
 
 
 def pace_ms() -> float:
-    """How long a fixed piece of work takes now."""
+    """Time a fixed piece of work."""
     begun = time.perf_counter()
     WORK @ WORK
     return 1e3 * (time.perf_counter() - begun)
@@ -242,7 +242,7 @@ def _tenth(values: Sequence[float], last: bool) -> float:
 
 
 def _faults(numbers: Mapping[str, float]) -> list[str]:
-    """What is more than it may be."""
+    """Return a line for each figure above its limit."""
     slower = numbers["fixed_work_last_tenth_ms"] / numbers["fixed_work_first_tenth_ms"]
     may_grow = max(1.0, slower) * (1 + FRAME_GROWTH)
     most = {

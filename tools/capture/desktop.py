@@ -35,7 +35,7 @@ class Region:
             raise UserError(f"a region needs a width and a height, not {self.width}×{self.height}")
 
     def holds(self, other: Region) -> bool:
-        """Whether all of another is in this one."""
+        """Return True if all of another region is in this one."""
         return (
             self.left <= other.left
             and self.top <= other.top
@@ -50,7 +50,7 @@ class Region:
 
 
 class Scene(Protocol):
-    """What is recorded."""
+    """A source of frames and events that is recorded."""
 
     title: str
 
@@ -59,26 +59,26 @@ class Scene(Protocol):
         ...
 
     def events(self) -> list[Event]:
-        """What keys and mouse did since the last call, to this or to any other window."""
+        """Return keyboard and mouse events since the last call, of this or any other window."""
         ...
 
     @property
     def gone(self) -> bool:
-        """Whether there will be no more pictures."""
+        """True once there will be no more pictures."""
         ...
 
 
 class Place(Protocol):
-    """Where on the screen something is."""
+    """Place of something on the screen."""
 
     title: str
 
     def region(self) -> Region | None:
-        """Where it is now; None once it is closed."""
+        """Return the present region; None once it is closed."""
         ...
 
     def focused(self) -> bool:
-        """Whether it gets the keys that are pressed."""
+        """Return True if it has the keyboard focus."""
         ...
 
 

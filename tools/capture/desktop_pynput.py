@@ -48,7 +48,7 @@ class PynputListener:
             listener.wait()
 
     def events(self) -> list[Event]:
-        """What keys and mouse did since the last call."""
+        """Return the keyboard and mouse events since the last call."""
         return [self._events.popleft() for _ in range(len(self._events))]
 
     def close(self) -> None:
@@ -100,7 +100,7 @@ def _by_place(virtual: int | None, scan: int | None) -> str | None:
 
 
 def _sign(key: Any) -> str:
-    """What a key writes; of what Ctrl makes of a letter, the letter."""
+    """Return what a key writes; for a control character, its letter."""
     sign = (getattr(key, "char", None) or "").lower()
     if len(sign) == 1 and 1 <= ord(sign) <= LETTERS:
         return chr(ord(sign) + ord("a") - 1)

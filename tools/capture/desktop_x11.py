@@ -49,7 +49,7 @@ class X11Desktop:
         self._look_at_keyboard()
 
     def windows(self) -> dict[int, str]:
-        """All windows that are open, by number, with their titles."""
+        """Return all windows that are open, by number, with their titles."""
         return {number: self._title(number) for number in self._numbers("_NET_CLIENT_LIST")}
 
     def focused(self) -> int:
@@ -66,7 +66,7 @@ class X11Desktop:
         return numbers[0]
 
     def region(self, number: int) -> Region | None:
-        """Where a window is; None for one that was closed."""
+        """Return the region of a window; None if it was closed."""
         try:
             window = self._display.create_resource_object("window", number)
             size = window.get_geometry()
@@ -76,7 +76,7 @@ class X11Desktop:
         return Region(-at.x, -at.y, size.width, size.height)
 
     def events(self) -> list[Event]:
-        """What keys and mouse did since the last call."""
+        """Return the keyboard and mouse events since the last call."""
         return list(self._new_events())
 
     def close(self) -> None:
@@ -142,7 +142,7 @@ class X11Desktop:
             use_keyboard({key: chr(n) for key, n in numbers.items() if n in KEY_OF_X11 and n < 256})
 
     def _moved(self, source: int, words: int, data: bytes) -> tuple[float, float]:
-        """How far a mouse moved, in counts, before any acceleration."""
+        """Return a mouse's motion in counts, before any acceleration."""
         mask = int.from_bytes(data[_RAW.size : _RAW.size + 4 * words], "little")
         axes = [axis for axis in range(32 * words) if mask >> axis & 1]
         # First come the values with acceleration, as many, which say what a pointer would do.

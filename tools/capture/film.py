@@ -1,6 +1,6 @@
 """Films made elsewhere, as players show them: turned upright, of square pixels, frame by frame.
 
-All of this decodes what strangers made, so it is called in a process apart, as `films_apart` gives.
+All of this decodes files of strangers, so it is called in an isolated process: `film_process`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from base.errors import UserError
-from base.isolated_call import Apart
+from base.isolated_call import IsolatedProcess
 from engine.contracts import Frame
 from engine.profile import Profile
 from tools.capture.footage import shrink
@@ -37,7 +37,7 @@ LONGEST_STILL_S = 3600.0
 
 @dataclass(frozen=True)
 class Turn:
-    """How a coded frame becomes the one that is shown: these, one after the other."""
+    """Operations that turn a coded frame into the shown one, in this order."""
 
     transposed: bool = False
     upside_down: bool = False
@@ -93,13 +93,13 @@ class FilmFacts:
     changes: str
 
 
-def films_apart() -> Apart:
+def film_process() -> IsolatedProcess:
     """A process to decode films in, that gets the memory that films of games need."""
-    return Apart(limit_bytes=MOST_BYTES)
+    return IsolatedProcess(limit_bytes=MOST_BYTES)
 
 
 def facts_of(path: Path, profile: Profile) -> FilmFacts:
-    """What is to be known of a film before it is read.
+    """Facts about a film, known before it is read.
 
     UserError as in `frames_of`, and for one that is smaller than the profile's frames.
     """
@@ -171,7 +171,7 @@ def frames_of(path: Path) -> Iterator[FilmFrame]:
 
 
 def resampled(frames: Iterable[tuple[float, Picture]], rate_fps: float) -> Iterator[Picture]:
-    """Of frames with the times they are shown from, those on screen 0, 1, 2, ... steps after 0 s.
+    """Yield the frames on screen 0, 1, 2, ... steps after 0 s, of frames with their times.
 
     The last one is taken to be shown at its own time only.
     """
@@ -204,7 +204,7 @@ def turn_of(matrix: Sequence[int]) -> Turn | None:
 
 
 def _turn(path: Path, decoded: Any) -> Turn:
-    """How a frame is turned. UserError for other turns than by quarters."""
+    """Return the turn of a frame. Raises UserError for other turns than by quarters."""
     for data in decoded.side_data:
         if data.type.name == "DISPLAYMATRIX":
             turn = turn_of(struct.unpack("=9i", bytes(data)))
@@ -228,7 +228,7 @@ def _square(frame: Frame, pixel_aspect: Fraction) -> Frame:
 
 
 def _changes(frame: FilmFrame) -> str:
-    """How a frame as shown differs from the coded one, in words."""
+    """Describe how a frame as shown differs from the coded one."""
     aspect = frame.pixel_aspect
     squared = f"its pixels of {aspect.numerator}:{aspect.denominator} made square"
     return ", ".join(filter(None, (squared * (aspect != 1), frame.turn.describe())))

@@ -10,7 +10,7 @@ MOST_BOXES = 10_000  # a fragmented film has two a second or so, after its index
 
 
 def is_unfinished(path: Path) -> bool:
-    """Whether a file is an MP4 or MOV without its whole index: it is written last, by most."""
+    """Return True for an MP4 or MOV without its whole index, which most programs write last."""
     try:
         size = path.stat().st_size
         boxes = list(_boxes(path, size))

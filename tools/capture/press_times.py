@@ -41,7 +41,7 @@ class FilmClock:
 
     @property
     def frame_s(self) -> float:
-        """How long a frame is shown, on average."""
+        """Mean time that a frame is shown."""
         return self.times[-1] / max(len(self.times) - 1, 1) or 1.0
 
 
@@ -113,15 +113,17 @@ def _by_frames(listed: PressList, film: FilmClock) -> PressList:
 
 
 def _retimed(listed: PressList, film: FilmClock) -> bool:
-    """Whether a list with a row for each frame has another number of them than the film, and yet
-    is as long: somebody made the film anew at another rate."""
+    """Return True if a film was re-encoded at another rate than its list has.
+
+    Such a list has a row for each frame, another number of them than the film, and its length.
+    """
     rows, frames = len(listed.rows), len(film.times)
     as_long = abs(rows / listed.rate_fps - film.length_s) <= max(0.5, film.length_s / 100)
     return as_long and abs(rows - frames) > max(SPARE_FRAMES, frames / 50)
 
 
 def _row_for_each_frame(listed: PressList, film: FilmClock) -> bool:
-    """Whether a list on a clock of its own has as many rows as the film frames, and is as long."""
+    """Return True if a list on its own clock has a row for each frame, and the film's length."""
     span, length_s = listed.rows[-1].at - listed.rows[0].at, film.times[-1]
     lengths = (span * second for second in SECONDS.values())
     return len(listed.rows) == len(film.times) > 2 and any(
@@ -130,7 +132,7 @@ def _row_for_each_frame(listed: PressList, film: FilmClock) -> bool:
 
 
 def _fits(listed: PressList, film: FilmClock, second: float) -> bool:
-    """Whether most of a list lies within the film."""
+    """Return True if most of a list lies within the film."""
     late = sum(row.at * second > film.length_s * SPARE + SPARE_S for row in listed.rows)
     return late <= len(listed.rows) / 2 and listed.rows[0].at * second <= film.length_s
 
@@ -161,7 +163,7 @@ def _since(rows: Sequence[Presses], began: float) -> tuple[Presses, ...]:
 
 
 def _misfit(listed: PressList, film: FilmClock) -> str:
-    """What the times of a list may be that are none of the film's."""
+    """Return what the times of a list may be that are not the film's."""
     first, last = listed.rows[0].at, listed.rows[-1].at
     says = (
         f"its '{listed.column}' runs from {first:.16g} to {last:.16g}, and the film is "

@@ -1,4 +1,4 @@
-"""What was pressed while a film was made: rows on a clock, and what keys and mouse did by them."""
+"""Lists of what was pressed while a film was made: rows on a clock, as input events."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PressList:
 
 
 def events_of(rows: Sequence[Presses]) -> Iterator[tuple[float, Event]]:
-    """What keys and mouse did, and when: the differences between rows."""
+    """Yield keyboard and mouse events with their times: the differences between rows."""
     held: tuple[str, ...] = ()
     for row in rows:
         for key in held:

@@ -1,4 +1,4 @@
-"""What was pressed while a film was made elsewhere, as a table of text.
+"""Tables of what was pressed while a film was made elsewhere.
 
     time_s,keys,mouse_right,mouse_down
     0.00,,,
@@ -158,7 +158,7 @@ class _Table:
 
 
 def _columns(header: Sequence[str], profile: Profile) -> list[str]:
-    """What each column is, by our names. UserError for what is missing or nobody knows."""
+    """Return the columns by our names. Raises UserError for missing or unknown ones."""
     plain = [re.sub("[^a-z0-9]+", "_", name.lower()).strip("_") for name in header]
     of_events = not set(plain).isdisjoint(KEY_COLUMNS) and not set(plain).isdisjoint(EVENT_COLUMNS)
     columns = []

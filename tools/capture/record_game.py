@@ -48,7 +48,7 @@ class Take:
 
     @property
     def done(self) -> bool:
-        """Whether no more steps are wanted."""
+        """True once no more steps are wanted."""
         return bool(self.stopped) or self.steps >= self.config.steps
 
     @property
@@ -85,7 +85,7 @@ class Take:
 
 
 def record(config: RecordConfig) -> None:
-    """Record as asked for, until done or stopped by Ctrl-C; says what was recorded."""
+    """Record as asked for, until done or stopped by Ctrl-C; report what was recorded."""
     game = game_called(config.game)
     world = game.open()
     window: Window | None = None

@@ -37,7 +37,7 @@ PREVIEW_HEIGHT_PX = 360
 
 
 def record_screen(config: ScreenConfig) -> None:
-    """Record as asked for; says what was recorded. Raises UserError for what cannot be."""
+    """Record as asked for; report what was recorded. Raises UserError for what cannot be."""
     profile = read_profile(config.profile)
     check_desktop()
     with open_scene(config) as scene:
@@ -106,7 +106,7 @@ def film(
 
 @contextmanager
 def open_scene(config: ScreenConfig) -> Iterator[ScreenScene]:
-    """What is to be recorded."""
+    """Open the scene that is to be recorded."""
     region = Region(*config.region) if config.region else None
     with ExitStack() as stack:
         place: Place
@@ -136,7 +136,7 @@ def open_scene(config: ScreenConfig) -> Iterator[ScreenScene]:
 
 
 def _preview(scene: ScreenScene, profile: Profile) -> Frame:
-    """What is on the screen now, and beside it how it will be recorded. UserError if it is not."""
+    """Return the scene as it is now beside the frame that will be recorded. UserError if hidden."""
     picture = scene.picture()
     if picture is None:
         raise UserError(f"{scene.title} is not wholly on the screen")
@@ -155,7 +155,7 @@ def _key_here(key: str) -> str:
 
 
 def _announcement(config: ScreenConfig, profile: Profile, scene: Scene, preview: Path) -> str:
-    """What will be recorded, and when."""
+    """Describe what will be recorded, and when."""
     actions = profile.actions
     keys = (key for bound in actions.keys.values() for key in bound if device_of(key) != "pad")
     heard = ", ".join(map(_key_here, keys)) + (", the mouse's motion" if actions.mouse else "")

@@ -87,7 +87,7 @@ def _cell(value: object) -> str:
 
 
 def decimal_commas(cells: Sequence[str], apart: str) -> bool:
-    """Whether numbers are written with decimal commas. UserError where one can't tell."""
+    """Return True if numbers have decimal commas. Raises UserError where one can't tell."""
     if apart == "," or not any("," in cell for cell in cells):
         return False
     if any("." in cell for cell in cells):

@@ -1,4 +1,4 @@
-"""What contractors pressed in VPT's films of Minecraft: a JSON object for each frame, on a line.
+"""Presses in VPT's films of Minecraft: a JSON object for each frame, on a line.
 
     {"mouse": {"dx": 4.0, "dy": -2.0, "buttons": [0], "newButtons": [], "dwheel": 0.0, ...},
      "keyboard": {"keys": ["key.keyboard.w"], ...}, "isGuiOpen": false, "tick": 0, ...}
@@ -26,7 +26,7 @@ LARGEST = 1e6  # counts of the mouse in a row
 
 
 def is_vpt(record: Mapping[str, Any]) -> bool:
-    """Whether an object is a row of such a list."""
+    """Return True if an object is a row of such a list."""
     return isinstance(record.get("mouse"), dict) and isinstance(record.get("keyboard"), dict)
 
 

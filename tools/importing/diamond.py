@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base.errors import UserError
-from base.isolated_call import Apart
+from base.isolated_call import IsolatedProcess
 from datasets.episode import EpisodeInfo
 from datasets.importers import diamond_episodes
 from datasets.importers.foreign import numbered_buttons, numbered_choices
@@ -20,11 +20,11 @@ def import_diamond(config: DiamondImport) -> None:
     paths = diamond_episodes.find(config.src)
     keys = [config.key(path.resolve()) for path in paths]
     check_out(config.out, keys)
-    with Apart() as apart:
+    with IsolatedProcess() as process:
         kinds = []
         for path in paths:
             try:
-                kinds.append(apart.call(str(path), diamond_episodes.read_actions, path))
+                kinds.append(process.call(str(path), diamond_episodes.read_actions, path))
             except UserError as error:
                 if path == paths[-1] and not kinds:
                     raise error
@@ -35,7 +35,7 @@ def import_diamond(config: DiamondImport) -> None:
             config.out,
             name,
             keys,
-            lambda i: apart.call(str(paths[i]), diamond_episodes.read, paths[i], info),
+            lambda i: process.call(str(paths[i]), diamond_episodes.read, paths[i], info),
         )
     report(config.out, steps, refused)
 

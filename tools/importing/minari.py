@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base.errors import UserError
-from base.isolated_call import Apart
+from base.isolated_call import IsolatedProcess
 from base.terminal import say
 from datasets.episode import EpisodeInfo
 from datasets.importers import minari
@@ -20,13 +20,13 @@ def import_minari(config: MinariImport) -> None:
     part = f", observation {config.observation}" if config.observation else ""
     keys = [config.key(f"{what} {i}{part}") for i in range(source.episodes)]
     check_out(config.out, keys)
-    with Apart() as apart:
-        info = apart.call(what, minari.own_info, source) or _told(config, source)
+    with IsolatedProcess() as process:
+        info = process.call(what, minari.own_info, source) or _told(config, source)
         steps, refused = import_all(
             config.out,
             info.game,
             keys,
-            lambda i: apart.call(what, minari.read, source, i, info),
+            lambda i: process.call(what, minari.read, source, i, info),
         )
     if pictures.name or pictures.stack > 1:
         which = f"observation {pictures.name}" if pictures.name else "observations"
@@ -36,7 +36,7 @@ def import_minari(config: MinariImport) -> None:
 
 
 def _told(config: MinariImport, source: minari.MinariSource) -> EpisodeInfo:
-    """What to say of episodes that do not come from here."""
+    """Return the facts about episodes that were not exported from here, from the options."""
     if not config.fps:
         raise UserError("Minari does not say how many steps a second make: say it with --fps 15")
     name, actions = config.src.rstrip("/").replace("/", "-"), _space(source)

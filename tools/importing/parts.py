@@ -29,7 +29,7 @@ _GOES_ON = "what was whole by then is imported, and the same run again goes on f
 
 @dataclass(frozen=True)
 class Part:
-    """What became of a part of a source: its name, the numbers of its episodes, all their steps."""
+    """An imported part of a source: its key, the numbers of its episodes, all their steps."""
 
     key: str
     episodes: Sequence[int]
@@ -56,7 +56,7 @@ class Import:
 
     @contextmanager
     def part(self, key: str) -> Iterator[Recording]:
-        """Where to record the episodes of a part; they count if the block ends without an error."""
+        """Yield a recording for the episodes of a part; they count if the block succeeds."""
         with self._writing():
             shutil.rmtree(self._stage, ignore_errors=True)
         with Recording(self._stage, self._game, self._target.like, _GOES_ON) as recording:
@@ -164,7 +164,7 @@ def import_all(
 
 
 def left_out(reasons: Sequence[str]) -> None:
-    """Say what was left out, and why."""
+    """Print what was left out, and why."""
     for line in reasons[:MOST_LISTED]:
         say(f"left out: {line}")
     if len(reasons) > MOST_LISTED:
@@ -172,7 +172,7 @@ def left_out(reasons: Sequence[str]) -> None:
 
 
 def report(out: Path, steps: int, refused: Sequence[str]) -> None:
-    """Say what was written, what was left out, and what can be done with it."""
+    """Print what was written, what was left out, and what can be done with it."""
     left_out(refused)
     say(f"wrote {len(numbered(out, 'h5'))} episodes of {steps} steps in all to {out}")
     say(f"look at them with: python -m tools.inspect {out}")

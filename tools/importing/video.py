@@ -16,13 +16,13 @@ from pathlib import Path
 
 from base.errors import UserError
 from base.files import sha256
-from base.isolated_call import Apart
+from base.isolated_call import IsolatedProcess
 from base.progress import ProgressBar
 from base.terminal import say
 from engine.contracts import ActionVector, Frame
 from engine.input.controls import Controls
 from engine.profile import Profile, read_profile
-from tools.capture.film import EARLY_S, facts_of, films_apart, steps_shown, times_of
+from tools.capture.film import EARLY_S, facts_of, film_process, steps_shown, times_of
 from tools.capture.footage import Footage
 from tools.capture.press_times import FilmClock, on_film
 from tools.capture.presses import PressList, events_of
@@ -41,9 +41,9 @@ def import_films(config: VideoImport) -> None:
     """
     profile = read_profile(config.profile)
     lists = [read_presses(listed, profile) for listed in config.actions]
-    with films_apart() as apart:
-        films = [_prepare(config, i, profile, lists[i], apart) for i in range(len(lists))]
-        _import(config, profile, films, apart)
+    with film_process() as process:
+        films = [_prepare(config, i, profile, lists[i], process) for i in range(len(lists))]
+        _import(config, profile, films, process)
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,17 @@ class _Film:
 
 
 def _prepare(
-    config: VideoImport, number: int, profile: Profile, presses: PressList, apart: Apart
+    config: VideoImport,
+    number: int,
+    profile: Profile,
+    presses: PressList,
+    process: IsolatedProcess,
 ) -> _Film:
     """A film and its list, checked; says what of them is taken otherwise than it is written."""
     film, listed = config.films[number], config.actions[number]
     began = config.began[number] if config.began else None
-    facts = apart.call(str(film), facts_of, film, profile)
-    clock = FilmClock(facts.length_s, lambda: list(apart.each(str(film), times_of, film)))
+    facts = process.call(str(film), facts_of, film, profile)
+    clock = FilmClock(facts.length_s, lambda: list(process.each(str(film), times_of, film)))
     try:
         placed = on_film(presses, clock, began)
     except UserError as error:
@@ -78,7 +82,9 @@ def _prepare(
     return _Film(film, facts.length_s, placed, _key(film, listed, config.profile, began))
 
 
-def _import(config: VideoImport, profile: Profile, films: Sequence[_Film], apart: Apart) -> None:
+def _import(
+    config: VideoImport, profile: Profile, films: Sequence[_Film], process: IsolatedProcess
+) -> None:
     steps = episodes = repeated = 0
     with importing(config.out, profile.name) as coming, ProgressBar(unit="step") as bar:
         for film in films:
@@ -88,7 +94,7 @@ def _import(config: VideoImport, profile: Profile, films: Sequence[_Film], apart
             bar.set_description(film.path.name, False)
             with coming.part(film.key) as recording:
                 footage = Footage(recording, profile, "human", {"film": film.path.name})
-                repeated += _take(film, footage, profile, apart, bar)
+                repeated += _take(film, footage, profile, process, bar)
             steps, episodes = steps + footage.steps, episodes + footage.episodes
     say(f"imported {steps} steps in {episodes} episodes into {config.out}")
     if repeated:
@@ -98,10 +104,12 @@ def _import(config: VideoImport, profile: Profile, films: Sequence[_Film], apart
         )
 
 
-def _take(film: _Film, footage: Footage, profile: Profile, apart: Apart, bar: ProgressBar) -> int:
+def _take(
+    film: _Film, footage: Footage, profile: Profile, process: IsolatedProcess, bar: ProgressBar
+) -> int:
     """Record the steps of a film; in how many of them the frame repeats the one before."""
     repeated, numbers = 0, count()
-    shown = apart.each(str(film.path), steps_shown, film.path, profile)
+    shown = process.each(str(film.path), steps_shown, film.path, profile)
     pictures = (picture for picture, _ in zip(shown, numbers, strict=False))
     for action, frame, again in steps_of(pictures, film.presses, profile):
         if action is None:
@@ -125,7 +133,7 @@ def _take(film: _Film, footage: Footage, profile: Profile, apart: Apart, bar: Pr
 
 
 def _key(film: Path, listed: Path, profile: Path, began: float | None) -> str:
-    """What tells an import of a film from others: its name and size, and what was made of it."""
+    """Return the key of a film's import: name and size of the film, hashes of list and profile."""
     since = "" if began is None else f" {began!r}"
     return f"{film.name} {film.stat().st_size} {sha256(listed)} {sha256(profile)}{since}"
 

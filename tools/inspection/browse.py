@@ -59,7 +59,7 @@ def browse(store: Store, window: Window, clock: Clock = time.perf_counter) -> No
 
 
 class Browser:
-    """Where somebody is in a store's episodes, and what events do to that.
+    """Position in a store's episodes, moved by events.
 
     episode: by its position in the store. at: the frame that is shown.
     playing: it goes on by itself.
@@ -90,7 +90,7 @@ class Browser:
     # What is to be seen
 
     def picture(self) -> Picture:
-        """What there is to see now."""
+        """Picture of the present position."""
         self.stale = False
         frame, error = self._frame()
         moment = Moment(
@@ -135,7 +135,7 @@ class Browser:
     # What happens
 
     def patience_s(self, now: float) -> float:
-        """How long nothing will need doing, if no event comes."""
+        """Return the seconds until something is due, if no event comes."""
         if self.stale:
             return 0.0
         waits = [IDLE_S]

@@ -36,12 +36,12 @@ class Moment:
 
     @property
     def action(self) -> ActionVector | None:
-        """What leads on from here; nothing does from the last frame."""
+        """Action that leads on from here; none from the last frame."""
         return self.steps.actions[self.at] if self.at < len(self.steps) else None
 
     @property
     def event(self) -> str:
-        """What the step that led here brought; empty for nothing worth telling."""
+        """Reward and events of the step that led here, in words; empty for none."""
         if not self.at:
             return ""
         step = self.at - 1

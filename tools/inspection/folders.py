@@ -49,7 +49,7 @@ def inspect(
 
 
 def recordings_in(folder: Path) -> list[Path]:
-    """The folder itself, or those of its sizes where it holds these and no episode of its own."""
+    """Return the folder itself, or those of its two sizes if it holds these alone."""
     sizes = [folder / size for size in SIZES if (folder / size).is_dir()]
     if sizes and not (numbered(folder, "h5") or numbered(folder, "journal")):
         return sizes
@@ -76,7 +76,7 @@ def look_at(folder: Path, sheet: Path) -> tuple[Health, list[str]]:
 
 
 def told(health: Health) -> list[str]:
-    """The figures, the warnings and the verdict, a line each."""
+    """Return the figures, the warnings and the verdict, a line each."""
     found, wanted = list(warnings(health)), to_record(health)
     lines = [*described(health), *(f"warning: {sentence}" for sentence in found)]
     if wanted:
@@ -86,7 +86,7 @@ def told(health: Health) -> list[str]:
 
 
 def differing(first: Path, second: Path) -> list[str]:
-    """What to say of two folders that should hold the same episodes, and do not."""
+    """Return warnings about episodes that only one of two folders holds."""
     ours, theirs = (set(numbered(folder, "h5")) for folder in (first, second))
     pairs = ((ours - theirs, first, second), (theirs - ours, second, first))
     return [

@@ -1,4 +1,4 @@
-"""What was found in a folder of recordings: in lines for people, and as plain data."""
+"""Reports on a folder of recordings: lines for people, and plain data."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def described(health: Health) -> list[str]:
 
 
 def _unmarked(health: Health) -> str:
-    """What to add where rewards and lives lost are zero because nobody knows them."""
+    """Return a note for recordings whose rewards and lost lives are unknown, not zero."""
     if not health.unmarked:
         return ""
     return f" (rewards and lives lost of {health.unmarked} episodes are not known)"
 
 
 def to_json(folder: Path, health: Health) -> dict[str, Any]:
-    """All of it as plain data, with the warnings and what to record more of."""
+    """Return all of it as plain data, with the warnings and what to record more of."""
     return {
         "folder": str(folder),
         "game": health.game,

@@ -32,7 +32,7 @@ def draw_histograms(panels: Mapping[str, tuple[Counts, int]]) -> Frame:
 
 
 def length_counts(lengths: Sequence[int], bins: int = 12) -> dict[str, int]:
-    """How many lengths lie in each of some equal ranges, named "from-to"."""
+    """Return the number of lengths in each of some equal ranges, named "from-to"."""
     edges = np.unique(np.linspace(min(lengths), max(lengths) + 1, bins + 1).astype(int))
     counts, _ = np.histogram(lengths, bins=edges)
     names = [f"{first}-{after - 1}" for first, after in pairwise(edges.tolist())]

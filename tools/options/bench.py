@@ -40,7 +40,7 @@ class RecordBench:
     """Record random play of a game for a while, and time it."""
 
     game: str = "breakout"
-    """Which game."""
+    """The game to record."""
     json: bool = False
     """Print one line of JSON instead of a table."""
     steps: int = 6000
@@ -67,17 +67,17 @@ class SoakBench:
     """
 
     world: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="WORLD")] = "breakout"
-    """As for play.py."""
+    """The world, named as for play.py."""
     json: bool = False
     """Print one line of JSON instead of a table."""
     minutes: float = 30.0
-    """How long to play after the warm-up."""
+    """Minutes to play after the warm-up."""
     warm_up_seconds: float = 30.0
     """Play before memory is first looked at; what can be rewound fills 20 seconds."""
     paused_seconds: float = 20.0
-    """How long to pause at the end."""
+    """Seconds to pause at the end."""
     seed: int = 0
-    """Of the game and of the keys."""
+    """Seed of the game and of the keys."""
 
     def __post_init__(self) -> None:
         for name in ("minutes", "warm_up_seconds", "paused_seconds"):
@@ -111,7 +111,7 @@ class RuntimeBench:
     device: str | None = None
     """cpu, cuda or mps; the quickest here unless given."""
     compile: Literal["auto", "on", "off"] = "auto"
-    """Whether to time torch.compile too; auto does so on CUDA only."""
+    """Time torch.compile too; auto does so on CUDA only."""
 
     def __post_init__(self) -> None:
         if self.frames < 1:
@@ -133,11 +133,11 @@ class ReadingBench:
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SRC")]
     """A folder of original HDF5 files."""
     data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
-    """What tools.import csgo made of them."""
+    """The import that python -m tools.import csgo made of them."""
     json: bool = False
     """Print one line of JSON instead of a table."""
     seconds: float = 20.0
-    """How long to read, all in all."""
+    """Seconds to read in all."""
 
     def __post_init__(self) -> None:
         if not self.seconds > 0:
@@ -159,7 +159,7 @@ class LoadingBench:
     json: bool = False
     """Print one line of JSON instead of a table."""
     minutes: float = 60.0
-    """How long to read after the warm-up."""
+    """Minutes to read after the warm-up."""
     warm_up_seconds: float = 30.0
     """Read before memory is first looked at: files and what the thread reads ahead take some."""
 

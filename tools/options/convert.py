@@ -37,6 +37,6 @@ class ConvertConfig:
     """Folder of DIAMOND's episodes of another game (dataset/test), to begin from. Without them a
     dream begins from a black frame."""
     precision: str = "float32"
-    """What weights are stored as: float32, bfloat16, float16."""
+    """Data type of the stored weights: float32, bfloat16, float16."""
     licence: str = OWN_LICENCE
     """Of the weights, for the card."""

@@ -73,7 +73,7 @@ class PushData:
     repo: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="OWNER/NAME")]
     """The dataset, created if there is none. Its newest files are replaced, older ones stay."""
     licence: str
-    """What others may do with the recordings: cc0-1.0, cc-by-4.0, mit, or in your own words."""
+    """Licence of the recordings: cc0-1.0, cc-by-4.0, mit, or in your own words."""
     private: bool = False
     """Create a new dataset as private."""
     yes: bool = False

@@ -64,21 +64,21 @@ class CsgoImport:
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignPlay:
-    """What others' episodes do not say of themselves."""
+    """Facts that episodes of other programs do not tell."""
 
     game: str = ""
     """The Atari game, such as breakout: names the actions; they are numbered without it."""
     fps: float = 0.0
     """Steps a second: of Atari games mostly 15."""
     player: Literal["human", "random", "scripted", "agent"] = "agent"
-    """Who played."""
+    """The kind of player."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.fps <= 1000:
             raise UserError(f"--fps must be between 0 and 1000, not {self.fps:g}")
 
     def key(self, part: object) -> str:
-        """The name of a part of a source that is imported so."""
+        """Return the key of a part of a source that is imported with these options."""
         return f"{part}, game '{self.game}', fps {self.fps:g}, player {self.player}"
 
 
@@ -114,7 +114,7 @@ class MinariImport(ForeignPlay):
     out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
     """The folder of the recordings: a new or empty one, or one where this import was stopped."""
     observation: str = ""
-    """Which of several pictures to take, such as screen."""
+    """The picture to take where there are several, such as screen."""
 
 
 @dataclass(frozen=True)
@@ -128,14 +128,13 @@ class VideoImport:
     films: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILM...")]
     """Films of the game, in any format that FFmpeg reads."""
     actions: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="CSV...")]
-    """What was pressed in each of them: as many CSV files, or VPT's jsonl, as films, in the same
-    order."""
+    """Lists of what was pressed in each film: CSV files, or VPT's jsonl, in the films' order."""
     profile: Annotated[Path, tyro.conf.arg(metavar="TOML")]
     """The game's profile: its keys, mouse, step rate and frame size. docs/pong.toml is one."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """The folder: a new or empty one, or one with recordings of the same game."""
     began: Annotated[tuple[float, ...], tyro.conf.arg(metavar="TIME...")] = ()
-    """What the lists' own clocks showed at the first frame of each film, where that isn't 0."""
+    """Readings of the lists' own clocks at the first frame of each film, where they aren't 0."""
 
     def __post_init__(self) -> None:
         if not self.films or len(self.films) != len(self.actions):

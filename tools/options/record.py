@@ -23,14 +23,14 @@ class RecordConfig:
     """The folder: a new or empty one, or one with recordings of the same game. Doom is recorded in
     two sizes: DIR/full has frames of 150×280, DIR/low the same ones of 30×56."""
     player: Literal["human", "random", "holding", "scripted", "agent"] = "random"
-    """Who plays: you, chance, chance that holds keys for seconds (Atari), or a script that knows
-    the game from inside (Breakout, Pong, Doom). No game has an agent yet."""
+    """The player: you, random keys, random keys held for seconds (Atari), or a script that reads
+    the game's state (Breakout, Pong, Doom). No game has an agent yet."""
     steps: int = 20_000
-    """How many steps to record; there are 15 in a second of play, 16 of Doom."""
+    """Number of steps to record: 15 in a second of play, 16 of Doom."""
     seed: int = 0
-    """Decides the episodes, together with their numbers in the folder."""
+    """Seed of the episodes, together with their numbers in the folder."""
     layout: Literal["dreamcart", "csgo"] = "dreamcart"
-    """How it is laid out on disk. csgo, of doom: files like those of the CS:GO dataset, of 1,000
+    """Layout on disk. csgo, of doom: files like those of the CS:GO dataset, of 1,000
     frames each, that tools.import csgo reads."""
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class ScreenConfig:
     """Record whatever has the focus. Without this, only while the window has it (or, of a region,
     the window over its middle)."""
     steps: int | None = None
-    """How many steps to record; until Ctrl-C if not given."""
+    """Number of steps to record; until Ctrl-C if not given."""
     yes: bool = False
     """Begin without asking."""
 

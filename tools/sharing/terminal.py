@@ -27,7 +27,7 @@ def on_terminal(fetching: Callable[[Ask, Watch], T], yes: bool = False) -> T:
 
 
 def describe(offer: Offer) -> str:
-    """What a person should know before saying yes."""
+    """Describe a download to a person who is about to say yes."""
     held = f" ({in_words(offer.held)} of them are here already)" if offer.held else ""
     return "\n".join(
         [

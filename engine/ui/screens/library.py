@@ -41,7 +41,7 @@ class Library(Protocol):
         ...
 
     def download(self, name: str, watch: Watch) -> None:
-        """Bring a world; see `engine.jobs.Errands`."""
+        """Bring a world; see `engine.jobs.BackgroundJobs`."""
         ...
 
     def play(self, name: str, window: Window) -> None:

@@ -10,10 +10,10 @@ from functools import partial
 from base.errors import UserError
 from engine.input.keyboard import letter_of
 from engine.input.keymap import Command, Keymap, all_layouts
-from engine.jobs import Errand, Errands
+from engine.jobs import BackgroundJob, BackgroundJobs
 from engine.player.pacing import Clock
 from engine.settings import SettingsFile
-from engine.ui.borrowed_window import LentWindow
+from engine.ui.borrowed_window import BorrowedWindow
 from engine.ui.cursor import LEAVE, Asked, Cursor, command_on_page
 from engine.ui.page import Dialog, Page, Row, Tile, letters, typed
 from engine.ui.screen import (
@@ -71,7 +71,7 @@ def run(
     shown: called once, when there is something to look at.
     clock: the window's clock.
     """
-    downloads, trainings = Errands(library.download), Errands(workshop.train)
+    downloads, trainings = BackgroundJobs(library.download), BackgroundJobs(workshop.train)
     menu = Menu(library, workshop, downloads, trainings, window, settings)
     try:
         menu.present()
@@ -119,8 +119,8 @@ class Menu:
         self,
         library: Library,
         workshop: Workshop,
-        downloads: Errands,
-        trainings: Errands,
+        downloads: BackgroundJobs,
+        trainings: BackgroundJobs,
         window: Window,
         settings: SettingsFile,
     ) -> None:
@@ -217,7 +217,7 @@ class Menu:
         """Play the chosen world until the player leaves it, then go on."""
         name, self.chosen = self.chosen, ""
         self._errors.pop(name, None)
-        lent = LentWindow(self._window)
+        lent = BorrowedWindow(self._window)
         try:
             self._library.play(name, lent)
         except UserError as error:
@@ -337,7 +337,7 @@ class Menu:
         self.stale = True
 
 
-def _progress(download: Errand, size: str) -> tuple[str, str]:
+def _progress(download: BackgroundJob, size: str) -> tuple[str, str]:
     """A download in words."""
     if download.stopping:
         return "stopping ...", "what arrived is kept"

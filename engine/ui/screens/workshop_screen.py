@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from base.errors import UserError
 from engine.input.keyboard import letter_of
 from engine.input.keymap import Command, Keymap
-from engine.jobs import Errand, Errands, Watch
+from engine.jobs import BackgroundJob, BackgroundJobs, Watch
 from engine.player.pacing import Clock
 from engine.settings import SettingsFile
-from engine.ui.borrowed_window import LentWindow
+from engine.ui.borrowed_window import BorrowedWindow
 from engine.ui.cursor import LEAVE, Asked, Cursor, command_on_page
 from engine.ui.page import Dialog, Page, Row, Tile, letters, typed
 from engine.ui.screen import CloseAsked, Event, KeyDown, Picture, Window
@@ -20,7 +20,7 @@ from engine.ui.screens.workshop import RealGame, Recorded, Workshop, time_in_wor
 
 TITLE = "Make a world of your own"
 IDLE_S = 0.5  # longest wait while nothing moves
-LISTING = "recordings"  # the name of the one errand that lists them
+LISTING = "recordings"  # the name of the one job that lists them
 MEASURING = "measuring how long it takes here ..."
 STAYS = (
     "It runs while you play. When you leave Dreamcart it stops, and goes on when you ask for it."
@@ -58,20 +58,20 @@ class Question:
 class WorkshopScreen:
     """What the page shows, and what events do to it. `show_workshop` is the way to show one.
 
-    trainings: errands by the names of recordings; they outlive the page.
+    trainings: background jobs by the names of recordings; they outlive the page.
     keymap:    the player's keys.
     closed: the player is done with it. chosen: the game to play next.
     """
 
-    def __init__(self, workshop: Workshop, trainings: Errands, keymap: Keymap) -> None:
+    def __init__(self, workshop: Workshop, trainings: BackgroundJobs, keymap: Keymap) -> None:
         self.closed, self.chosen = False, ""
         self._workshop, self._trainings, self.keymap = workshop, trainings, keymap
         self._games = workshop.games()
         self._recordings: Sequence[Recorded] = ()
-        self._listed: Sequence[Recorded] = ()  # by the errand, and not shown yet
+        self._listed: Sequence[Recorded] = ()  # by the job, and not shown yet
         self._errors: dict[str, str] = {}  # game -> why it could not be played
         self._times: dict[str, str] = {}  # recording -> how long training takes
-        self._listing, self._measuring = Errands(self._list), Errands(self._measure)
+        self._listing, self._measuring = BackgroundJobs(self._list), BackgroundJobs(self._measure)
         self._cursor, self._help, self._search = Cursor(), False, ""
         self._question: Question | None = None
         self._outdated = True  # the recordings are to be listed again
@@ -178,7 +178,7 @@ class WorkshopScreen:
         return min(IDLE_S, self._cursor.wait_s(now))
 
     def follow(self, now: float, size: tuple[int, int]) -> None:
-        """Do what time brings: a key that is still held, errands that have ended."""
+        """Do what time brings: a key that is still held, background jobs that have ended."""
         self._cursor.repeat(now, self.page, size)
         self._measuring.any_ended()
         if self._listing.any_ended():
@@ -193,7 +193,7 @@ class WorkshopScreen:
         """Play the chosen game until the player leaves it; whether the window was closed."""
         game, self.chosen = self.chosen, ""
         self._errors.pop(game, None)
-        lent = LentWindow(window)
+        lent = BorrowedWindow(window)
         try:
             self._workshop.play(game, lent)
         except UserError as error:
@@ -298,7 +298,7 @@ class WorkshopScreen:
 def show_workshop(
     window: Window,
     workshop: Workshop,
-    trainings: Errands,
+    trainings: BackgroundJobs,
     settings: SettingsFile,
     clock: Clock = time.perf_counter,
 ) -> bool:
@@ -329,7 +329,7 @@ def show_workshop(
     return False
 
 
-def in_words(training: Errand, part: str = "") -> str:
+def in_words(training: BackgroundJob, part: str = "") -> str:
     """How far a training is, or the part of it that goes on."""
     if training.stopping:
         return "stopping ..."
