@@ -80,9 +80,9 @@ def test_every_command_exists_with_its_flags(page: Path) -> None:
     for program, arguments in commands(page):
         files = sources(program)
         assert files[0].is_file(), f"{program} is no program"
-        text = "".join(path.read_text("utf-8") for path in files)
-        assert "renamed(" not in text, f"{program} is an old name"
-        subcommands = SUBCOMMAND.findall(text)
+        own = files[0].read_text("utf-8")
+        assert "tools.app.renamed" not in own, f"{program} is an old name"
+        subcommands = SUBCOMMAND.findall("".join(path.read_text("utf-8") for path in files))
         if subcommands and arguments:
             assert arguments[0] in subcommands, f"{program} has no {arguments[0]}"
         known = {"--help"}.union(*(fields(path) for path in files))
