@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from base.psnr import mean_error, psnr_db
 from datasets.batches import Batch
 from models.frames import to_float, to_uint8
 from models.networks.denoiser import Denoiser
@@ -23,7 +24,6 @@ Mend = Callable[
     [Tensor], Tensor
 ]  # frames (B, C, H, W) in [-1, 1], as models.networks.frame_prior has it
 
-LEAST_ERROR = 1e-6  # mean square, of [0, 1]: equal frames count as 60 dB, not as infinitely alike
 SCORED_STARTS = 32
 STRIP_FRAMES, STRIP_ROWS = 12, 4
 GREY = 90
@@ -69,10 +69,10 @@ def next_frame(
     return denoiser.sample(noise, context, actions, sampler)
 
 
-def psnr(frames: Tensor, others: Tensor) -> Tensor:
-    """Return the peak signal-to-noise ratio (...) of frames uint8 (..., C, H, W), in dB."""
-    error = ((frames.float() - others.float()) / 255).square().mean(dim=(-3, -2, -1))
-    return -10 * error.clamp(min=LEAST_ERROR).log10()
+def psnr(frames: Tensor, others: Tensor) -> float:
+    """Return the mean PSNR in dB of uint8 frames (B, C, H, W) against others."""
+    error = mean_error(frames.numpy(force=True), others.numpy(force=True))
+    return float(psnr_db(error).mean())
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,10 @@ class Scores:
 def scores(true: Tensor, made: Tensor, plain: Tensor, name: str) -> Scores:
     """Compare made frames and plain ones with the recorded: uint8 (B, N, C, H, W) each."""
     return Scores(
-        psnr_1=psnr(made[:, 0], true[:, 0]).mean().item(),
-        psnr_n=psnr(made[:, -1], true[:, -1]).mean().item(),
-        plain_1=psnr(plain[:, 0], true[:, 0]).mean().item(),
-        plain_n=psnr(plain[:, -1], true[:, -1]).mean().item(),
+        psnr_1=psnr(made[:, 0], true[:, 0]),
+        psnr_n=psnr(made[:, -1], true[:, -1]),
+        plain_1=psnr(plain[:, 0], true[:, 0]),
+        plain_n=psnr(plain[:, -1], true[:, -1]),
         plain=name,
         steps=true.shape[1],
         strip=strip(true, made),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from base.errors import UserError
+from base.psnr import mean_error, psnr_db
 from engine.contracts import (
     BESIDE,
     PILOT,
@@ -242,18 +243,12 @@ class PairWorld:
         if self._pilot is not None:
             notes.append(("playing", "agent" if self._piloted else "you"))
         if self._beside:
-            off_db = psnr_db(*self._frames)
+            off_db = float(psnr_db(mean_error(*self._frames), math.inf))
             notes.append(("divergence", f"{off_db:.1f} dB" if off_db < math.inf else "none"))
         other = 1 - self._shown
         if self._over[other]:
             notes.append((NAMES[other], "over"))
         return (*notes, *self._dream_notes)
-
-
-def psnr_db(one: Frame, other: Frame) -> float:
-    """Peak signal-to-noise ratio of two frames (H, W, 3); infinite if they are equal."""
-    error = float(np.mean((one.astype(np.float32) - other) ** 2))
-    return 10 * math.log10(255**2 / error) if error else math.inf
 
 
 def _part(snapshot: Snapshot, part: str) -> Snapshot:

@@ -14,24 +14,10 @@ from datasets.batches import Batch
 from models.frames import to_float, to_uint8
 from models.networks.denoiser import Denoiser
 from models.sampler import Sampler
-from training.scores import GREY, STRIP_FRAMES, STRIP_ROWS, dream, psnr, score, strip
+from training.scores import GREY, STRIP_FRAMES, STRIP_ROWS, dream, score, strip
 
 CONTEXT, STEPS, SIDE = 2, 5, 4
 LEVELS = Sampler((2.0, 0.5))
-
-
-def test_psnr_by_hand() -> None:
-    grey = torch.full((3, SIDE, SIDE), 100, dtype=torch.uint8)
-    one_off, pixel = grey + 1, grey.clone()
-    pixel[0, 0, 0] = 100 + 51  # a fifth of the range, in one value of 48
-    made = psnr(torch.stack((grey, one_off, pixel)), grey.expand(3, -1, -1, -1))
-    by_hand = [60, 20 * np.log10(255), 10 * np.log10(48 * 25)]
-    assert made.tolist() == pytest.approx(by_hand, abs=1e-3)
-
-
-def test_psnr_of_bytes_does_not_wrap_around() -> None:
-    black, white = (torch.full((3, 2, 2), v, dtype=torch.uint8) for v in (0, 255))
-    assert psnr(black, white).item() == psnr(white, black).item() == pytest.approx(0)
 
 
 class Counting(nn.Module):

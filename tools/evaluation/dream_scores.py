@@ -11,24 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from base.psnr import mean_error, psnr_db
 from engine.contracts import Frame
 from models.networks.reward_end import REWARDS
 from tools.evaluation.dreams import Dream, Dreamer, Excerpt, Frames, spread
-
-MOST_DB = 60.0  # two equal frames count as this, not as infinitely alike
-
-
-def mean_error(frames: Frames, others: Frames) -> NDArray[np.float64]:
-    """Mean squared error of each pair of frames (N,), of values between 0 and 1."""
-    off = (frames.astype(np.float64) - others) / 255
-    error: NDArray[np.float64] = (off**2).mean(axis=(1, 2, 3))
-    return error
-
-
-def psnr_db(error: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """Peak signal-to-noise ratio of mean squared errors, in dB, at most MOST_DB."""
-    ratio: NDArray[np.float64] = -10 * np.log10(np.maximum(error, 10 ** (-MOST_DB / 10)))
-    return ratio
 
 
 def one_step(dreamer: Dreamer, recorded: Sequence[Excerpt]) -> dict[str, float]:

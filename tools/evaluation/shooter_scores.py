@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from base.psnr import mean_error, psnr_db
 from engine.contracts import ActionSpace, ActionVector
 from models.dream import noise_of
 from models.runtime.frame_step import EnlargingStep, enlarged_context, to_context, to_frame
 from models.runtime.selection import prepare
 from tools.evaluation.camera_probe import travelled
-from tools.evaluation.dream_scores import mean_error, psnr_db
 from tools.evaluation.dreams import Dreamer, Excerpt, Footage, Frames
 
 HELD_STEPS = 8  # half a second
