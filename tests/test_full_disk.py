@@ -52,8 +52,8 @@ def here(
 ) -> None:
     """All in this process, which the limit holds for; its output goes to no file."""
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
-    for tool in ("import_minari", "import_diamond"):
-        monkeypatch.setattr(f"tools.{tool}.IsolatedProcess", Here)
+    for source in ("minari", "diamond"):
+        monkeypatch.setattr(f"tools.importing.{source}.IsolatedProcess", Here)
     monkeypatch.setattr(
         csgo_import, "map_in_pool", lambda work, jobs, *_: ((job, work(job)) for job in jobs)
     )

@@ -18,8 +18,8 @@ from tools.app.checkup import Finding, Place
 class DoctorConfig:
     """Check Python, packages, GPU, display, disk, folders and the cartridges that ship; time them.
 
-    A line for each check: ok, warning or fault; below a fault, the command that mends it. The
-    exit code is 0 if nothing is at fault, else 1. Nothing is written but what playing writes: how
+    A line for each check: ok, warning or fault; below a fault, the command that fixes it. The
+    exit code is 0 if there is no fault, else 1. Nothing is written but what playing writes: how
     each world runs fastest here.
     """
 
@@ -52,7 +52,7 @@ def tell(findings: Iterable[Finding], as_json: bool) -> int:
         found.append(finding)
         say(line(finding))
     faults = sum(finding.state == "fault" for finding in found)
-    say(f"{faults} at fault" if faults else "nothing is at fault")
+    say(f"faults found: {faults}" if faults else "no faults found")
     if as_json:
         whole = {"ok": not faults, "findings": [dataclasses.asdict(each) for each in found]}
         say(json.dumps(whole))
@@ -62,7 +62,7 @@ def tell(findings: Iterable[Finding], as_json: bool) -> int:
 def line(finding: Finding) -> str:
     """Return a finding as text; the fix is on a line of its own, to be copied."""
     told = f"{finding.state:8}{finding.check:20} {finding.text}"
-    return f"{told}\n{'':8}mend it with: {finding.mend}" if finding.mend else told
+    return f"{told}\n{'':8}fix it with: {finding.mend}" if finding.mend else told
 
 
 def guarded(check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:

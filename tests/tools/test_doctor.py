@@ -195,13 +195,15 @@ def test_each_finding_is_a_line_and_a_fault_has_its_command(
     slow, broken = Finding("speed", WARNING, "slow"), Finding("sound", FAULT, "none", "mend me")
     monkeypatch.setattr(doctor, "CHECKS", (checks(slow),))
     code, lines = run(capsys, monkeypatch)
-    assert code == 0 and lines[-1] == "nothing is at fault"
+    assert code == 0 and lines[-1] == "no faults found"
     assert [line.split()[:2] for line in lines[:-1]] == [
         [OK, "python"], [OK, "packages"], [WARNING, "speed"],
     ]  # fmt: skip
     monkeypatch.setattr(doctor, "CHECKS", (checks(slow), checks(broken)))
     code, lines = run(capsys, monkeypatch, "--json")
-    assert code == 1 and lines[4].strip() == "mend it with: mend me" and lines[5] == "1 at fault"
+    assert (
+        code == 1 and lines[4].strip() == "fix it with: mend me" and lines[5] == "faults found: 1"
+    )
     told = json.loads(lines[-1])
     assert told["ok"] is False and len(told["findings"]) == 4
     assert told["findings"][3] == {
@@ -249,4 +251,4 @@ def test_what_is_closed_to_us_is_not_mended_by_installing_anew(
 
     monkeypatch.setattr(doctor, "CHECKS", (refused,))
     _, lines = run(capsys, monkeypatch)
-    assert lines[3].strip() == "mend it with: see that /home/me/.cache is there and open to you"
+    assert lines[3].strip() == "fix it with: see that /home/me/.cache is there and open to you"

@@ -67,6 +67,11 @@ def resolve(name: str, *, yes: bool = False, verified: bool = True) -> ResolvedW
     verified: compare released weights with their hashes before their first use.
     Raises UserError for any other name, and for a download that fails.
     """
+    return _at_hand(name) or _on_the_hub(name, yes, verified)
+
+
+def _at_hand(name: str) -> ResolvedWorld | None:
+    """Return a world that is here whole: a cartridge, a game or a world trained in the menu."""
     if name in shipped_names() or (Path(name) / CARD).is_file():
         path = find_cartridge(name).resolve()
         shown = path.name if path.parent == SHIPPED.resolve() else ""
@@ -84,6 +89,11 @@ def resolve(name: str, *, yes: bool = False, verified: bool = True) -> ResolvedW
         return ResolvedWorld(
             name, name.removeprefix(OWN_PREFIX), lambda report: _checked(own[name])
         )
+    return None
+
+
+def _on_the_hub(name: str, yes: bool, verified: bool) -> ResolvedWorld:
+    """Return a released world or one of a repository, as `resolve` does."""
     # Imported late: these take a while, and a cartridge at hand needs none of them.
     from hub import worlds as hub
     from hub.catalogue import find_world, read_catalogue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import h5py
@@ -25,6 +25,20 @@ ROUNDS = 10  # each way takes turns, so that what else the machine does meets al
 
 def bench_reading(bench: ReadingBench) -> dict[str, object]:
     """The figures that ReadingBench describes, by name."""
+    ways = _ways(bench)
+    spent_s, counts, growth_mb = _in_turns(ways, bench.seconds)
+    rates = {name: counts[name] / spent_s[name] for name in ways}
+    figures: dict[str, object] = {
+        f"{name}_windows_per_s": round(rate, 1) for name, rate in rates.items()
+    }
+    for name in (LOW, FULL):
+        if name in rates:
+            figures[f"{name}_ratio"] = round(rates[name] / rates[f"original_{name}"], 1)
+    return {**figures, "reading_growth_mb": round(growth_mb, 1)}
+
+
+def _ways(bench: ReadingBench) -> dict[str, Callable[[], object]]:
+    """Return functions that read a random window, by name, of the import and of the originals."""
     rng = np.random.default_rng(0)
     ways: dict[str, Callable[[], object]] = {}
     files = _originals(bench.source)
@@ -38,6 +52,13 @@ def bench_reading(bench: ReadingBench) -> dict[str, object]:
         segments = Segments(store, episodes, frames)
         ways[name] = _windows(segments, rng)
         ways[f"original_{name}"] = _original_windows(segments, files, rng)
+    return ways
+
+
+def _in_turns(
+    ways: Mapping[str, Callable[[], object]], seconds: float
+) -> tuple[dict[str, float], dict[str, int], float]:
+    """Return the time spent in each way, its calls, and the memory gained after the first round."""
     counts = dict.fromkeys(ways, 0)
     spent_s = dict.fromkeys(ways, 0.0)
     process = psutil.Process()
@@ -45,22 +66,14 @@ def bench_reading(bench: ReadingBench) -> dict[str, object]:
     for i in range(ROUNDS):
         for name, read in ways.items():
             started = time.perf_counter()
-            until = started + bench.seconds / ROUNDS / len(ways)
+            until = started + seconds / ROUNDS / len(ways)
             while (now := time.perf_counter()) < until:
                 read()
                 counts[name] += 1
             spent_s[name] += now - started
         if i == 0:
             settled = process.memory_info().rss
-    rates = {name: counts[name] / spent_s[name] for name in ways}
-    figures: dict[str, object] = {
-        f"{name}_windows_per_s": round(rate, 1) for name, rate in rates.items()
-    }
-    for name in (LOW, FULL):
-        if name in rates:
-            figures[f"{name}_ratio"] = round(rates[name] / rates[f"original_{name}"], 1)
-    figures["reading_growth_mb"] = round((process.memory_info().rss - settled) / MB, 1)
-    return figures
+    return spent_s, counts, (process.memory_info().rss - settled) / MB
 
 
 def _windows(segments: Segments, rng: np.random.Generator) -> Callable[[], object]:

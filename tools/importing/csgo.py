@@ -1,14 +1,15 @@
-"""Import the CS:GO gameplay dataset: python -m tools.import_csgo SRC OUT [--episodes 3,5,19]."""
+"""Import of the CS:GO gameplay dataset."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from base.errors import UserError
 from base.progress import ProgressBar
 from base.sizes import GB, in_words
 from base.terminal import say
-from datasets.importers.csgo_import import REPORT, Rules, left, run
+from datasets.importers.csgo_import import REPORT, Outcome, Rules, left, run
 from datasets.importers.csgo_sources import HUB, LICENCES, Item, find
 from tools.app.prompts import confirm
 from tools.importing.parts import left_out
@@ -16,7 +17,7 @@ from tools.options.imports import CsgoImport
 
 
 def import_csgo(config: CsgoImport) -> None:
-    """Find what there is, ask before a download, import, and say what became of it."""
+    """Find the files, ask before a download, import, and report the outcome."""
     rules = Rules(config.out, config.low_only, config.least, config.trust_channels)
     say(f"looking through {config.source}")
     found = find(config.source, config.wanted())
@@ -46,15 +47,20 @@ def import_csgo(config: CsgoImport) -> None:
             min(processes, max(len(kept), 1)),
             lambda item: bar.update(item.size),
         )
+    _report(config.out, outcome)
+    if len(kept) < len(todo):
+        say(f"{len(todo) - len(kept)} files are left by --limit-gb; run it again to go on")
+
+
+def _report(out: Path, outcome: Outcome) -> None:
+    """Print how many files were imported. Raises UserError if it is none."""
     say(
-        f"{len(outcome.done)} files are imported into {config.out}, {len(outcome.aside)} set "
-        f"aside; {config.out / REPORT} has the reasons"
+        f"{len(outcome.done)} files are imported into {out}, {len(outcome.aside)} set aside; "
+        f"{out / REPORT} has the reasons"
     )
     if not outcome.done:
         name, aside = next(iter(outcome.aside.items()))
         raise UserError(f"none of the files could be imported, as {name}: {aside.reason}")
-    if len(kept) < len(todo):
-        say(f"{len(todo) - len(kept)} files are left by --limit-gb; run it again to go on")
 
 
 def _within(items: list[Item], limit_gb: float | None) -> list[Item]:

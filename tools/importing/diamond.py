@@ -1,4 +1,4 @@
-"""DIAMOND's own episodes into recordings: python -m tools.import_diamond SRC OUT --game pong."""
+"""Import of DIAMOND's own episodes."""
 
 from __future__ import annotations
 

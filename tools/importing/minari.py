@@ -1,4 +1,4 @@
-"""A Minari dataset of images into recordings: python -m tools.import_minari NAME OUT."""
+"""Import of Minari datasets of images."""
 
 from __future__ import annotations
 

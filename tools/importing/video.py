@@ -1,5 +1,4 @@
-"""Films made elsewhere, and what was pressed in them, as recordings:
-python -m tools.import_video FILM.mp4 --actions FILM.csv --profile GAME.toml --out DIR.
+"""Import of films made elsewhere, with lists of what was pressed in them.
 
 tools/capture/presses_file.py says what the lists may hold, and tools/capture/film.py how a film is
 taken. Each film becomes episodes of its own, which are there when all of it is: an import that was
