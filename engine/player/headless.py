@@ -17,6 +17,7 @@ from base.errors import UserError
 from base.files import replacing, write_text
 from engine.action_file import read_actions
 from engine.contracts import Frame, Step, World
+from engine.games.scripted_players import choose_player
 from engine.media.video import contact_sheet, sheet_places, write_png, writing_video
 from engine.player.history import Moment
 from engine.player.observer import Observer, Observers
@@ -24,7 +25,7 @@ from engine.player.options import GameStart
 from engine.player.pacing import Timings
 from engine.player.replay_file import Log, Replay
 from engine.player.session import Advance, Session
-from engine.players import Player, ScriptPlayer, choose_player
+from engine.players import Player, ScriptPlayer
 
 DEMO_S = 20.0
 

@@ -6,7 +6,9 @@ import numpy as np
 
 from engine.contracts import Frame, World
 from engine.games.atari import AtariWorld
-from engine.players import BreakoutPlayer, RestlessPlayer, choose_player
+from engine.games.breakout_player import BreakoutPlayer
+from engine.games.scripted_players import choose_player
+from engine.players import RestlessPlayer
 from tests.toy_world import ACTIONS, ToyWorld
 
 

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from base.errors import UserError
 from datasets.store import Store
 from engine.contracts import ActionVector, Frame, World
+from engine.games.scripted_players import scripted_player
 from engine.media.video import writing_video
-from engine.players import BreakoutPlayer, Player
+from engine.players import Player
 from models.dream import DiffusionWorld
 from tools.app.games import game_called
 from tools.evaluation import breakout_scores
@@ -124,8 +125,8 @@ class Judge:
 
 def players_for(world: World, footage: Footage) -> Players:
     """Return who plays: a script that sees the picture if there is one, else recorded actions."""
-    if BreakoutPlayer.can_play(world):
-        return lambda world, number: BreakoutPlayer(world.actions, number)
+    if (script := scripted_player(world)) is not None:
+        return lambda world, number: script(world.actions, number)
     episodes = footage.held_out
 
     def looping(world: World, number: int) -> Player:
