@@ -1,4 +1,4 @@
-"""Frames as episodes and journals pack them: `CHUNK` in a row to a zlib stream."""
+"""Frames packed as in episodes and journals: `CHUNK` consecutive ones to a zlib stream."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHUNK = 8  # frames compressed together: a short window touches few bytes
 
 
 def chunks_of(start: int, stop: int) -> slice:
-    """The chunks that frames start to stop - 1 are in."""
+    """Return the range of chunks that hold frames start to stop - 1."""
     return slice(start // CHUNK, -(-stop // CHUNK))
 
 

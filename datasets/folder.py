@@ -23,12 +23,12 @@ _NAME = re.compile(r"episode_([0-9]{6,9})\.(h5|journal|journal\.damaged)")
 
 
 def episode_path(folder: Path, number: int) -> Path:
-    """Where episode `number` of a folder is."""
+    """Return the path of episode `number` in a folder."""
     return folder / f"episode_{number:06d}.h5"
 
 
 def is_episode(name: str) -> bool:
-    """Whether a file called so is a finished episode."""
+    """Tell by its name whether a file is a finished episode."""
     match = _NAME.fullmatch(name)
     return match is not None and match[2] == "h5"
 

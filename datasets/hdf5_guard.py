@@ -1,4 +1,4 @@
-"""A check that HDF5's library leaves out: it reads some damaged files for ever.
+"""Check for damage that sends the HDF5 library into an endless loop.
 
 The texts of a file's attributes are in a "global heap" (section III.E of the HDF5 file format
 specification), whose objects tell how long they are, and nothing else protects. The library
@@ -19,7 +19,7 @@ _object = struct.Struct("<HH4xQ")  # number, uses, size; number 0 is free space,
 
 
 def check_heaps(path: Path, frames: tuple[int, int] | None) -> None:
-    """UserError if a heap of a file would be read for ever.
+    """Raise UserError if the HDF5 library would never finish reading a global heap of the file.
 
     frames: where frames lie that are not compressed, first byte and count; they are not searched.
     """
@@ -40,7 +40,7 @@ def check_heaps(path: Path, frames: tuple[int, int] | None) -> None:
 
 
 def _leads_on(data: mmap.mmap, at: int) -> bool:
-    """Whether the objects of the collection at `at` follow one another to its end."""
+    """Tell whether the objects of the collection at `at` follow one another to its end."""
     if at + _header.size > len(data):
         return False
     *_, size = _header.unpack_from(data, at)

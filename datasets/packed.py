@@ -63,7 +63,7 @@ class PackedSteps:
 
 
 class PackedEpisode:
-    """What reading an episode has in common, whatever kind of file it is in.
+    """Common part of reading an episode from a file of any kind.
 
     packed: all of its steps; they are small.
     """

@@ -1,4 +1,4 @@
-"""What a crash left in a folder of episodes, or a disk damaged: what is whole becomes episodes."""
+"""Recovery of journals that a crash left or a disk damaged: intact parts become episodes."""
 
 from __future__ import annotations
 

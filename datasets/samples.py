@@ -1,4 +1,4 @@
-"""Reading some of a large store: places spread over it by chance, and frames for a sheet."""
+"""Random samples of a large store, and frames for a contact sheet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first line of an episode file: what it must be from end to end. FORMAT.md has it."""
+"""Header line of an episode file: its version, size and checksum. Specified in FORMAT.md."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def stamp(file: bytes | memoryview, frames: tuple[int, int] | None = None) -> by
 
 
 def check_stamp(path: Path) -> tuple[int, int] | None:
-    """Where frames that are not compressed lie in a file: first byte and count; None without.
+    """Return first byte and byte count of a file's uncompressed frames; None if it has none.
 
     UserError unless the file is what it was when it was written; frames that are not compressed
     may be damaged, but they are nothing to HDF5.

@@ -29,7 +29,7 @@ ARCADE_KEYS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Action:
-    """What a player did in one step, before any world has encoded it.
+    """Input of a player in one step, before a world encodes it.
 
     buttons: logical buttons held, in the order they were pressed ("left", "fire", ...).
     mouse:   summed motion over the step, in the game's counts (x right, y down).
@@ -41,7 +41,7 @@ class Action:
 
 @runtime_checkable
 class ActionSpace(Protocol):
-    """What can be done in a world, and how it is written as a vector (A,).
+    """Actions of a world, and their encoding as vectors (A,).
 
     names: one name for each entry of the vector.
     keys:  logical button -> names of the keys (of engine.input.keyboard, and "left button" and
@@ -64,11 +64,11 @@ class ActionSpace(Protocol):
         ...
 
     def idle(self) -> ActionVector:
-        """The vector of doing nothing."""
+        """Return the vector of doing nothing."""
         ...
 
     def random(self, rng: np.random.Generator) -> ActionVector:
-        """The vector of something that a player might do, drawn by chance."""
+        """Draw the vector of an action that a player might take."""
         ...
 
     def encode(self, action: Action) -> ActionVector:
@@ -84,7 +84,7 @@ class ActionSpace(Protocol):
         ...
 
     def pressed(self, vectors: NDArray[np.float32]) -> dict[str, int]:
-        """In how many of some vectors (N, A) each thing is done that a player can choose to do."""
+        """Count for each action that a player can choose the vectors (N, A) that contain it."""
         ...
 
     def to_json(self) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class DiscreteActions:
         return self.names[int(np.argmax(vector))]
 
     def pressed(self, vectors: NDArray[np.float32]) -> dict[str, int]:
-        """How many of some vectors (N, A) stand for each choice."""
+        """Count the vectors (N, A) that stand for each choice."""
         counts = np.bincount(vectors.argmax(axis=1), minlength=self.size)
         return dict(zip(self.names, counts.tolist(), strict=True))
 

@@ -1,4 +1,4 @@
-"""What a playable world is: the words every other part of the engine speaks.
+"""Contracts of a playable world, which all other parts of the engine build on.
 
 Shapes: H W are a frame's height and width in pixels, A is the width of an action vector.
 """
@@ -74,7 +74,7 @@ def actions_from_json(data: Any) -> ActionSpace:
 
 @dataclass(frozen=True)
 class Step:
-    """What a world answers to one action.
+    """Result of one action.
 
     frame:     uint8 (H, W, 3), the frame just made.
     ended:     the game is over (the world cannot be stepped further without a reset).
@@ -97,7 +97,7 @@ class Step:
 
 @runtime_checkable
 class World(Protocol):
-    """Anything that can be played: an emulator, a dream, a toy.
+    """A playable environment: an emulator, a dream, a toy.
 
     name:      short, for titles and file names.
     actions:   the space `step` takes vectors of.
@@ -142,7 +142,7 @@ class World(Protocol):
 
 @dataclass(frozen=True)
 class Switch:
-    """Something that a world lets its player change while it is played, by a key.
+    """A setting of a world that the player changes during play by a key.
 
     key:     the key that it comes with, as engine.input.keyboard names it; whatever key the player
              sets, the switch goes by this one in replays and settings.
@@ -165,7 +165,7 @@ SWITCHES = (SHOW, BESIDE, PILOT, INSET, FEWER, MORE)
 
 @dataclass(frozen=True)
 class Switched:
-    """What a world answers to a switch, or to a knob.
+    """Result of a switch, or of a knob.
 
     notice: a line for the player, such as "3 denoising steps"; empty for none.
     frame:  uint8 (H, W, 3), what to show now; it may be of another size than before.
@@ -195,13 +195,13 @@ class SwitchableWorld(World, Protocol):
 
 
 def switches_of(world: World) -> tuple[Switch, ...]:
-    """What a world lets its player change; nothing, for most."""
+    """Return the switches of a world; most have none."""
     return world.switches if isinstance(world, SwitchableWorld) else ()
 
 
 @dataclass(frozen=True)
 class Knob:
-    """Something that a world lets its player adjust while it is played, in a panel.
+    """A setting of a world that the player adjusts during play in a panel.
 
     name:    what it is; `turn` is told it.
     value:   how it stands.
@@ -237,7 +237,7 @@ class AdjustableWorld(World, Protocol):
 
 
 def knobs_of(world: World) -> tuple[Knob, ...]:
-    """What a world lets its player adjust, as it stands; nothing, for most."""
+    """Return the knobs of a world as they stand; most have none."""
     return world.knobs if isinstance(world, AdjustableWorld) else ()
 
 
@@ -259,16 +259,16 @@ def thumbnails_of(world: World) -> tuple[Frame, ...]:
 
 
 def making_of(world: World) -> Mapping[str, str]:
-    """What decides a world's frames apart from seed, start and actions, and where they are made.
+    """Return what decides a world's frames apart from seed, start and actions.
 
-    Such as weights, preset, device and precision, by name; nothing, of a world that says nothing.
+    Weights, preset, device, precision and so on, by name; empty if the world does not tell.
     """
     making: Mapping[str, str] = getattr(world, "making", {})
     return making
 
 
 def origin_of(world: World) -> Mapping[str, str]:
-    """What made the frames that a world shows now: as `making_of`, but in a world beside another
+    """Return the provenance of the frames on screen: as `provenance_of`, but in a pair of worlds
     that is the one on screen."""
     origin: Mapping[str, str] | None = getattr(world, "origin", None)
     return making_of(world) if origin is None else origin

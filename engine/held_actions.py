@@ -97,7 +97,7 @@ class HeldActions:
 
     @property
     def mouse(self) -> bool:
-        """Whether the motion of the mouse means something."""
+        """True if mouse motion is part of the actions."""
         return bool(self.mouse_x)
 
     @property
@@ -167,7 +167,7 @@ class HeldActions:
         return self.encode(Action(tuple(buttons), motion or (0.0, 0.0)))
 
     def describe(self, vector: ActionVector) -> str:
-        """What is held, and the mouse's motion if there is any: "forward+mouse(30,-4)"."""
+        """Name the held buttons, and the mouse motion if any: "forward+mouse(30,-4)"."""
         words = [self.names[i] for i in range(self._x_at) if vector[i] > 0.5]
         right = _counts(self.mouse_x, vector[self._x_at : self._y_at])
         down = _counts(self.mouse_y, vector[self._y_at :])

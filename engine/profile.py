@@ -70,7 +70,7 @@ OF_PLAYER = {key: does for _, keys, does in COMMANDS for key in keys}
 
 @dataclass(frozen=True)
 class Profile:
-    """What is to be known of a game to record it, to train on it and to play its dream.
+    """Description of a game that is needed to record it, train on it and play its dream.
 
     name:     of the game. actions: what can be done in it.
     rate_fps: steps per second.

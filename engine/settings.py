@@ -1,4 +1,4 @@
-"""What a player has set, kept in one JSON file a user; the file is never trusted when read."""
+"""Settings of a player, in one JSON file per user, which is validated when read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _Path = tuple[str, ...]  # the names on the way to an entry
 
 @dataclass(frozen=True)
 class Settings:
-    """What differs from how the program comes.
+    """Settings that differ from the defaults.
 
     sensitivity: of the mouse and of a pad's right stick: times the game's own.
     keys:        layout (see engine.input.keymap) -> button -> names of the keys bound to it; only

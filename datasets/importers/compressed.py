@@ -23,7 +23,7 @@ _TAR = re.compile(r"\.(tar(\.\w+)?|t[gx]z|tbz2|tzst)$")
 
 
 def explain_compression(path: str, head: bytes) -> str | None:
-    """How a file is compressed and what to do about it, in a line; None for one that is not.
+    """Name a file's compression and the command that unpacks it; None for an uncompressed file.
 
     path: for the command. head: its first `HEAD_BYTES` bytes.
     """

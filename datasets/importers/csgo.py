@@ -47,7 +47,7 @@ COLD_LEVELS = 2.0
 
 @dataclass(frozen=True)
 class Name:
-    """What a file is called: of which set it is, its number there, and that of its episode."""
+    """Name of a file in the dataset, read into the set it belongs to and its number there."""
 
     set: str
     number: int
@@ -64,7 +64,7 @@ class Name:
 
     @property
     def held_out(self) -> bool:
-        """Whether its episode is kept from training: as published, or every tenth."""
+        """Tell whether its episode is held out: by the published split, or every tenth."""
         if self.set == SPLIT_SET:
             return self.episode in published_split()
         return self.episode % HELD_OUT_EVERY == 1
@@ -86,7 +86,7 @@ def published_split() -> frozenset[int]:
 
 @dataclass(frozen=True)
 class Converted:
-    """What became of a file.
+    """Result of importing a file.
 
     frames: how many it has. written: the type of its actions.
     warmth: mean red minus mean blue, in levels of 0 to 255. judged: whether the order of its

@@ -1,4 +1,4 @@
-"""An import of the CS:GO dataset: what is left to do, doing it, and the report of it all."""
+"""An import of the CS:GO dataset: finding the files that are left, importing them, reporting."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _WHY = "the published test split, and every episode ending in 1 of files that it
 
 @dataclass(frozen=True)
 class Rules:
-    """How files are imported.
+    """Options of an import.
 
     folder:   where the folders low and full are, and the report.
     low_only: leave out the full resolution.
@@ -58,7 +58,7 @@ class Rules:
 
     @property
     def folders(self) -> list[Path]:
-        """Where episodes go."""
+        """Folders that episodes are written to."""
         return [self.folder / name for name in ([LOW] if self.low_only else [LOW, FULL])]
 
 
@@ -72,7 +72,7 @@ class SetAside:
 
 @dataclass
 class Outcome:
-    """What became of all files that were ever imported into a folder, by name."""
+    """Results of all files that were ever imported into a folder, by name."""
 
     done: dict[str, Converted] = field(default_factory=dict)
     aside: dict[str, SetAside] = field(default_factory=dict)
@@ -143,7 +143,7 @@ def run(
 
 
 def report(outcome: Outcome) -> str:
-    """What became of all files, for people."""
+    """Return the report of an import as text."""
     done = outcome.done.values()
     lines = [
         f"imported: {len(done)} files, {sum(c.frames for c in done)} frames",
@@ -166,7 +166,7 @@ def report(outcome: Outcome) -> str:
 
 
 def _of_channels(outcome: Outcome) -> list[str]:
-    """How the order of the channels was judged, and which files it is not sure of."""
+    """Report how the channel order was checked, and the files in which it stayed uncertain."""
     judged = {name: c.warmth for name, c in outcome.done.items() if c.judged}
     lines = [
         f"channels: {len(judged)} files were checked to be BGR by their colours, as the map they "

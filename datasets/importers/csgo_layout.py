@@ -62,7 +62,7 @@ _HDF5_ERRORS = (
 
 
 class CsgoFileError(UserError):
-    """What is wrong with a file.
+    """Fault of a file of the dataset.
 
     kind: in a word or two, to count by: "truncated", "not HDF5", "damaged", "missing frames",
           "wrong shape", "wrong type", "wrong values", "swapped channels", and others of archives.

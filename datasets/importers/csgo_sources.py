@@ -1,4 +1,4 @@
-"""Where files of the CS:GO dataset come from: folders, tars that stay packed, and the Hub."""
+"""Sources of CS:GO dataset files: folders, tar archives read in place, and the Hub."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LocalFile:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """File name, without folders."""
         return self.path.name
 
     @property

@@ -33,7 +33,7 @@ _NAMES = ("obs", "act", "rew", "end", "trunc")
 
 @dataclass(frozen=True)
 class Actions:
-    """What the actions of an episode are.
+    """Actions of an episode.
 
     multi_hot: 0 or 1 for each of several buttons; else one number a step.
     count: how many buttons there are, or one more than the largest number.
@@ -57,7 +57,7 @@ def find(folder: Path) -> list[Path]:
 
 
 def read_actions(path: Path) -> Actions:
-    """What the actions of an episode are, without its frames. Raises UserError."""
+    """Read the actions of an episode without its frames. Raises UserError."""
     with _explained(path):
         actions = _tensors(path)["act"]
         if actions.ndim == 2:

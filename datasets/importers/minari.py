@@ -137,7 +137,7 @@ def read(source: MinariSource, episode: int, fallback: EpisodeInfo) -> ForeignEp
 
 
 def own_info(source: MinariSource) -> EpisodeInfo | None:
-    """What is known of a dataset's first episode, if the dataset was exported from here.
+    """Return the EpisodeInfo in a dataset's first episode, if this program exported the dataset.
 
     Raises UserError for one that is damaged.
     """

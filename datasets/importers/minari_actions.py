@@ -17,7 +17,7 @@ ANEW = "and write it anew with minari.create_dataset_from_buffers"
 
 @dataclass(frozen=True)
 class ForeignActions:
-    """What the actions of a dataset are.
+    """Actions of a dataset.
 
     discrete: whether an action is one of several choices; else each of several buttons is held or
               not.
@@ -55,7 +55,7 @@ class ForeignActions:
 
 
 def find_actions(space: Any) -> ForeignActions:
-    """What an action space says, as Minari writes it down.
+    """Read an action space, as Minari serialises it.
 
     Raises UserError, which says what can be done, for actions that no keys play; LookupError,
     TypeError or ValueError for what describes no space.

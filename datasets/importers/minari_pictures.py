@@ -29,7 +29,7 @@ _RANGES = ((0, 255), (0, 1), (-1, 1))  # what may stand for black and for white
 
 @dataclass(frozen=True)
 class Pictures:
-    """Where a dataset's pictures are.
+    """Location and scale of the pictures in a dataset's observations.
 
     path:  the names and places, in spaces of spaces, that lead to them.
     black, white: the values that stand for these.
@@ -43,7 +43,7 @@ class Pictures:
 
     @property
     def name(self) -> str:
-        """What they are called among the observations; empty if they are all there is."""
+        """Name among the observations; empty if an observation is the picture itself."""
         return "/".join(map(str, self.path))
 
 

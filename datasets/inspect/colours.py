@@ -1,4 +1,4 @@
-"""Whether red and blue may have been swapped: a guess from what pictures of places look like."""
+"""Guess from colour statistics whether red and blue channels have been swapped."""
 
 from __future__ import annotations
 

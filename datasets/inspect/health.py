@@ -1,4 +1,4 @@
-"""What is in a folder of recordings."""
+"""Statistics of a folder of recordings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SHEET = (6, 8)  # rows and columns of frames for a sheet, and for the order of t
 
 @dataclass
 class Health:
-    """What was counted in a folder of recordings.
+    """Counts and findings for a folder of recordings.
 
     lengths:    steps of each episode.
     players:    episodes by who played. mixture: steps by way of playing.

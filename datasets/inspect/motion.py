@@ -1,4 +1,4 @@
-"""How well actions explain motion: what was done along an axis against how the picture moved."""
+"""Correlation of actions with motion in the picture, for each axis."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WORDS: Mapping[str, str] = {"left": "a", "right": "d", "up": "w", "down": "s"}
 
 @dataclass(frozen=True)
 class Explained:
-    """How well one axis of the actions explains the motion along it.
+    """Correlation of one axis of the actions with the motion along it.
 
     axis:   such as "mouse right" or "left and right".
     steps:  compared. moves: those of them that go either way.
@@ -47,7 +47,7 @@ class Explained:
 
     @property
     def lag(self) -> int:
-        """How many steps later than it should the picture moves; 0 unless another fits better."""
+        """Steps by which the picture moves too late; 0 unless another lag fits clearly better."""
         best = max(self.by_lag, key=lambda lag: abs(self.by_lag[lag]))
         better = abs(self.by_lag[best]) - abs(self.by_lag[0])
         return best if better > LATER_BY else 0
@@ -59,7 +59,7 @@ class Explained:
 
     @property
     def in_step(self) -> bool:
-        """Whether no picture moves before it is told to, nor long after."""
+        """Tell whether the picture moves with its action: neither before it nor too long after."""
         return abs(self.correlation) < PARTLY or 0 <= self.lag <= LATEST
 
     def __str__(self) -> str:
@@ -110,7 +110,7 @@ def directions(space: ActionSpace, vectors: NDArray[np.float32]) -> NDArray[np.f
 
 
 def mouse_columns(space: HeldActions) -> tuple[slice, slice]:
-    """Where the motions to the right and down are in the vectors of a space with a mouse."""
+    """Return the columns of mouse motion to the right and down in action vectors."""
     down = space.size - len(space.mouse_y)
     return slice(down - len(space.mouse_x), down), slice(down, space.size)
 

@@ -1,4 +1,4 @@
-"""Stretches of recordings that show nothing new: the picture stands still, or was seen before."""
+"""Segments of recordings that show nothing new: still pictures, and repeats of earlier frames."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Stretch:
 
 
 class Stretches:
-    """Finds stretches in frames that are shown to it, in order, with gaps where there are any.
+    """Detector of still and repeated segments, fed with frames in order; gaps are allowed.
 
     least: steps that make a stretch.
     frozen:   those in which no pixel changes.
@@ -59,7 +59,7 @@ class Stretches:
             self._at, self._key = at, key
 
     def finish(self) -> None:
-        """No frame follows the last one."""
+        """End the current segment: no frame follows the last one."""
         self._end_still()
         self._note_repeated()
         self._trail.append(_BREAK)

@@ -1,4 +1,4 @@
-"""What in a folder of recordings will hurt training, and what to record more of."""
+"""Advice on a folder of recordings: problems for training, and data to record more of."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLIPPED, FEWEST_MOTIONS = 0.02, 7
 
 
 def warnings(health: Health) -> Iterator[str]:
-    """What will hurt training, each in a plain sentence; none for a good recording."""
+    """Yield problems for training, a sentence each; none for a good recording."""
     steps, episodes = health.steps, len(health.lengths)
     if steps < FEW_STEPS:
         minutes = steps / health.rate_fps / 60
@@ -58,7 +58,7 @@ def warnings(health: Health) -> Iterator[str]:
 
 
 def to_record(health: Health) -> list[str]:
-    """What there should be more of, a few words each; nothing where there is enough of all."""
+    """List data to record more of, a few words each; empty if there is enough."""
     wanted = []
     if health.steps < FEW_STEPS:
         wanted.append(f"play in all ({FEW_STEPS - health.steps} steps)")
@@ -92,7 +92,7 @@ def clipped(health: Health) -> dict[str, float]:
 
 
 def share_of_looked_at(stretches: Sequence[Stretch], health: Health) -> float:
-    """How much of the frames that were looked at some stretches take up."""
+    """Return the share of all inspected frames that some segments take up."""
     return sum(stretch.steps for stretch in stretches) / max(1, health.looked_at)
 
 

@@ -27,7 +27,7 @@ BUTTONS = ("up", "down", "left", "right", "fire")
 
 @dataclass(frozen=True)
 class Emulator:
-    """What played the game: enough to play it again, bit for bit.
+    """Version and settings of the emulator, which replay a game bit for bit.
 
     version: of ale-py. rom: the game's name there. The hashes are of the ROM file, in hex.
     no_ops: what the time is counted in that a game runs before its first frame.
@@ -87,7 +87,7 @@ class AtariWorld:
 
     @property
     def making(self) -> Mapping[str, str]:
-        """What plays the game, for `engine.contracts.making_of`."""
+        """Emulator, ROM and settings, for `engine.contracts.provenance_of`."""
         return self.emulator.to_json()
 
     def reset(self, seed: int, start: int = 0) -> Frame:

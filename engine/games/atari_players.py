@@ -76,7 +76,7 @@ class HoldingPlayer:
 
 @dataclass(frozen=True)
 class PaddleGame:
-    """Where a paddle game keeps its numbers, as addresses in memory, and how it is steered.
+    """Memory addresses of a paddle game's positions, and the actions that steer it.
 
     ball, paddle: positions along the paddle's track; `offset_px` is ball minus paddle when the
                   ball would meet the paddle's middle.

@@ -71,7 +71,7 @@ _SETTINGS = "".join(
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the player is and looks.
+    """Position and view direction of the player.
 
     x, y:    map coordinates, as in doom_map.py.
     heading: degrees, counter-clockwise from the right of the map, 0 to 360.
@@ -121,7 +121,7 @@ class DoomWorld:
 
     @property
     def making(self) -> Mapping[str, str]:
-        """What plays the game, for `engine.contracts.making_of`; the hashes are in hex."""
+        """Engine, map and their hashes in hex, for `engine.contracts.provenance_of`."""
         return {
             "version": str(vizdoom.__version__),
             "content": self._content.name,
@@ -131,7 +131,7 @@ class DoomWorld:
 
     @property
     def pose(self) -> Pose:
-        """Where the player is now: what scripted players see."""
+        """Current pose of the player, for scripted players."""
         x, y, heading, down = (float(self._game.get_game_variable(var)) for var in _WATCHED)
         return Pose(x, y, heading, -down)
 

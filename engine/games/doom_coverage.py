@@ -1,4 +1,4 @@
-"""How much of Doom's house some play has covered: places, headings and actions."""
+"""Coverage of Doom's map by some play: places, headings and actions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DoomCoverage:
         self._steps += 1
 
     def lines(self) -> list[str]:
-        """What was covered, in words; empty before the first step."""
+        """Describe the coverage in lines of text; none before the first step."""
         if not self._steps:
             return []
         squares = set(cells())

@@ -49,7 +49,7 @@ _PLAYER_START = 1
 
 @dataclass(frozen=True)
 class Look:
-    """How a room looks: textures of the game, height in map units, brightness 0 to 255."""
+    """Look of a room: textures of the game, height in map units, brightness 0 to 255."""
 
     wall: str
     floor: str
@@ -81,7 +81,7 @@ Cell = tuple[int, int]  # column and row of the plan
 
 
 def letter(cell: Cell) -> str:
-    """What the plan says of a cell; rock outside of it."""
+    """Return the letter of a cell in the plan; rock outside of it."""
     column, row = cell
     if 0 <= row < len(PLAN) and 0 <= column < len(PLAN[0]):
         return PLAN[row][column]

@@ -56,7 +56,7 @@ def direction(x: float, y: float, cell: Cell) -> float:
 
 
 def room_ahead(x: float, y: float, heading: float, most: float) -> float:
-    """How far one can walk straight on before a wall or a door is near, `most` at the most."""
+    """Return the distance to the next wall or door straight ahead, at most `most`."""
     for length in range(0, int(most) + 1, CELL // 4):
         cell = cell_at(
             x + length * math.cos(math.radians(heading)),
@@ -68,7 +68,7 @@ def room_ahead(x: float, y: float, heading: float, most: float) -> float:
 
 
 def seen(x: float, y: float, cell: Cell) -> bool:
-    """Whether the straight line to a cell's middle keeps away from the walls."""
+    """Tell whether the straight line to a cell's centre keeps clear of the walls."""
     to_x, to_y = middle(cell)
     pieces = max(1, math.ceil(math.dist((x, y), (to_x, to_y)) / (CELL / 4)))
     points = ((x + (to_x - x) * i / pieces, y + (to_y - y) * i / pieces) for i in range(pieces + 1))

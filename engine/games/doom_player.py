@@ -81,11 +81,11 @@ class Turn:
 
     @property
     def over(self) -> bool:
-        """Whether it has arrived."""
+        """True once the turn is complete."""
         return self._step >= self._steps
 
     def next(self) -> float:
-        """Which part of the way that is still ahead this step goes."""
+        """Return the share of the remaining angle to turn in this step."""
         done, self._step = _least_jerk(self._step / self._steps), self._step + 1
         return (_least_jerk(self._step / self._steps) - done) / (1 - done)
 

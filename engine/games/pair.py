@@ -96,17 +96,17 @@ class PairWorld:
 
     @property
     def runtime(self) -> str:
-        """What the dream runs on."""
+        """Runtime of the dream."""
         return str(getattr(self._worlds[DREAM], "runtime", ""))
 
     @property
     def making(self) -> Mapping[str, str]:
-        """What decides the dream's frames."""
+        """Provenance of the dream's frames."""
         return making_of(self._worlds[DREAM])
 
     @property
     def origin(self) -> Mapping[str, str]:
-        """What made the frames on screen."""
+        """Provenance of the frames on screen."""
         return making_of(self._worlds[self._shown])
 
     def reset(self, seed: int, start: int = 0) -> Frame:
@@ -169,7 +169,7 @@ class PairWorld:
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
-        """Who plays, if there is a pilot, and what the dream offers."""
+        """Knob for who plays, if there is a pilot, and the dream's own knobs."""
         own = (Knob(PLAYING, PLAYERS[self._piloted], PLAYERS),) if self._pilot else ()
         names = {knob.name for knob in own}
         return (*own, *(k for k in knobs_of(self._worlds[DREAM]) if k.name not in names))

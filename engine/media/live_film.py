@@ -40,12 +40,12 @@ class LiveFilm:
         self._waiting.append(self._thread.submit(self._encode, frame, pressed))
 
     def finish(self) -> None:
-        """No more frames will come. Does not wait for those that do."""
+        """End the film without waiting for frames that are still being encoded."""
         self._waiting.append(self._thread.submit(self._end))
         self._thread.shutdown(wait=False)
 
     def close(self) -> str:
-        """Wait until all is in the file; what went wrong, or an empty line."""
+        """Wait until everything is written. Return the error as a line, or an empty string."""
         problem = ""
         while self._waiting:
             try:

@@ -33,7 +33,7 @@ def encode_png(picture: Frame) -> bytes:
 
 
 def sheet_places(length: int, columns: int = 6, rows: int = 5) -> list[int]:
-    """Which frames of a sequence a contact sheet shows."""
+    """Choose the frames of a sequence that a contact sheet shows, by number."""
     return list(map(int, np.linspace(0, length - 1, min(length, columns * rows))))
 
 

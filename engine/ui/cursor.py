@@ -17,7 +17,7 @@ TYPED = ("space", "backspace", *REMOVE)
 
 
 class Asked(Enum):
-    """What an event asks of whoever shows the page."""
+    """Request to the owner of the page."""
 
     CHOOSE = auto()  # the marked item
     LEAVE = auto()
@@ -25,15 +25,14 @@ class Asked(Enum):
 
 
 def command_on_page(keymap: Keymap, key: str) -> Command | None:
-    """What a key asks of the player on a page, where keys that move, choose, leave or type do
-    nothing else."""
+    """Return the command of a key on a page. Keys that move, choose, leave or type have none."""
     if len(key) == 1 or key in (*WAYS, *CHOOSE, *LEAVE, *TYPED):
         return None
     return keymap.command(key)
 
 
 class Cursor:
-    """Which item of a page is marked, and how far the page is scrolled.
+    """Marked item and scroll position of a page.
 
     item, top: as `marked` and `top` of engine.ui.page.Page.
     """
@@ -43,7 +42,7 @@ class Cursor:
         self._held, self._again_at = "", 0.0  # a key of WAYS, and when it counts again
 
     def let_go(self) -> None:
-        """Whatever was held is held no more, or somebody else will hear of its end."""
+        """Forget the key that is held, so that it no longer repeats."""
         self._held = ""
 
     def handle(self, event: Event, page: Page, size: tuple[int, int]) -> Asked | None:

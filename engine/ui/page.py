@@ -1,4 +1,4 @@
-"""A page: things to choose from, in the place of a game. What is on it, not how it is drawn.
+"""A page of items to choose from, shown instead of a game: its content, not its drawing.
 
 Its items are numbered from 0: the tiles first, then the rows. While there is a dialog its choices
 are the items instead.
@@ -37,7 +37,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Row:
-    """Something to choose, in words: what it is on the left, how it is on the right."""
+    """An item in words: its label on the left, its value on the right."""
 
     label: str
     value: str = ""
@@ -54,7 +54,7 @@ class Dialog:
 
 @dataclass(frozen=True)
 class Page:
-    """What a window shows between games.
+    """Content of a window between games.
 
     tiles:  a grid of them over a strip of the rows; None for a list of the rows alone.
     marked: the number of the item that Enter would choose.
@@ -72,19 +72,19 @@ class Page:
 
     @property
     def count(self) -> int:
-        """How many items there are."""
+        """Number of items."""
         if self.dialog is not None:
             return len(self.dialog.choices)
         return len(self.tiles or ()) + len(self.rows)
 
 
 def letters(name: str) -> str:
-    """What counts of a name when it is searched for."""
+    """Normalise a name for searching: letters and digits in lower case."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 def typed(search: str, key: str) -> str:
-    """What is searched for after a key; the same for a key that types nothing."""
+    """Return the search text after a key; unchanged for a key that types nothing."""
     if key == "backspace":
         return search[:-1]
     return (search + {"space": " "}.get(key, key if len(key) == 1 else ""))[:LONGEST_SEARCH]

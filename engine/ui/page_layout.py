@@ -1,4 +1,4 @@
-"""Where everything on a page lies in a window of some size, in pixels."""
+"""Layout of a page in a window of a given size, in pixels."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Box:
         return self.top + self.height
 
     def holds(self, x: int, y: int) -> bool:
-        """Whether a pixel is in it."""
+        """Tell whether a pixel lies in the box."""
         return self.left <= x < self.right and self.top <= y < self.bottom
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a page's parts lie.
+    """Boxes and sizes of a page's parts.
 
     text_px: size of the text. line_px: height of a line. gap_px: between things.
     header:  title and search. footer: two lines of words. body: what can be scrolled.
@@ -82,7 +82,7 @@ def text_px(side_px: int) -> int:
 
 
 def lay_out(page: Page, size: tuple[int, int]) -> Layout:
-    """Where the parts of a page lie in a window of `size` (width, height) pixels."""
+    """Lay out a page in a window of `size` (width, height) pixels."""
     width, height = size
     text = text_px(min(size))
     line, gap = text * 5 // 4, text // 2
@@ -118,7 +118,7 @@ def lay_out(page: Page, size: tuple[int, int]) -> Layout:
 
 
 def dialog_lines(text: str, room: float) -> int:
-    """How many lines some text gets in a dialog that is `room` sizes of text wide."""
+    """Return the number of lines of a text in a dialog `room` text sizes wide."""
     return max(1, math.ceil(len(text) * LETTER_WIDTH / max(room, 1)))
 
 

@@ -36,7 +36,7 @@ class Panel:
         return news
 
     def takes(self, event: Event) -> bool:
-        """Whether an event is meant for the panel, not for the game."""
+        """Tell whether an event belongs to the panel, not to the game."""
         return self.shown and isinstance(event, KeyDown) and event.key in DIRECTIONS
 
     def handle(self, event: Event) -> tuple[str, int] | None:

@@ -1,4 +1,4 @@
-"""What the loop and a window say to each other: events one way, pictures the other.
+"""Protocol between loop and window: events one way, pictures the other.
 
 Times are seconds on the clock that the window was given (monotonic, any origin).
 """
@@ -151,7 +151,7 @@ class Picture:
 
 
 class Window(Protocol):
-    """Where a game is seen and steered. Only `wake` may be called from another thread."""
+    """A display with its input. Only `wake` may be called from another thread."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -160,7 +160,7 @@ class Window(Protocol):
 
     @property
     def refresh_fps(self) -> float:
-        """How many pictures the display can show in a second."""
+        """Refresh rate of the display, in pictures per second."""
         ...
 
     def poll(self, timeout_s: float) -> list[Event]:
@@ -180,7 +180,7 @@ class Window(Protocol):
         ...
 
     def capture(self) -> Frame:
-        """What the window shows now, uint8 (H, W, 3), as a copy."""
+        """Return a copy of what the window shows, uint8 (H, W, 3)."""
         ...
 
     def toggle_fullscreen(self) -> None:

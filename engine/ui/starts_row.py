@@ -1,4 +1,4 @@
-"""The row of small pictures that says where a game begins, and where else it could."""
+"""A row of thumbnails: the current starting point among its neighbours."""
 
 from __future__ import annotations
 

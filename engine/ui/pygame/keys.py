@@ -1,4 +1,4 @@
-"""What the keys of any keyboard are called."""
+"""Names of the keys of any keyboard."""
 
 from __future__ import annotations
 

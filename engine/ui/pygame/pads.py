@@ -54,7 +54,7 @@ class PadReader:
             controller.init()
 
     def read(self, raw: pygame.event.Event, at: float) -> list[Event]:
-        """What one of pygame's events means; nothing, if it is not of a pad."""
+        """Translate a pygame event; an empty list if it does not come from a pad."""
         match raw.type:
             case pygame.CONTROLLERDEVICEADDED:
                 self._plug_in(raw.device_index)

@@ -1,4 +1,4 @@
-"""How a page is drawn: tiles with pictures, rows of words, a question over them."""
+"""Drawing of a page: tiles with pictures, rows of text, a dialog over them."""
 
 from __future__ import annotations
 

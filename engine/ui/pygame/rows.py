@@ -1,4 +1,4 @@
-"""How pairs of words are drawn over a game: the list of keys, and the panel of what can be set."""
+"""Drawing of two-column lists over a game: the keys, and the panel of settings."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class NoDisplayError(Exception):
 
 
 def why_no_display(environment: Mapping[str, str] = os.environ) -> str:
-    """Why no window can be seen on this machine, or empty if one should open."""
+    """Return the reason why no window can open on this machine; empty if one should."""
     if environment.get("SDL_VIDEODRIVER") in UNSEEN:
         return f"SDL_VIDEODRIVER is {environment['SDL_VIDEODRIVER']}"
     if sys.platform.startswith("linux") and not (

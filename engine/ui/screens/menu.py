@@ -108,7 +108,7 @@ class Question:
 
 
 class Menu:
-    """What the menu shows, and what events do to it. `run` is the way to show one.
+    """State and event handling of the menu; `run` shows it.
 
     leaving: the player wants to be out of here. chosen: the name of the world to play next.
     setting: the player wants the page of settings. making: the workshop's.
@@ -199,7 +199,7 @@ class Menu:
     # What happens
 
     def patience_s(self, now: float) -> float:
-        """How long nothing will need doing, if no event comes."""
+        """Seconds until something must be done if no event arrives."""
         patience = PROGRESS_S if self._downloads.busy else IDLE_S
         return 0.0 if self.stale else min(patience, self._cursor.wait_s(now))
 

@@ -39,7 +39,7 @@ class Wish:
 
 
 class SettingsScreen:
-    """What the page shows, and what events do to it. `show_settings` is the way to show one.
+    """State and event handling of the page of settings; `show_settings` shows it.
 
     layouts: of the games whose keys are to be set, and of switches if they have any; the player's
              own commands come beside them.
@@ -76,7 +76,7 @@ class SettingsScreen:
 
     @property
     def line(self) -> str:
-        """What can be done now, and what is wrong with what is marked."""
+        """Hint for the marked item, with its error if there is one."""
         item = self._cursor.item
         if item == 0:
             return SENSITIVITY_HINT
@@ -125,7 +125,7 @@ class SettingsScreen:
     # What happens
 
     def wait_s(self, now: float) -> float:
-        """How long nothing will need doing, if no event comes."""
+        """Seconds until something must be done if no event arrives."""
         return min(IDLE_S, self._cursor.wait_s(now))
 
     def repeat(self, now: float, size: tuple[int, int]) -> None:

@@ -45,13 +45,13 @@ class RealGame:
 
 
 class Workshop(Protocol):
-    """What is recorded on this machine, and what trains worlds on it.
+    """Recordings on this machine, and the training of worlds on them.
 
     `recordings`, `measure` and `train` take their time: each is called on a thread of its own.
     """
 
     def games(self) -> Sequence[RealGame]:
-        """What can be played to record it."""
+        """Games that can be played and recorded."""
         ...
 
     def play(self, game: str, window: Window) -> None:
@@ -66,7 +66,7 @@ class Workshop(Protocol):
         ...
 
     def measure(self, name: str, watch: Watch) -> str:
-        """How long training on a recording would take here, in words, as measured now.
+        """Measure how long training on a recording would take here; returned in words.
 
         watch: is called every now and then; what it raises is passed on.
         Raises UserError if nothing can be trained on it.
@@ -84,7 +84,7 @@ class Workshop(Protocol):
 
     @property
     def part(self) -> str:
-        """Which part of the training that is under way goes on, such as "1 of 2"; empty if it has
+        """Current part of the training under way, such as "1 of 2"; empty if it has
         but one."""
         ...
 

@@ -41,7 +41,7 @@ HELP = (
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked about a recording.
+    """Dialog about a recording.
 
     choices: what can be said, and what is done then; the last one is to leave all as it is.
     measured: how much there is to train on, and the time that this takes, are said first.
@@ -56,7 +56,7 @@ class Question:
 
 
 class WorkshopScreen:
-    """What the page shows, and what events do to it. `show_workshop` is the way to show one.
+    """State and event handling of the workshop; `show_workshop` shows it.
 
     trainings: background jobs by the names of recordings; they outlive the page.
     keymap:    the player's keys.
@@ -174,7 +174,7 @@ class WorkshopScreen:
     # What happens
 
     def wait_s(self, now: float) -> float:
-        """How long nothing will need doing, if no event comes."""
+        """Seconds until something must be done if no event arrives."""
         return min(IDLE_S, self._cursor.wait_s(now))
 
     def follow(self, now: float, size: tuple[int, int]) -> None:
@@ -330,7 +330,7 @@ def show_workshop(
 
 
 def in_words(training: BackgroundJob, part: str = "") -> str:
-    """How far a training is, or the part of it that goes on."""
+    """Describe the progress of a training, or of its current part."""
     if training.stopping:
         return "stopping ..."
     if training.waiting:
