@@ -47,17 +47,17 @@ class Batch:
     weight: Tensor
 
     def to(self, device: torch.device | str) -> Batch:
-        """The same batch on a device; the frames stay uint8."""
+        """Copy the batch to a device; the frames stay uint8."""
         moved = {f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)}
         return Batch(**moved)
 
     def rows(self, chosen: slice) -> Batch:
-        """Some of the windows."""
+        """Return the batch of some of the windows."""
         return Batch(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
 
 def join(first: Batch, second: Batch) -> Batch:
-    """The windows of both batches."""
+    """Concatenate two batches."""
     return Batch(
         **{
             f.name: torch.cat((getattr(first, f.name), getattr(second, f.name)))
@@ -86,7 +86,7 @@ def collate(segments: list[Segment]) -> Batch:
 class Batches:
     """An endless sequence of random batches in which number i depends on the seed and i alone.
 
-    So training that goes on at batch i sees what it would have seen without a break.
+    So training that resumes at batch i sees the same data as without the interruption.
     share_events: share of windows that are drawn among those of an event (`Segments.eventful`),
     each kind as often as any other, however rare it is.
     """
@@ -123,7 +123,7 @@ class Batches:
 def prefetch(
     batches: Numbered[Item_co], start: int, ahead: int = 4
 ) -> Generator[Item_co, None, None]:
-    """Batches number `start`, `start + 1`, ..., up to `ahead` of them read in advance by a thread.
+    """Yield batches `start`, `start + 1`, ..., while a thread reads up to `ahead` in advance.
 
     Endless. Closing the iterator ends the thread; an error in it is raised here.
     """

@@ -22,7 +22,7 @@ def chunks_of(start: int, stop: int) -> slice:
 def unpack(
     chunks: Iterable[bytes | bytearray], start: int, stop: int, frame_shape: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
-    """Frames start to stop - 1, uint8 (stop - start, H, W, 3), of the chunks that they are in.
+    """Decode frames start to stop - 1, uint8 (stop - start, H, W, 3), from their chunks.
 
     Raises UserError when a chunk does not hold what it should.
     """
@@ -38,11 +38,11 @@ def unpack(
 
 
 def unpack_chunk(chunk: bytes | bytearray, frame_shape: tuple[int, int, int]) -> bytes:
-    """The pixels of the `CHUNK` frames in a zlib stream; UserError if it does not hold them."""
+    """Decompress the pixels of `CHUNK` frames. Raises UserError for a stream of another size."""
     size = CHUNK * math.prod(frame_shape)
     inflate = zlib.decompressobj()
     try:
-        # One byte more than fits: a stream that promises the world must not fill the memory.
+        # One byte more than fits: a stream of endless zeros must not fill the memory.
         data = inflate.decompress(chunk, size + 1)
     except zlib.error as error:
         raise UserError(f"{CHUNK} frames in a row are damaged ({error})") from error

@@ -18,7 +18,7 @@ from base.errors import UserError
 from base.files import write_bytes
 from base.plain import LONGEST_NAME
 from datasets.chunks import CHUNK, chunks_of, unpack
-from datasets.hdf5_guard import check_heaps
+from datasets.hdf5_guard import check_global_heaps
 from datasets.packed import PackedEpisode, PackedSteps, Steps
 from datasets.stamp import (
     MAGIC,
@@ -211,7 +211,7 @@ class EpisodeFile(PackedEpisode):
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self._raw = check_stamp(self.path)  # where its frames lie, if they are not compressed
-        check_heaps(self.path, self._raw)
+        check_global_heaps(self.path, self._raw)
         try:
             with h5py.File(self.path, "r") as file:
                 self._read_all_but_frames(file)

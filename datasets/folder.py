@@ -34,7 +34,7 @@ def is_episode(name: str) -> bool:
 
 
 def numbered(folder: Path, suffix: str) -> dict[int, Path]:
-    """The files of a folder named as episodes ("h5"), journals ("journal") or `DAMAGED` ones, by
+    """Return the files of a folder named as episodes ("h5"), journals ("journal") or `DAMAGED`, by
     number."""
     try:
         names = sorted(path.name for path in folder.iterdir())
@@ -45,9 +45,9 @@ def numbered(folder: Path, suffix: str) -> dict[int, Path]:
 
 
 def held_out_numbers(folder: Path) -> set[int] | None:
-    """The episodes that a folder's list keeps from training; None if it has no list.
+    """Read the numbers of held-out episodes from a folder's list; None if it has no list.
 
-    A line each, and what follows a # counts for nothing. Raises UserError for anything else.
+    The list has a number per line; text after a # is ignored. Raises UserError for anything else.
     """
     path = folder / HELD_OUT
     if not path.exists():
@@ -67,7 +67,7 @@ def write_held_out(folder: Path, numbers: Iterable[int], why: str) -> None:
 
 @contextmanager
 def sole_writer(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock; yields whether it was free. A process that dies lets go of it."""
+    """Hold the folder's lock; yields whether it was free. The lock ends with the process."""
     try:
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:

@@ -18,7 +18,7 @@ _header = struct.Struct("<4sB3xQ")  # name, version, size of the whole collectio
 _object = struct.Struct("<HH4xQ")  # number, uses, size; number 0 is free space, with its header
 
 
-def check_heaps(path: Path, frames: tuple[int, int] | None) -> None:
+def check_global_heaps(path: Path, frames: tuple[int, int] | None) -> None:
     """Raise UserError if the HDF5 library would never finish reading a global heap of the file.
 
     frames: where frames lie that are not compressed, first byte and count; they are not searched.

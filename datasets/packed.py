@@ -27,9 +27,9 @@ class Steps:
 
 
 class PackedSteps:
-    """Steps, and after them one that is all zero, for the last frame: from it none was taken.
+    """Steps in compact form, followed by a row of zeros for the last frame, which has no step.
 
-    Actions of nothing but 0 and 1 take a bit each.
+    Actions that are all 0 or 1 take one bit per entry.
     """
 
     def __init__(self, steps: Steps) -> None:
@@ -80,6 +80,6 @@ class PackedEpisode:
         return self.packed.rows(0, len(self))
 
     def check_window(self, start: int, stop: int) -> None:
-        """IndexError unless there are frames start to stop - 1: 0 <= start < stop <= T + 1."""
+        """Raise IndexError unless 0 <= start < stop <= T + 1."""
         if not 0 <= start < stop <= len(self) + 1:
             raise IndexError(f"no frames {start} to {stop} in an episode of {len(self)} steps")

@@ -88,7 +88,7 @@ class Recording:
         return self._number
 
     def skip_to(self, number: int) -> None:
-        """Leave out numbers, before the first episode is begun."""
+        """Skip to a number, before the first episode begins."""
         assert self._info is None and number >= self._number
         self._number = number
 
@@ -131,7 +131,7 @@ class Recording:
         self._number += 1
 
     def close(self) -> None:
-        """Wait until all is on disk and let go of the folder. Closing twice is harmless."""
+        """Wait until everything is on disk and unlock the folder. Closing twice is harmless."""
         try:
             while self._waiting:
                 self._waiting.popleft().result()
@@ -188,7 +188,7 @@ class Recording:
         self._rows = []
 
     def _do(self, job: Callable[..., None], *arguments: object) -> None:
-        """Queue a job for the thread; an earlier one's error appears here."""
+        """Queue a job for the thread. Raises the error of an earlier job."""
         while self._waiting and (self._waiting[0].done() or len(self._waiting) >= MAX_WAITING):
             self._waiting.popleft().result()
         self._waiting.append(self._thread.submit(self._unless_failed, job, *arguments))
@@ -236,7 +236,7 @@ class Recording:
 
 
 def _first(paths: Iterable[Path]) -> Like | None:
-    """Of the first readable episode."""
+    """Return info and frame shape of the first readable episode."""
     for path in paths:
         with suppress(UserError):
             file = EpisodeFile(path)

@@ -35,7 +35,7 @@ def rescue(folder: Path) -> bool:
 
 
 def rescue_all(folder: Path) -> None:
-    """`rescue` for the one who holds the lock."""
+    """Do the work of `rescue`; the caller holds the lock."""
     for number, journal in numbered(folder, "journal").items():
         with suppress(UserError):
             try:
@@ -47,7 +47,7 @@ def rescue_all(folder: Path) -> None:
 
 
 def damaged(folder: Path) -> Iterator[tuple[Path, str]]:
-    """The journals of a folder that were damaged and are kept, with what to say of each."""
+    """Return the damaged journals that are kept in a folder, each with a message for the user."""
     for number, path in numbered(folder, DAMAGED).items():
         parts = [n for n, part in _parts(folder, number).items() if part.endswith(_of(path))]
         places = " and ".join(map(str, sorted({number, *parts})))
@@ -92,7 +92,7 @@ def _of(journal: Path) -> str:
 
 
 def _parts(folder: Path, number: int) -> dict[int, str]:
-    """What later episodes than a number are parts of, by their own numbers."""
+    """Map episodes after a number that are parts of a journal to what they are parts of."""
     parts = {}
     for n, path in numbered(folder, "h5").items():
         with suppress(UserError):

@@ -1,4 +1,4 @@
-"""Making frames smaller without aliases: each pixel weighs all that it covers."""
+"""Antialiased shrinking of frames."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ AT_ONCE = 50  # frames in floating point
 
 
 def shrink(frames: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Bicubic with antialiasing: (N, H, W, 3) to (N, height, width, 3), both uint8, rounded.
+    """Resize (N, H, W, 3) to (N, height, width, 3), both uint8, bicubic with antialiasing.
 
     The same filter as PyTorch's `interpolate(mode="bicubic", antialias=True)`: Keys' cubic with
     a = -0.5, stretched by the ratio of the sizes, cut off and made to sum to 1 at the borders.
@@ -31,7 +31,7 @@ def shrink(frames: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uin
 
 @functools.cache
 def _columns(old: int, new: int, colours: int) -> NDArray[np.float32]:
-    """The same for rows of whole pixels, float32 (old * colours, new * colours).
+    """Return weights for rows of interleaved pixels, float32 (old * colours, new * colours).
 
     Colours stay where they are, so that a pass over pixels is a plain matrix product.
     """
@@ -40,7 +40,7 @@ def _columns(old: int, new: int, colours: int) -> NDArray[np.float32]:
 
 @functools.cache
 def _weights(old: int, new: int) -> NDArray[np.float32]:
-    """What each of `old` pixels in a row adds to each of `new` ones, float32 (new, old)."""
+    """Return the weight of each of `old` pixels in each of `new` ones, float32 (new, old)."""
     scale = old / new
     stretch = max(scale, 1.0)
     centres = (np.arange(new) + 0.5) * scale

@@ -17,7 +17,7 @@ PIECE_BYTES = 32_000_000  # of frames in memory at a time
 
 
 @dataclass(frozen=True)
-class Place:
+class FrameRange:
     """Frames start to stop - 1 of an episode, by its position in the store."""
 
     episode: int
@@ -25,7 +25,7 @@ class Place:
     stop: int
 
 
-def sample_places(store: Store, length: int, most: int, seed: int = 0) -> list[Place]:
+def sample_ranges(store: Store, length: int, most: int, seed: int = 0) -> list[FrameRange]:
     """At most `most` stretches of `length` frames, in order; all there are where that is enough.
 
     Every episode is cut into such stretches, the last one shorter; `seed` decides which are taken.
@@ -38,13 +38,13 @@ def sample_places(store: Store, length: int, most: int, seed: int = 0) -> list[P
     for number in sorted(chosen.tolist()):
         episode = int(np.searchsorted(ends, number, side="right"))
         start = (number - (int(ends[episode - 1]) if episode else 0)) * length
-        places.append(Place(episode, start, min(start + length, counts[episode])))
+        places.append(FrameRange(episode, start, min(start + length, counts[episode])))
     return places
 
 
-def read_places(
-    store: Store, places: list[Place], unreadable: dict[Path, str]
-) -> Iterator[tuple[Place, NDArray[np.uint8]]]:
+def read_ranges(
+    store: Store, places: list[FrameRange], unreadable: dict[Path, str]
+) -> Iterator[tuple[FrameRange, NDArray[np.uint8]]]:
     """The frames (n, H, W, 3) of each place, in pieces where they would fill the memory.
 
     What cannot be read is noted in `unreadable` with the reason, and nothing more of that file is
@@ -56,7 +56,7 @@ def read_places(
         for start in range(place.start, place.stop, most):
             if path in unreadable:
                 break
-            piece = Place(place.episode, start, min(start + most, place.stop))
+            piece = FrameRange(place.episode, start, min(start + most, place.stop))
             try:
                 frames = store.read(piece.episode, piece.start, piece.stop).frames
             except UserError as error:

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from base.errors import UserError
-from datasets.store import Store, Window
+from datasets.store import FrameWindow, Store
 
 
 @dataclass(frozen=True)
 class Segment:
-    """T frames in a row, of one episode.
+    """T consecutive frames of one episode.
 
     window: as `Store.read` gives it, T frames long.
     valid:  bool (T,), False for what stands before the episode's first frame: copies of that
@@ -22,7 +22,7 @@ class Segment:
     weight: how often the window is recorded, relative to how often it is drawn.
     """
 
-    window: Window
+    window: FrameWindow
     valid: NDArray[np.bool_]
     weight: float = 1.0
 
@@ -58,7 +58,7 @@ class Segments:
             )
 
     def __len__(self) -> int:
-        """How many windows there are."""
+        """Return the number of windows."""
         return int(self._ends[-1]) if len(self._ends) else 0
 
     def place(self, index: int) -> tuple[int, int]:
@@ -70,7 +70,7 @@ class Segments:
         return int(self._episodes[row]), index - before - (self.length - self.least_valid)
 
     def __contains__(self, place: tuple[int, int]) -> bool:
-        """Whether there is a window of an episode that begins at a frame."""
+        """Tell whether there is a window that begins at (episode, frame)."""
         episode, start = place
         least = self.least_valid - self.length
         return (
@@ -108,9 +108,9 @@ class Segments:
         return [self[index] for index in self.spread_over(count)]
 
     def spread_over(self, count: int) -> list[int]:
-        """Numbers of `count` windows, each the middle of an equal share of all; all if fewer.
+        """Choose `count` windows, each the middle of an equal share of all; all if fewer.
 
-        So the first is not the very beginning of an episode, where little goes on yet.
+        So the first is not the beginning of an episode, where little happens yet.
         """
         count = min(count, len(self))
         chosen: list[int] = ((np.arange(count) + 0.5) * len(self) / count).astype(int).tolist()
@@ -127,10 +127,10 @@ class Segments:
         return Segment(_pad(window, missing) if missing else window, valid)
 
 
-def _pad(window: Window, missing: int) -> Window:
+def _pad(window: FrameWindow, missing: int) -> FrameWindow:
     """Put `missing` copies of the first frame before a window, and empty steps."""
     first = np.repeat(window.frames[:1], missing, axis=0)
-    return Window(
+    return FrameWindow(
         np.concatenate([first, window.frames]),
         np.pad(window.actions, ((missing, 0), (0, 0))),
         np.pad(window.rewards, (missing, 0)),

@@ -17,12 +17,12 @@ MAGIC = "dreamcart episode"
 
 
 def stamped(file: bytes) -> bytes:
-    """A file whose user block tells size and checksum of the rest."""
+    """Return a file with its header filled in: size and checksum of the rest."""
     return stamp(file) + file[STAMP_BYTES:]
 
 
 def stamp(file: bytes | memoryview, frames: tuple[int, int] | None = None) -> bytes:
-    """The user block of a file: its size, and a checksum of all that comes after.
+    """Return the header of a file: its size, and a checksum of all that follows.
 
     frames: first byte and number of bytes of frames that are not compressed: the checksum leaves
             them out.
@@ -40,8 +40,8 @@ def stamp(file: bytes | memoryview, frames: tuple[int, int] | None = None) -> by
 def check_stamp(path: Path) -> tuple[int, int] | None:
     """Return first byte and byte count of a file's uncompressed frames; None if it has none.
 
-    UserError unless the file is what it was when it was written; frames that are not compressed
-    may be damaged, but they are nothing to HDF5.
+    Raises UserError if the file has changed since it was written. Uncompressed frames are not
+    checked: HDF5 does not parse them.
     Checked before HDF5 sees a byte, since its library does not promise to survive damaged files.
     """
     try:

@@ -1,4 +1,4 @@
-"""Reading a folder of recorded episodes: any window of any episode, without reading the rest."""
+"""Random access to a folder of recorded episodes: any window, without reading the rest."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ HELD_OUT_EVERY = 10
 
 
 @dataclass(frozen=True)
-class Window:
-    """Frames of an episode in a row, and the steps taken from them.
+class FrameWindow:
+    """Consecutive frames of an episode, and the steps taken from them.
 
     frames: uint8 (n, H, W, 3).
     The others are (n, ...), and their row t is the step taken *from* frame t: `actions[t]` leads
@@ -82,7 +82,7 @@ class Store:
         self._keeping = threading.Lock()
 
     def __len__(self) -> int:
-        """How many episodes there are."""
+        """Return the number of episodes."""
         return len(self._files)
 
     def length(self, episode: int) -> int:
@@ -97,11 +97,11 @@ class Store:
         """All steps of an episode, without its frames."""
         return self._files[episode].steps
 
-    def read(self, episode: int, start: int, stop: int) -> Window:
+    def read(self, episode: int, start: int, stop: int) -> FrameWindow:
         """Frames start to stop - 1 and the steps from them; 0 <= start < stop <= T + 1."""
         frames = self._read_frames(episode, start, stop)
         rows = self._files[episode].packed.rows(start, stop)
-        return Window(frames, rows.actions, rows.rewards, rows.ended, rows.life_lost)
+        return FrameWindow(frames, rows.actions, rows.rewards, rows.ended, rows.life_lost)
 
     def split(self) -> tuple[list[int], list[int]]:
         """(training, held-out) episodes, by position.
@@ -157,7 +157,7 @@ class Store:
         return kept[start:stop].copy()
 
     def _keep(self, episode: int) -> NDArray[np.uint8] | None:
-        """All frames of an episode that memory is left for; None for another."""
+        """Read all frames of an episode if they fit the memory that is left; else None."""
         with self._keeping:  # several threads may read
             if episode not in self._kept:
                 file = self._files[episode]

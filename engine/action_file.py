@@ -1,4 +1,4 @@
-"""Action files: what to press, as text, one action a line.
+"""Action files: a list of actions as text, one per line.
 
     # serve, then go left for eight steps
     FIRE
@@ -23,12 +23,12 @@ _LINE = re.compile(r"(?P<name>[^*]+?)\s*(?:\*\s*(?P<count>[0-9]{1,9}))?")
 
 
 def read_actions(path: Path, space: ActionSpace) -> list[ActionVector]:
-    """The actions in a file, repeats written out. UserError names the line that is wrong."""
+    """Read the actions in a file, repeats expanded. UserError names the line that is wrong."""
     return parse_actions(read_text(path), space, str(path))
 
 
 def parse_actions(text: str, space: ActionSpace, source: str) -> list[ActionVector]:
-    """The actions in `text`; `source` is named in errors."""
+    """Parse the actions in `text`; `source` is named in errors."""
     actions: list[ActionVector] = []
     for number, line in enumerate(text.splitlines(), start=1):
         content = line.split("#", 1)[0].strip()

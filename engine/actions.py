@@ -1,4 +1,4 @@
-"""From what a player did to the vector that a world takes: what all action spaces share, and the
+"""Encoding of a player's input as the vector that a world takes: the action space protocol, and the
 spaces of named choices.
 
 Shapes: A is the width of an action vector.
@@ -46,7 +46,7 @@ class ActionSpace(Protocol):
     names: one name for each entry of the vector.
     keys:  logical button -> names of the keys (of engine.input.keyboard, and "left button" and
            "right button" of the mouse) bound to it by default.
-    mouse: whether the motion of the mouse means something.
+    mouse: True if mouse motion is part of the actions.
     """
 
     @property
@@ -72,15 +72,15 @@ class ActionSpace(Protocol):
         ...
 
     def encode(self, action: Action) -> ActionVector:
-        """The vector of what a player did; buttons that the space does not know are ignored."""
+        """Encode a player's input (A,); buttons that the space does not have are ignored."""
         ...
 
     def named(self, name: str) -> ActionVector:
-        """The vector that `describe` gives this name, in any case; UserError if none has it."""
+        """Return the vector that `describe` gives this name, in any case. Raises UserError."""
         ...
 
     def describe(self, vector: ActionVector) -> str:
-        """A short name of what a vector stands for."""
+        """Return a short name of the action that a vector stands for."""
         ...
 
     def pressed(self, vectors: NDArray[np.float32]) -> dict[str, int]:

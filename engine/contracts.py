@@ -47,8 +47,8 @@ __all__ = [
     "World",
     "actions_from_json",
     "knobs_of",
-    "making_of",
-    "origin_of",
+    "provenance_of",
+    "shown_provenance_of",
     "switches_of",
     "thumbnails_of",
 ]
@@ -80,9 +80,9 @@ class Step:
     ended:     the game is over (the world cannot be stepped further without a reset).
     truncated: cut off from outside, the game itself is not over.
     life_lost: a life went with this step; games without lives leave it False.
-    action:    (A,) what was really done, where that is not what was asked for.
-    piloted:   someone else than who asked was at the controls.
-    notes:     what else the display of figures should say of this step, in few words.
+    action:    (A,) the action that was taken, if it is not the one that was given.
+    piloted:   an autopilot chose the action.
+    notes:     further cells for the display of figures, a few words each.
     """
 
     frame: Frame
@@ -213,7 +213,7 @@ class Knob:
     choices: tuple[str, ...] = ()
 
     def moved(self, by: int) -> str:
-        """The choice so many further on, or back. UserError beyond the first and the last."""
+        """Return the choice `by` places on, or back. UserError beyond the first and the last."""
         place = self.choices.index(self.value) + by
         if not 0 <= place < len(self.choices):
             ends = f"{self.choices[0]} to {self.choices[-1]}"
@@ -243,7 +243,7 @@ def knobs_of(world: World) -> tuple[Knob, ...]:
 
 @runtime_checkable
 class PicturedWorld(World, Protocol):
-    """A world with small pictures of its starting points, for a player to find one again."""
+    """A world with thumbnails of its starting points."""
 
     @property
     def thumbnails(self) -> tuple[Frame, ...]:
@@ -252,23 +252,22 @@ class PicturedWorld(World, Protocol):
 
 
 def thumbnails_of(world: World) -> tuple[Frame, ...]:
-    """Pictures of a world's starting points; none, of a world that has no choice to show."""
+    """Return the thumbnails of a world's starting points; none if it has only one."""
     if world.starts < 2 or not isinstance(world, PicturedWorld):
         return ()
     return world.thumbnails
 
 
-def making_of(world: World) -> Mapping[str, str]:
+def provenance_of(world: World) -> Mapping[str, str]:
     """Return what decides a world's frames apart from seed, start and actions.
 
     Weights, preset, device, precision and so on, by name; empty if the world does not tell.
     """
-    making: Mapping[str, str] = getattr(world, "making", {})
-    return making
+    provenance: Mapping[str, str] = getattr(world, "provenance", {})
+    return provenance
 
 
-def origin_of(world: World) -> Mapping[str, str]:
-    """Return the provenance of the frames on screen: as `provenance_of`, but in a pair of worlds
-    that is the one on screen."""
-    origin: Mapping[str, str] | None = getattr(world, "origin", None)
-    return making_of(world) if origin is None else origin
+def shown_provenance_of(world: World) -> Mapping[str, str]:
+    """Return the provenance of the frames on screen; in a pair, that of the world shown."""
+    shown: Mapping[str, str] | None = getattr(world, "shown_provenance", None)
+    return provenance_of(world) if shown is None else shown

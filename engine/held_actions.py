@@ -110,7 +110,7 @@ class HeldActions:
         return self.encode(Action())
 
     def random(self, rng: np.random.Generator) -> ActionVector:
-        """Each button now and then, in any order, and a turn that is mostly small."""
+        """Draw each button with a small probability, in any order, and a mostly small turn."""
         held = [button for button in self.buttons if rng.random() < RANDOM_HELD]
         motion = (0.0, 0.0)
         if self.mouse:
@@ -143,7 +143,7 @@ class HeldActions:
         return vector
 
     def named(self, name: str) -> ActionVector:
-        """The vector (A,) of a text such as "forward+mouse(30,-4)"; UserError if it is none."""
+        """Parse a text such as "forward+mouse(30,-4)" to a vector (A,). Raises UserError."""
         text = name.strip().lower()
         if text == IDLE:
             return self.idle()
@@ -176,7 +176,7 @@ class HeldActions:
         return "+".join(words) or IDLE
 
     def pressed(self, vectors: NDArray[np.float32]) -> dict[str, int]:
-        """In how many of some vectors (N, A) each button is held, and the mouse moved."""
+        """Count the vectors (N, A) in which each button is held, and the mouse moves."""
         held = vectors > 0.5
         counts = {self.names[i]: int(held[:, i].sum()) for i in range(self._x_at)}
         if not self.mouse:
@@ -201,12 +201,12 @@ class HeldActions:
 
     @property
     def _x_at(self) -> int:
-        """Where the motions to the right begin in a vector."""
+        """Index of the first motion to the right in a vector."""
         return len(self.buttons)
 
     @property
     def _y_at(self) -> int:
-        """Where the motions down begin in a vector."""
+        """Index of the first motion down in a vector."""
         return len(self.buttons) + len(self.mouse_x)
 
 
@@ -227,7 +227,7 @@ def held_from_json(data: Mapping[str, Any]) -> HeldActions:
 
 
 def _check_motions(axis: str, listed: Sequence[int]) -> None:
-    """UserError unless the motions of an axis, if any, can be told apart and 0 is one of them."""
+    """Raise UserError unless the motions of an axis, if any, are distinct and include 0."""
     if not listed:
         return
     if list(listed) != sorted(set(listed)) or 0 not in listed:

@@ -1,4 +1,4 @@
-"""Background jobs, such as downloads: one at a time on a thread, others queued."""
+"""Background jobs, such as downloads: a thread runs them one at a time, others wait in a queue."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ Watch = Callable[[int, int], None]
 
 
 class StoppedError(UserError):
-    """The person stopped the job."""
+    """The user stopped the job."""
 
 
 @dataclass(frozen=True)
 class BackgroundJob:
-    """Progress of a background job.
+    """Progress of a job.
 
-    share:   from 0 to 1; None before anything is known.
-    left_s:  how many seconds it takes yet at the pace it had so far; None before that is known.
-    waiting: it has not begun. stopping: it will end as soon as it notices.
-    error:   why it failed, in a line; then it is over.
+    share:   done so far, from 0 to 1; None before that is known.
+    left_s:  seconds left at the pace so far; None before that is known.
+    waiting: it has not begun. stopping: it was asked to stop and has not ended yet.
+    error:   reason of its failure, in a line; empty unless it has failed.
     """
 
     share: float | None = None
@@ -38,14 +38,14 @@ class BackgroundJob:
 
     @property
     def active(self) -> bool:
-        """True until the job has ended."""
+        """True while the job runs or waits."""
         return not self.error
 
 
 class BackgroundJobs:
-    """Run background jobs of one kind, each known by a name. Any thread may call it.
+    """A queue of jobs of one kind, known by name. Methods may be called from any thread.
 
-    run:   runs the job of a name, and tells the `Watch` how far it is; a UserError says what
+    run:   runs a job by its name, and tells the `Watch` how far it is; a UserError says what
            went wrong. What the watch raises it passes on. Called on a thread of its own.
     clock: seconds from any origin.
     """
@@ -63,19 +63,19 @@ class BackgroundJobs:
 
     @property
     def busy(self) -> bool:
-        """True while a job is under way or waits."""
+        """True while a job runs or waits."""
         with self._lock:
             return any(job.active for job in self._known.values())
 
     @property
     def under_way(self) -> BackgroundJob | None:
-        """Progress of the job that has begun and not ended; None if there is none."""
+        """The job that is running, if any."""
         with self._lock:
             begun = (e for e in self._known.values() if e.active and not e.waiting)
             return next(begun, None)
 
     def any_ended(self) -> bool:
-        """Return True if a job has ended since the last call. Raises what was no UserError."""
+        """Tell whether a job has ended since the last call. Raises its error unless a UserError."""
         with self._lock:
             ended, self._ended = self._ended, False
             bug, self._bug = self._bug, None
@@ -84,12 +84,12 @@ class BackgroundJobs:
         return ended
 
     def of(self, name: str) -> BackgroundJob | None:
-        """Return the progress of a job that is under way, waits or has failed, else None."""
+        """Return the job `name` if it runs, waits or has failed; else None."""
         with self._lock:
             return self._known.get(name)
 
     def start(self, name: str) -> None:
-        """Run the job of a name, after those that were asked for before."""
+        """Queue the job `name`, unless it already runs or waits."""
         with self._lock:
             known = self._known.get(name)
             if known is not None and known.active:
@@ -98,13 +98,11 @@ class BackgroundJobs:
             self._known[name] = BackgroundJob(waiting=True)
             if self._thread is None:
                 # A daemon: the program can end at any time, and what is done is kept.
-                self._thread = threading.Thread(
-                    target=self._go, name="background-jobs", daemon=True
-                )
+                self._thread = threading.Thread(target=self._go, name="jobs", daemon=True)
                 self._thread.start()
 
     def stop(self, name: str) -> None:
-        """Drop a job; one that waits is forgotten, one that failed as well."""
+        """Stop a job. One that waits, or has failed, is removed at once."""
         with self._lock:
             known = self._known.get(name)
             if known is None:

@@ -1,4 +1,4 @@
-"""Players that see only frames, so that they can play a dream: what every game has of them."""
+"""Players that see only frames, so that they can play dreams as well, for any game."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from engine.contracts import ActionSpace, ActionVector, Frame, Snapshot
 
 
 class Player(Protocol):
-    """Someone who looks at a frame (H, W, 3) and decides what to do in the next step."""
+    """A policy: chooses an action from a frame uint8 (H, W, 3)."""
 
     def act(self, frame: Frame) -> ActionVector:
-        """The action (A,) for the step after `frame`."""
+        """Return the action (A,) for the step after `frame`."""
         ...
 
 

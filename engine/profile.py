@@ -1,4 +1,4 @@
-"""A game of one's own, described in one TOML file: what is pressed, how fast it steps, how large
+"""A user's own game, described in one TOML file: its keys, its steps per second and the size of
 its frames are.
 
     name = "Pong"
@@ -22,7 +22,7 @@ its frames are.
 Keys are named as pygame names them on an American keyboard: "w" is the key in its place on any
 other, and "ü" the one that writes it. "left button" and "right button" are the mouse's. What a game
 has on a key that steers the player, such as P, needs a second key, for playing the dream.
-Recordings and cartridges carry all this along: the file is needed to record, and for nothing after.
+Recordings and cartridges contain all of it: the file is needed only to record.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Profile:
 
 
 def read_profile(path: Path) -> Profile:
-    """The profile in a file. UserError, naming the file, for anything else."""
+    """Read a profile from a file. UserError names the file that is not one."""
     try:
         with open(path, "rb") as file:
             data = file.read(MOST_BYTES + 1)
@@ -95,9 +95,9 @@ def read_profile(path: Path) -> Profile:
 
 
 def parse_profile(data: bytes, source: str) -> Profile:
-    """The profile in a file's bytes; `source` is named in errors.
+    """Parse a profile; `source` is named in errors.
 
-    UserError, naming the entry, for what is missing, unknown or impossible.
+    UserError names the entry that is missing, unknown or impossible.
     """
     try:
         if len(data) > MOST_BYTES:

@@ -64,10 +64,10 @@ def to_stderr(line: str) -> None:
 
 
 class SettingsFile:
-    """The settings as they are now, and the file that they are kept in.
+    """The current settings, and the file that they are kept in.
 
-    Other programs may change the same file: what is changed here is put into what the file holds
-    by then, entry by entry, and what the others set counts here from then on.
+    Other programs may change the same file: a change is merged into what the file holds
+    by then, entry by entry, and the others' changes are taken over.
     A file of which something cannot be understood is set aside as settings.json.broken, then
     .broken.2 and so on, and what can be counts. A file that cannot be read or written is left
     alone. All are warnings, never errors.
@@ -115,7 +115,7 @@ class SettingsFile:
             self._warn(f"settings last until you leave: {error}")
 
     def _read(self, locked: bool = False) -> Settings | None:
-        """What the file holds; None if there is none that can be read.
+        """Read the file; None if there is none, or it cannot be read.
 
         locked: the caller holds its lock.
         """
@@ -160,9 +160,9 @@ class SettingsFile:
 
 
 def _understood(data: Any) -> tuple[Settings, list[str]]:
-    """The settings in a file's data, and the names of the entries that can be none.
+    """Read settings from a file's data; returned with the names of invalid entries.
 
-    Each entry is read as if it were alone. ValueError for data that has no entries at all.
+    Each entry is validated by itself. Raises ValueError for data without entries.
     """
     if not isinstance(data, dict):
         raise ValueError("no settings")
@@ -192,7 +192,7 @@ def _merged(there: Settings, before: Settings, changed: Settings) -> Settings:
 
 
 def _settings(entries: Mapping[_Path, Any]) -> Settings:
-    """The settings that have these entries. UserError for entries that they cannot have."""
+    """Build settings from entries. Raises UserError for invalid ones."""
     data: dict[str, Any] = {}
     for path, value in entries.items():
         place = data
@@ -203,7 +203,7 @@ def _settings(entries: Mapping[_Path, Any]) -> Settings:
 
 
 def _by_place(keys: Any) -> Any:
-    """The names of keys in data from when they were called by what they write."""
+    """Translate keys from files that named them by the character they write."""
     if isinstance(keys, dict):
         return {name: _by_place(bound) for name, bound in keys.items()}
     if isinstance(keys, list):
@@ -212,13 +212,13 @@ def _by_place(keys: Any) -> Any:
 
 
 def _plain(settings: Settings) -> dict[str, Any]:
-    """Settings as their file has them."""
+    """Return settings as plain data for their file."""
     data: dict[str, Any] = json.loads(json.dumps(asdict(settings)))
     return data
 
 
 def _entries(data: dict[str, Any]) -> Iterator[tuple[_Path, Any]]:
-    """The smallest parts that can be set by themselves, each with the way there."""
+    """Yield the entries of nested mappings, each with its path."""
     for name, value in data.items():
         yield from _parts((name,), value, DEPTHS.get(name, 0))
 

@@ -89,7 +89,7 @@ class DiffusionWorld:
         return self._samplers.describe(self._made_by)
 
     @property
-    def making(self) -> Mapping[str, str]:
+    def provenance(self) -> Mapping[str, str]:
         """Settings that decide its frames, apart from seed, start, actions, switches and knobs."""
         return self._samplers.making
 

@@ -61,7 +61,7 @@ class Dream(ToyWorld):
     """What stands in for a dream."""
 
     game, runtime = "", "a toy"
-    making = {"device": "toy"}  # noqa: RUF012
+    provenance = {"device": "toy"}  # noqa: RUF012
 
     def __init__(self) -> None:
         super().__init__(shape=SHAPE)

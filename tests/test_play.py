@@ -35,7 +35,7 @@ def cartridge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     class Dream(ToyWorld):
         game, runtime = "", "a toy"
-        making = {"device": "toy"}  # noqa: RUF012
+        provenance = {"device": "toy"}  # noqa: RUF012
 
     def open_world(path: Path, **choices: Any) -> Dream:
         opened.append((path, choices))

@@ -32,7 +32,7 @@ from datasets.importers.csgo import (
     published_split,
 )
 from datasets.importers.csgo_layout import FRAMES, CsgoFileError
-from datasets.importers.csgo_sources import Found, Item
+from datasets.importers.csgo_sources import CsgoFiles, CsgoSourceFile
 from datasets.rescue import rescue_all
 
 LOG = "import.jsonl"  # a line for each file, as it is done
@@ -42,7 +42,7 @@ _WHY = "the published test split, and every episode ending in 1 of files that it
 
 
 @dataclass(frozen=True)
-class Rules:
+class ImportOptions:
     """Options of an import.
 
     folder:   where the folders low and full are, and the report.
@@ -64,21 +64,21 @@ class Rules:
 
 @dataclass(frozen=True)
 class SetAside:
-    """A file that was not imported: what is wrong with it, in a word or two and in a line."""
+    """A file that was not imported: the kind of fault, and the reason in a line."""
 
     kind: str
     reason: str
 
 
 @dataclass
-class Outcome:
+class ImportOutcome:
     """Results of all files that were ever imported into a folder, by name."""
 
     done: dict[str, Converted] = field(default_factory=dict)
     aside: dict[str, SetAside] = field(default_factory=dict)
 
     def take(self, name: str, result: Converted | SetAside) -> None:
-        """Take in what became of a file; what became of it before no longer counts."""
+        """Record the result of a file in place of an earlier one."""
         self.done.pop(name, None)
         self.aside.pop(name, None)
         if isinstance(result, Converted):
@@ -87,7 +87,7 @@ class Outcome:
             self.aside[name] = result
 
 
-def left(items: Sequence[Item], rules: Rules) -> list[Item]:
+def left(items: Sequence[CsgoSourceFile], rules: ImportOptions) -> list[CsgoSourceFile]:
     """The items whose episodes are not all there yet."""
     there = [
         set(numbered(folder, "h5")) if folder.is_dir() else set[int]() for folder in rules.folders
@@ -97,21 +97,21 @@ def left(items: Sequence[Item], rules: Rules) -> list[Item]:
 
 
 def run(
-    found: Found,
-    todo: Sequence[Item],
-    rules: Rules,
+    found: CsgoFiles,
+    todo: Sequence[CsgoSourceFile],
+    rules: ImportOptions,
     processes: int,
-    watch: Callable[[Item], object] = lambda item: None,
-) -> Outcome:
-    """Import some of what was found, in some processes.
+    watch: Callable[[CsgoSourceFile], object] = lambda item: None,
+) -> ImportOutcome:
+    """Import files in parallel processes.
 
     todo:  what is `left` of it, or the first part of that.
     watch: told of each file when it is done or set aside.
-    However this ends, what is finished counts, and the next run goes on from there. A file that
+    An interrupted import keeps finished files, and the next run continues from there. A file that
     was set aside is tried again. Raises UserError when the folder is being written to, or cannot
     be; then too the report tells what was done.
     """
-    outcome = Outcome()
+    outcome = ImportOutcome()
     with ExitStack() as stack:
         for folder in rules.folders:
             _prepare(folder, stack)
@@ -142,7 +142,7 @@ def run(
     return outcome
 
 
-def report(outcome: Outcome) -> str:
+def report(outcome: ImportOutcome) -> str:
     """Return the report of an import as text."""
     done = outcome.done.values()
     lines = [
@@ -165,7 +165,7 @@ def report(outcome: Outcome) -> str:
     return "\n".join(map(printable, lines)) + "\n"
 
 
-def _of_channels(outcome: Outcome) -> list[str]:
+def _of_channels(outcome: ImportOutcome) -> list[str]:
     """Report how the channel order was checked, and the files in which it stayed uncertain."""
     judged = {name: c.warmth for name, c in outcome.done.items() if c.judged}
     lines = [
@@ -181,7 +181,7 @@ def _of_channels(outcome: Outcome) -> list[str]:
     return lines
 
 
-def _import(job: tuple[Item, Rules]) -> Converted | SetAside:
+def _import(job: tuple[CsgoSourceFile, ImportOptions]) -> Converted | SetAside:
     """Import one file, in whatever process."""
     item, rules = job
     try:
@@ -208,7 +208,7 @@ def _prepare(folder: Path, stack: ExitStack) -> None:
     rescue_all(folder)
 
 
-def _hold_out(folder: Path, found: Found) -> None:
+def _hold_out(folder: Path, found: CsgoFiles) -> None:
     """Add to a folder's list what is held out of what was found, and all of the published split."""
     names = [parse_name(item.name) for item in found.items]
     numbers = {name.episode for name in names if name.held_out}
@@ -217,8 +217,8 @@ def _hold_out(folder: Path, found: Found) -> None:
     write_held_out(folder, numbers | (held_out_numbers(folder) or set()), _WHY)
 
 
-def _as_written(rules: Rules, item: Item) -> Converted | SetAside:
-    """What is known of an episode that was written just before its import was killed; or it is of
+def _as_written(rules: ImportOptions, item: CsgoSourceFile) -> Converted | SetAside:
+    """Describe an episode that was written just before its import was killed; or it belongs to
     another file, whose own set has the same numbers."""
     file = EpisodeFile(episode_path(rules.folders[0], parse_name(item.name).episode))
     other = file.info.emulator.get("file", item.name)
@@ -228,8 +228,8 @@ def _as_written(rules: Rules, item: Item) -> Converted | SetAside:
     return Converted(len(file) + 1, "a type not noted", 0.0, False, file.info.marked)
 
 
-def _take_noted(log: Path, outcome: Outcome) -> None:
-    """Take in what earlier runs noted."""
+def _take_noted(log: Path, outcome: ImportOutcome) -> None:
+    """Load the results of earlier runs."""
     for told in read_notes(log):
         with suppress(KeyError, TypeError):  # a line that is no note of ours
             name = told.pop("name")

@@ -226,7 +226,7 @@ class CsgoFile:
 
 
 def _check_values(actions: NDArray[np.float64], events: NDArray[np.float64]) -> None:
-    """CsgoFileError unless all are 0 or 1, and each action has one motion of the mouse an axis."""
+    """Raise CsgoFileError unless all are 0 or 1, with one mouse motion per axis in an action."""
     for name, values in (("y", actions), ("helperarr", events)):
         if len(wrong := np.flatnonzero(((values != 0) & (values != 1)).any(axis=1))):
             raise CsgoFileError("wrong values", f"frame_{wrong[0]}_{name} holds more than 0 and 1")

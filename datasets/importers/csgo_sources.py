@@ -60,8 +60,8 @@ class LocalFile:
 
 
 @dataclass(frozen=True)
-class Item:
-    """One file of the dataset: what it is called, and which bytes of an archive it is.
+class CsgoSourceFile:
+    """One file of the dataset: its name, and its bytes in an archive.
 
     fault: why it cannot be read, where the archive tells.
     """
@@ -87,17 +87,17 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Found:
+class CsgoFiles:
     """Files of the dataset in the order of their names, and what could not be looked through.
 
     refused: names of archives and files, with the reason.
     """
 
-    items: tuple[Item, ...]
+    items: tuple[CsgoSourceFile, ...]
     refused: tuple[tuple[str, CsgoFileError], ...]
 
 
-def find(source: str, wanted: Collection[int] = ()) -> Found:
+def find(source: str, wanted: Collection[int] = ()) -> CsgoFiles:
     """The files in a folder of tars or HDF5 files, or in the dataset on the Hub ("hub:NAME").
 
     wanted: numbers of episodes; all if empty. Raises UserError for a source that cannot be read
@@ -108,7 +108,7 @@ def find(source: str, wanted: Collection[int] = ()) -> Found:
     archives = [a for a in archives if _may_hold(a.name, wanted)]
     with ThreadPoolExecutor(WALKERS if remote else 1) as pool:
         looked = list(pool.map(_look, archives))
-    items: dict[int, Item] = {}
+    items: dict[int, CsgoSourceFile] = {}
     refused = [fault for found in looked for fault in found.refused]
     for item in (item for found in looked for item in found.items):
         try:
@@ -125,10 +125,10 @@ def find(source: str, wanted: Collection[int] = ()) -> Found:
         raise UserError(f"{source} has no episode {', '.join(map(str, missing))}")
     if not items and not refused:
         raise UserError(f"{source} holds no file of the dataset: hdf5_SET_NUMBER.hdf5, or tars")
-    return Found(tuple(items[episode] for episode in sorted(items)), tuple(refused))
+    return CsgoFiles(tuple(items[episode] for episode in sorted(items)), tuple(refused))
 
 
-def members(tar: Archive) -> Iterator[Item]:
+def members(tar: Archive) -> Iterator[CsgoSourceFile]:
     """The HDF5 files in a tar that is not compressed, reading its headers alone.
 
     Raises CsgoFileError where it cannot be looked through any further.
@@ -136,25 +136,25 @@ def members(tar: Archive) -> Iterator[Item]:
     for member in walk_tar(tar):
         name = posixpath.basename(member.path)
         if name.endswith(".hdf5") and not name.startswith("."):
-            yield Item(name, tar, member.start, member.size, member.fault)
+            yield CsgoSourceFile(name, tar, member.start, member.size, member.fault)
 
 
-def _look(archive: Archive) -> Found:
-    """The files in one archive, or the file that it is."""
-    items: list[Item] = []
+def _look(archive: Archive) -> CsgoFiles:
+    """List the files in one archive, or the one file that it is."""
+    items: list[CsgoSourceFile] = []
     try:
         if archive.name.endswith(".hdf5"):
-            return Found((Item(archive.name, archive, 0, archive.size),), ())
+            return CsgoFiles((CsgoSourceFile(archive.name, archive, 0, archive.size),), ())
         _check_plain(str(archive.path), archive.read(0, HEAD_BYTES))
         for item in members(archive):
             items.append(item)  # noqa: PERF402 - those before a fault count
     except CsgoFileError as error:
-        return Found(tuple(items), ((archive.name, error),))
-    return Found(tuple(items), ())
+        return CsgoFiles(tuple(items), ((archive.name, error),))
+    return CsgoFiles(tuple(items), ())
 
 
 def _check_plain(path: str, head: bytes) -> None:
-    """CsgoFileError, with the command that helps, for what begins as compressed files do."""
+    """Raise CsgoFileError, with the command that unpacks it, for a compressed file."""
     if explained := explain_compression(path, head):
         raise CsgoFileError("compressed", explained)
 
@@ -168,7 +168,7 @@ def _in_folder(folder: Path) -> list[Archive]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """What may hold files of the dataset in a folder and those that it links to, each once."""
+    """Find the HDF5 files and tars in a folder, following links, each once."""
     folders: set[tuple[int, int]] = set()
     found: dict[object, Path] = {}
     for place, inner, names in os.walk(folder, followlinks=True):
@@ -201,7 +201,7 @@ def _on_the_hub(repo: str) -> list[Archive]:
 
 
 def _may_hold(name: str, wanted: Collection[int]) -> bool:
-    """Whether an archive may hold a wanted episode, as far as its name tells."""
+    """Tell by its name whether an archive may hold a wanted episode."""
     match = _TAR.fullmatch(name)
     if not wanted or match is None or match[1] != SPLIT_SET:
         return True

@@ -87,7 +87,7 @@ def read(path: Path, info: EpisodeInfo) -> ForeignEpisode:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """UserError, naming the file, in place of anything that tensors of odd kinds can raise."""
+    """Turn any error that malformed tensors raise into a UserError that names the file."""
     try:
         yield
     except UserError as error:
@@ -130,7 +130,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _check_values(path: Path, tensors: dict[str, Tensor]) -> None:
-    """UserError unless actions are numbers or 0/1, flags 0/1, and rewards finite."""
+    """Raise UserError unless actions are numbers or 0/1, flags 0/1, and rewards finite."""
     act = tensors["act"]
     if any(tensor.is_complex() for tensor in tensors.values()):
         raise UserError(f"{path} holds complex numbers")

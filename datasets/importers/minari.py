@@ -81,7 +81,7 @@ def export(store: Store, name: str, watch: Callable[[int], object] = lambda step
 
 @contextmanager
 def _kept_in(root: str) -> Iterator[None]:
-    """Within, Minari keeps its datasets in another folder."""
+    """Make Minari keep its datasets in another folder within the block."""
     before = os.environ.get(ROOT)
     os.environ[ROOT] = root
     try:
@@ -148,7 +148,7 @@ def own_info(source: MinariSource) -> EpisodeInfo | None:
 
 @contextmanager
 def _explained(what: str) -> Iterator[None]:
-    """UserError in place of anything that reading a dataset can raise."""
+    """Turn any error in reading a dataset into a UserError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -162,7 +162,7 @@ def _explained(what: str) -> Iterator[None]:
 
 
 def _place(name: str) -> Path:
-    """Where Minari keeps the dataset of a name."""
+    """Return the folder in which Minari keeps the dataset of a name."""
     if not _ID.fullmatch(name):
         raise UserError(
             f"'{name}' is no name of a Minari dataset; those are like dreamcart/breakout-v0"
@@ -228,7 +228,7 @@ def _buffer(store: Store, episode: int) -> EpisodeBuffer:
 
 
 def _episodes(folder: Path, data: Any) -> int:
-    """How many episodes a dataset says that it has. UserError if it cannot have them."""
+    """Read the number of episodes from a dataset's metadata. UserError if it is impossible."""
     episodes = int(data["total_episodes"])
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     if not 0 < episodes <= size // SMALLEST_EPISODE_BYTES:
@@ -237,7 +237,7 @@ def _episodes(folder: Path, data: Any) -> int:
 
 
 def _own_info(metadata: Any, source: MinariSource) -> EpisodeInfo | None:
-    """What we wrote of an episode; None if it is not one of ours."""
+    """Read the EpisodeInfo that this program exported; None if it was not exported from here."""
     text = metadata.get(OURS)
     if not isinstance(text, str):
         return None

@@ -79,7 +79,7 @@ def find_actions(space: Any) -> ForeignActions:
 
 
 def _short(space: Any) -> str:
-    """An action space that cannot be played, and what can be done about it."""
+    """Describe an action space that cannot be played, and what can be done about it."""
     kind = str(space["type"])[:20]
     if kind == "Box":
         shape = str(tuple(space["shape"]))[:40]

@@ -91,7 +91,7 @@ def to_frames(observations: Any, pictures: Pictures) -> NDArray[np.uint8]:
 def _leaves(
     space: Any, path: tuple[str | int, ...]
 ) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
-    """All that a space consists of that has no parts of its own, by the path to it."""
+    """Yield the leaves of nested spaces, each with the path to it."""
     if space["type"] == "Dict":
         parts: Any = space["subspaces"].items()
     elif space["type"] == "Tuple":
@@ -104,7 +104,7 @@ def _leaves(
 
 
 def _pictures(leaf: Any, path: tuple[str | int, ...]) -> Pictures | None:
-    """What a space says of its pictures; None for one of other things."""
+    """Read location and scale of pictures from a space; None if it does not hold pictures."""
     if leaf["type"] != "Box":
         return None
     shape, kind = tuple(leaf["shape"]), np.dtype(leaf["dtype"])
@@ -122,7 +122,7 @@ def _pictures(leaf: Any, path: tuple[str | int, ...]) -> Pictures | None:
 
 
 def _layout(shape: tuple[int, ...]) -> tuple[int, int, tuple[int, ...]] | None:
-    """How pictures of a shape lie: how many they are, their colours, and the axes in the order
+    """Read pictures from a shape: their number, their colours, and the axes in the order
     height, width and what else there is: one after the other, colours last. None if they are none.
     """
     if len(shape) == 2:

@@ -1,4 +1,4 @@
-"""The files in a tar that is not compressed: which of its bytes they are, found in its headers."""
+"""Byte ranges of the files in an uncompressed tar, found in its headers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_BYTES = 1 << 20  # that a header can have, names and remarks included
 
 
 class Archive(Protocol):
-    """Something to read bytes from, by any process.
+    """A source of bytes that any process can read.
 
     path: where it is, for people.
     """
@@ -76,7 +76,7 @@ def walk_tar(archive: Archive) -> Iterator[TarMember]:
 
 
 def _resolve(links: dict[str, str], found: dict[str, TarMember]) -> Iterator[TarMember]:
-    """What links lead to, under their own paths; those that repeat a file's name are left out."""
+    """Yield the targets of links by the links' paths, without links of the file's own name."""
     for path, target in links.items():
         for _ in range(_LONGEST_CHAIN):
             target = links.get(target, target)
@@ -88,7 +88,7 @@ def _resolve(links: dict[str, str], found: dict[str, TarMember]) -> Iterator[Tar
 
 
 def _headers(archive: Archive) -> Iterator[tarfile.TarInfo]:
-    """What a tar says of each of its members. Raises CsgoFileError where that is damaged or cut."""
+    """Yield the headers of a tar's members. Raises CsgoFileError where it is damaged."""
     reader, at = _Reader(archive), 0
     try:
         tar = tarfile.TarFile(fileobj=reader, encoding="utf-8", errors="replace")  # type: ignore[arg-type]

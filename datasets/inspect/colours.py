@@ -19,7 +19,7 @@ MOSTLY = 0.7  # share of the coloured pixels that makes a half warm, or cold
 
 @dataclass(frozen=True)
 class ChannelOrder:
-    """A guess at the order of a recording's channels.
+    """Guess of the channel order of a recording.
 
     order:     "RGB", "BGR" or "unknown".
     certainty: "likely" or "possibly"; empty where it is unknown. It is never more: a game may be
@@ -72,7 +72,7 @@ def _colours(frame: NDArray[np.uint8]) -> int:
 
 
 def _warm(pixels: NDArray[np.uint8]) -> tuple[float, float]:
-    """Share of the coloured pixels (..., 3) that have more red than blue; share of coloured ones.
+    """Return the share of coloured pixels with more red than blue, and of coloured among all.
 
     One half where no pixel has a colour.
     """

@@ -15,9 +15,9 @@ from base.errors import UserError
 from datasets.chunks import CHUNK
 from datasets.inspect.colours import UNKNOWN, ChannelOrder, channel_order
 from datasets.inspect.motion import Explained, explain_motion, mouse_columns
-from datasets.inspect.repeats import Stretch, Stretches
+from datasets.inspect.repeats import RepeatFinder, UnchangingSpan
 from datasets.packed import Steps
-from datasets.samples import read_places, sample_frames, sample_places
+from datasets.samples import read_ranges, sample_frames, sample_ranges
 from datasets.store import Store
 from engine.contracts import HeldActions
 
@@ -64,8 +64,8 @@ class Health:
     duplicates: list[tuple[Path, Path]] = field(default_factory=list)
     frames: int = 0
     looked_at: int = 0
-    frozen: list[Stretch] = field(default_factory=list)
-    repeated: list[Stretch] = field(default_factory=list)
+    frozen: list[UnchangingSpan] = field(default_factory=list)
+    repeated: list[UnchangingSpan] = field(default_factory=list)
     channels: ChannelOrder = UNKNOWN
     explained: list[Explained] = field(default_factory=list)
     skipped: dict[Path, str] = field(default_factory=dict)
@@ -77,9 +77,9 @@ class Health:
 
 
 def examine(store: Store, watch: Callable[[int, int], object] = lambda done, of: None) -> Health:
-    """Count all steps of a store, and look at its frames: at all, or at some of a large one.
+    """Count all steps of a store, and inspect its frames: all, or a sample of a large store.
 
-    watch: told how many frames were looked at, and of how many, as it goes on.
+    watch: called with the number of frames inspected so far, and their total.
     """
     info = store.info
     health = Health(
@@ -138,7 +138,7 @@ def _count(health: Health, store: Store, episode: int, steps: Steps) -> None:
 
 
 def _digest(store: Store, episode: int, steps: Steps, unreadable: dict[Path, str]) -> bytes:
-    """Of what tells an episode from others; empty where that cannot be read."""
+    """Return a digest that tells an episode from others; empty if it cannot be read."""
     digest = hashlib.sha256(steps.actions.tobytes() + steps.rewards.tobytes())
     try:
         digest.update(store.read(episode, 0, 1).frames.tobytes())
@@ -151,13 +151,13 @@ def _digest(store: Store, episode: int, steps: Steps, unreadable: dict[Path, str
 def _find_stretches(
     health: Health, store: Store, copies: set[int], watch: Callable[[int, int], object]
 ) -> None:
-    """Look where the picture stands still or repeats itself, in all frames or in some."""
+    """Find where the picture stands still or repeats itself, in all frames or in a sample."""
     length = max(CHUNK, round(PLACE_S * health.rate_fps))
     most = min(MOST_FRAME_BYTES // math.prod(store.frame_shape), MOST_FRAMES) // length
-    places = [p for p in sample_places(store, length, max(1, most)) if p.episode not in copies]
+    places = [p for p in sample_ranges(store, length, max(1, most)) if p.episode not in copies]
     total = sum(place.stop - place.start for place in places)
-    stretches = Stretches(least=max(1, int(STRETCH_S * health.rate_fps)))
-    for place, frames in read_places(store, places, health.skipped):
+    stretches = RepeatFinder(least=max(1, int(STRETCH_S * health.rate_fps)))
+    for place, frames in read_ranges(store, places, health.skipped):
         stretches.follow(store.paths[place.episode], place.start, frames)
         health.looked_at += len(frames)
         watch(health.looked_at, total)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.samples import read_places, sample_places
+from datasets.samples import read_ranges, sample_ranges
 from datasets.store import Store
 from engine.contracts import ActionSpace, DiscreteActions, HeldActions
 
@@ -77,11 +77,11 @@ class Explained:
 def explain_motion(store: Store, unreadable: dict[Path, str]) -> list[Explained]:
     """Compare some 2,000 steps of a store, for each axis along which its actions have a way to go.
 
-    unreadable: as in `read_places`. Axes that are hardly used are left out.
+    unreadable: as in `read_ranges`. Axes that are hardly used are left out.
     """
     done: list[NDArray[np.float64]] = []
     moved: list[NDArray[np.float64]] = []
-    for place, frames in read_places(store, sample_places(store, WINDOW, WINDOWS), unreadable):
+    for place, frames in read_ranges(store, sample_ranges(store, WINDOW, WINDOWS), unreadable):
         if len(frames) > len(LAGS):
             actions = store.steps(place.episode).actions[place.start : place.stop - 1]
             done.append(directions(store.info.actions, actions))
@@ -95,9 +95,9 @@ def explain_motion(store: Store, unreadable: dict[Path, str]) -> list[Explained]
 
 
 def directions(space: ActionSpace, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(N, 2): how far to the right and down some action vectors (N, A) mean to go.
+    """Return the motion to the right and down that action vectors (N, A) ask for, (N, 2).
 
-    In counts of the mouse where there is one; else 1, -1 or 0 by the keys that stand for a way.
+    In mouse counts if there is a mouse; else 1, -1 or 0 by direction keys.
     """
     if isinstance(space, HeldActions) and space.mouse:
         right, down = mouse_columns(space)
@@ -116,10 +116,10 @@ def mouse_columns(space: HeldActions) -> tuple[slice, slice]:
 
 
 def mean_flow(frames: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(n - 1, 2): pixels to the right and down that what changes between frames (n, H, W, 3) moves.
+    """Return the mean motion between frames (n, H, W, 3), in pixels right and down, (n - 1, 2).
 
-    Dense optical flow (DIS, Kroeger et al. 2016), averaged over the pixels that change; one number
-    serves a camera that turns and a thing that moves before a ground that does not.
+    Dense optical flow (DIS, Kroeger et al. 2016), averaged over the pixels that change. This
+    serves both a turning camera and an object that moves over a still background.
     """
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     grey = [_small(frame) for frame in frames]
@@ -133,7 +133,7 @@ def mean_flow(frames: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _means(space: ActionSpace, entry: int, way: str) -> bool:
-    """Whether an entry of the vector stands for a way, by its buttons or by its name."""
+    """Tell whether an entry of the vector stands for a direction, by its buttons or its name."""
     if isinstance(space, DiscreteActions):
         return way in space.buttons[entry]
     return space.names[entry] in (way, _WORDS[way])
@@ -154,7 +154,7 @@ def _compare(
     moved: list[NDArray[np.float64]],
     axis: int,
 ) -> Explained | None:
-    """Correlations over all windows at each lag; None where too few steps go either way."""
+    """Correlate all windows at each lag; None if too few steps move along the axis."""
     ways = [window[:, axis] for window in done]
     motions = [window[:, axis] for window in moved]
     moves = sum(int(np.count_nonzero(way)) for way in ways)
@@ -171,7 +171,7 @@ def _compare(
 
 
 def _rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Spearman's; 0 where either does not vary."""
+    """Spearman's rank correlation; 0 if either input is constant."""
     first, second = _ranks(a), _ranks(b)
     if len(a) < 2 or not (np.ptp(first) and np.ptp(second)):
         return 0.0

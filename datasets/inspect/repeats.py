@@ -14,7 +14,7 @@ _BREAK = 0  # in the trail, where frames do not follow one another
 
 
 @dataclass(frozen=True)
-class Stretch:
+class UnchangingSpan:
     """`steps` steps from frame `start` of a file."""
 
     path: Path
@@ -22,20 +22,20 @@ class Stretch:
     steps: int
 
 
-class Stretches:
+class RepeatFinder:
     """Detector of still and repeated segments, fed with frames in order; gaps are allowed.
 
-    least: steps that make a stretch.
+    least: fewest steps of a segment that counts.
     frozen:   those in which no pixel changes.
-    repeated: those that go through the frames of an earlier stretch, one by one; frames in which
+    repeated: those that show the frames of an earlier segment in the same order; frames in which
               nothing changes do not count.
 
     It keeps 8 bytes of every frame, and some 100 of every frame that is unlike all others.
     """
 
     def __init__(self, least: int) -> None:
-        self.frozen: list[Stretch] = []
-        self.repeated: list[Stretch] = []
+        self.frozen: list[UnchangingSpan] = []
+        self.repeated: list[UnchangingSpan] = []
         self._least = least
         self._path, self._at = Path(), -1  # of the frame before
         self._key = _BREAK  # what it looked like
@@ -68,10 +68,10 @@ class Stretches:
     def _end_still(self) -> None:
         steps = self._at - self._still_from
         if self._at >= 0 and steps >= self._least:
-            self.frozen.append(Stretch(self._path, self._still_from, steps))
+            self.frozen.append(UnchangingSpan(self._path, self._still_from, steps))
 
     def _end_repeated(self, at: int, key: int) -> None:
-        """Go on with a stretch that was seen before, or end it and perhaps begin another."""
+        """Extend a repeated segment, or end it and possibly begin another."""
         place, after = len(self._trail), self._like + 1
         if self._like >= 0 and after < place and self._trail[after] == key:
             self._like, self._run = after, (self._run[0], self._run[1] + 1)
@@ -84,4 +84,4 @@ class Stretches:
     def _note_repeated(self) -> None:
         first, frames = self._run
         if self._like >= 0 and frames > self._least:
-            self.repeated.append(Stretch(self._path, first, frames - 1))
+            self.repeated.append(UnchangingSpan(self._path, first, frames - 1))

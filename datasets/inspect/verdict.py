@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from datasets.inspect.health import Health
 from datasets.inspect.motion import PARTLY
-from datasets.inspect.repeats import Stretch
+from datasets.inspect.repeats import UnchangingSpan
 
 FEW_STEPS = 20_000
 FEW_EPISODES = 10
@@ -91,7 +91,7 @@ def clipped(health: Health) -> dict[str, float]:
     }
 
 
-def share_of_looked_at(stretches: Sequence[Stretch], health: Health) -> float:
+def share_of_looked_at(stretches: Sequence[UnchangingSpan], health: Health) -> float:
     """Return the share of all inspected frames that some segments take up."""
     return sum(stretch.steps for stretch in stretches) / max(1, health.looked_at)
 

@@ -86,16 +86,16 @@ class AtariWorld:
         self.reset(seed=0)
 
     @property
-    def making(self) -> Mapping[str, str]:
+    def provenance(self) -> Mapping[str, str]:
         """Emulator, ROM and settings, for `engine.contracts.provenance_of`."""
         return self.emulator.to_json()
 
     def reset(self, seed: int, start: int = 0) -> Frame:
         """Switch the console on and let it run for 1 to 7 steps, chosen by the seed.
 
-        They are whole steps since games draw lots from the number of the emulated frame. Breakout
-        serves from one of four places by its remainder of four: shown in no picture, it would
-        leave a dream to guess, and the same for a whole game here.
+        Whole steps, since games draw random numbers from the number of the emulated frame. Breakout
+        serves from one of four places by that number modulo 4, which no frame shows: a dream
+        could only guess it. Whole steps keep it constant.
         """
         # Restoring forgets the games before, and is far quicker than resetting the emulator.
         self._ale.restoreSystemState(self._switched_on)
@@ -121,7 +121,7 @@ class AtariWorld:
         )
 
     def snapshot(self) -> Snapshot:
-        """The emulator's state, its random numbers included, and the frame that is showing."""
+        """Return the emulator's state with its random numbers, and the current frame."""
         state = self._ale.cloneSystemState().serialize()
         return {
             "state": np.frombuffer(state, np.uint8).copy(),
@@ -137,18 +137,18 @@ class AtariWorld:
         return self._frame.copy()
 
     def close(self) -> None:
-        """Nothing to release: the emulator goes with the object."""
+        """Do nothing: the emulator is released with the object."""
 
     def ram(self) -> NDArray[np.uint8]:
-        """The console's 128 bytes of memory, copied: what scripted players see."""
+        """Return a copy of the console's 128 bytes of memory, for scripted players."""
         return self._ale.getRAM()
 
     def poke(self, address: int, value: int) -> None:
-        """Set one of those bytes."""
+        """Set a byte of the console's memory."""
         self._ale.setRAM(address, value)
 
     def _show_two_frames(self, code: ale_py.Action) -> int:
-        """Hold `code` for two emulated frames and keep their maximum, shrunk; the reward."""
+        """Hold `code` for two emulated frames and keep their maximum, shrunk; return the reward."""
         reward = self._ale.act(code)
         self._ale.getScreenRGB(self._screen_before)
         reward += self._ale.act(code)
@@ -162,7 +162,7 @@ class AtariWorld:
 
 
 def _action_space(names: tuple[str, ...]) -> DiscreteActions:
-    """The emulator's actions with the buttons their names spell: UPRIGHTFIRE, NOOP, ..."""
+    """Build the space of the emulator's actions; names such as UPRIGHTFIRE spell the buttons."""
     choices = tuple(tuple(b for b in BUTTONS if b in name.lower()) for name in names)
     used = {button for choice in choices for button in choice}
     return DiscreteActions(names, choices, {b: ARCADE_KEYS[b] for b in BUTTONS if b in used})

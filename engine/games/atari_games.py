@@ -37,7 +37,7 @@ _BY_LETTERS = {game.replace("_", ""): game for game in GAMES}
 
 
 def find_game(name: str) -> str:
-    """The name in `GAMES` that `name` spells: 'MsPacman', 'ms-pacman' and 'mspacman' all fit.
+    """Return the name in `GAMES` for a spelling: 'MsPacman', 'ms-pacman' and 'mspacman' all fit.
 
     Raises UserError, suggesting the nearest game, if there is none.
     """

@@ -1,4 +1,4 @@
-"""Doom as a world: ViZDoom plays it with Freedoom's pictures, on the map of doom_map.py."""
+"""Doom as a world: ViZDoom with Freedoom's art, on the map of doom_map.py."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class DoomWorld:
         self.reset(seed=0)
 
     @property
-    def making(self) -> Mapping[str, str]:
+    def provenance(self) -> Mapping[str, str]:
         """Engine, map and their hashes in hex, for `engine.contracts.provenance_of`."""
         return {
             "version": str(vizdoom.__version__),
@@ -136,7 +136,7 @@ class DoomWorld:
         return Pose(x, y, heading, -down)
 
     def reset(self, seed: int, start: int = 0) -> Frame:
-        """Stand the player somewhere in the house, as the seed chooses."""
+        """Place the player in the house by the seed."""
         self._begin(seed)
         self._game.advance_action(1, True)
         self._frame = self._drawn()
@@ -156,7 +156,7 @@ class DoomWorld:
         return Step(self._frame.copy(), truncated=truncated, action=changed)
 
     def snapshot(self) -> Snapshot:
-        """The seed and all actions since: the game's own saving changes what comes after it."""
+        """Return the seed and all actions since: the game's own saves change what follows."""
         return {
             "seed": np.array(self._seed, np.uint64),
             "actions": np.frombuffer(bytes(self._played), np.uint8).copy(),
@@ -165,7 +165,7 @@ class DoomWorld:
         }
 
     def restore(self, snapshot: Snapshot) -> Frame:
-        """Play the game of a snapshot again, undrawn: a second for a minute or so of play."""
+        """Replay the snapshot's actions without drawing: a second for about a minute of play."""
         self._begin(int(snapshot["seed"]))
         self._game.advance_action(1, False)
         steps = int(snapshot["steps"])
@@ -182,7 +182,7 @@ class DoomWorld:
         self._end()
 
     def _begin(self, seed: int) -> None:
-        """A new game up to its last tic before the first frame."""
+        """Start a new game, up to its last tic before the first frame."""
         self._seed = seed % 2**64
         self._played, self._steps = bytearray(), 0
         rng = np.random.default_rng(self._seed)
@@ -216,7 +216,7 @@ class DoomWorld:
         )
 
     def _drawn(self) -> Frame:
-        """What the game shows, as a frame."""
+        """Return the game's picture as a frame."""
         screen = self._game.get_state().screen_buffer[CUT_ROWS]
         height, width, _ = FRAME_SHAPE
         frame = cv2.resize(screen, (width, height), interpolation=cv2.INTER_AREA)
@@ -224,7 +224,7 @@ class DoomWorld:
 
 
 def _configured(content: Path, wad: Path) -> vizdoom.DoomGame:
-    """The game as it is played here, not begun yet."""
+    """Configure a game, not started yet."""
     game = vizdoom.DoomGame()
     game.set_doom_game_path(str(content))
     game.set_doom_scenario_path(str(wad))
@@ -257,7 +257,7 @@ def _end(game: vizdoom.DoomGame, folder: TemporaryDirectory[str]) -> None:
 
 @contextmanager
 def _ctrl_c_kept_away() -> Iterator[None]:
-    """What is started meanwhile goes on when Ctrl-C is pressed: the recorder ends it in order."""
+    """Protect processes started in the block from Ctrl-C: the recorder ends them in order."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

@@ -17,7 +17,7 @@ _Y_AT = _X_AT + len(MOUSE_X)
 
 
 class DoomCoverage:
-    """Counts, step by step, where the player of a world is, looks to, and what is done."""
+    """Counter of a player's places, headings and actions, step by step."""
 
     def __init__(self, world: DoomWorld) -> None:
         self._world = world

@@ -89,7 +89,7 @@ def letter(cell: Cell) -> str:
 
 
 def cells() -> Iterator[Cell]:
-    """All cells that are not rock."""
+    """Return all cells that are not rock."""
     for row, line in enumerate(PLAN):
         for column, sign in enumerate(line):
             if sign != ROCK:
@@ -117,9 +117,9 @@ def cell_at(x: float, y: float) -> Cell:
 
 
 def wad() -> bytes:
-    """The plan as a file of the game: one map, in the text format of maps (UDMF 1.1).
+    """Write the plan as a WAD file: one map in the text format UDMF 1.1.
 
-    The game works out by itself which parts of the map can be seen from where.
+    The game computes visibility itself.
     """
     lumps = [(MAP_NAME, b""), ("TEXTMAP", _text_map().encode("ascii")), ("ENDMAP", b"")]
     body, directory = b"", b""
@@ -172,7 +172,7 @@ def _text_map() -> str:
 
 
 def _rooms() -> list[list[Cell]]:
-    """Cells that touch and have one letter, together."""
+    """Group adjacent cells of one letter into rooms."""
     rooms: list[list[Cell]] = []
     seen: set[Cell] = set()
     for cell in cells():
@@ -211,7 +211,7 @@ def _walls(room_of: dict[Cell, int]) -> Iterator[tuple[Cell, Cell, int | None, i
 def _runs(
     pairs: list[tuple[int | None, int | None]],
 ) -> Iterator[tuple[int, int, tuple[int | None, int | None]]]:
-    """Where equal pairs of different rooms begin and end."""
+    """Yield runs of equal pairs of different rooms: begin, end and pair."""
     begin = 0
     for i in range(1, len(pairs) + 1):
         if i == len(pairs) or pairs[i] != pairs[begin]:

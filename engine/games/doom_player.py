@@ -1,4 +1,4 @@
-"""Players of Doom for recordings: one explores the house as a person might, one does anything."""
+"""Players of Doom for recordings: one explores the house, the other acts at random."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ _TRIED: tuple[tuple[str, ...], ...] = (
 
 
 class Turn:
-    """One axis of the view on its way: slowly off, fast between, slowly there.
+    """A turn of the view along one axis, with smooth start and stop.
 
-    The profile of least jerk, by which arms reach (Flash and Hogan 1985).
+    Follows the minimum-jerk profile of human reaching (Flash and Hogan 1985).
     """
 
     def __init__(self, by: float, speed: float) -> None:
@@ -153,12 +153,12 @@ class ExploringPlayer:
         self._pushes.clear()
 
     def _stuck(self, pose: Pose) -> bool:
-        """Whether pushing forward has led nowhere for a while."""
+        """Tell whether pushing forward has not moved the player for a while."""
         full = len(self._pushes) == STUCK_STEPS
         return full and math.dist(self._pushes[0], (pose.x, pose.y)) < STUCK
 
     def _follow_way(self, pose: Pose) -> Cell:
-        """The cell to walk towards now: as far along the way as can be seen."""
+        """Return the cell to walk towards: the furthest visible one on the way."""
         ahead = [distance(pose.x, pose.y, cell) for cell in self._way[:NEAR_WAY]]
         if ahead:
             passed = ahead.index(min(ahead))
@@ -178,7 +178,7 @@ class ExploringPlayer:
     # What to hold
 
     def _move(self, pose: Pose) -> tuple[str, ...]:
-        """The buttons that this way of playing holds now."""
+        """Return the buttons that the current mode holds."""
         if self._mode == "walking":
             off = _wrapped(direction(pose.x, pose.y, self._follow_way(pose)) - pose.heading)
             if abs(off) > 65:
@@ -228,11 +228,11 @@ class ExploringPlayer:
         return self._keys
 
     def _free(self, pose: Pose, turned: float) -> bool:
-        """Whether there is room for a step or two in a direction, seen from where one looks."""
+        """Tell whether there is room for a step or two in a direction relative to the view."""
         return room_ahead(pose.x, pose.y, pose.heading + turned, 1.5 * CELL) >= 1.5 * CELL
 
     def _now_and_then(self) -> list[str]:
-        """What is held besides, for no reason."""
+        """Return buttons held at random in addition."""
         for button, (chance, steps) in NOW_AND_THEN.items():
             if self._rng.random() < chance:
                 self._overlaid[button] = self._between(steps)
@@ -243,7 +243,7 @@ class ExploringPlayer:
     # Where to look
 
     def _heading(self, pose: Pose) -> float:
-        """Degrees that this way of playing wants to look at."""
+        """Return the heading that the current mode wants, in degrees."""
         if self._mode == "walking":
             return direction(pose.x, pose.y, self._follow_way(pose))
         if self._mode in ("opening", "pacing") and self._aim is None:
@@ -255,7 +255,7 @@ class ExploringPlayer:
         return self._aim
 
     def _pitch(self) -> float:
-        """Degrees of pitch to look at: mostly straight on."""
+        """Return the pitch wanted, in degrees; mostly level."""
         if self._rng.random() < 0.04:
             looks = self._rng.random()
             spread = 14.0 if looks < 0.25 else 5.0
@@ -264,7 +264,7 @@ class ExploringPlayer:
         return self._raised
 
     def _motion(self, axis: int, angle: float, wanted: float) -> float:
-        """Counts to move now, so that the view turns from an angle to the one that is wanted."""
+        """Return mouse counts that turn the view from `angle` towards `wanted`."""
         turn = self._turns[axis]
         if turn is None or turn.over:
             off = _wrapped(wanted - angle)

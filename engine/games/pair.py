@@ -1,4 +1,4 @@
-"""A dream and the game that it dreams of, played side by side on the same actions."""
+"""A dream and its real game, played side by side with the same actions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from engine.contracts import (
     Switched,
     World,
     knobs_of,
-    making_of,
+    provenance_of,
     switches_of,
 )
 from engine.players import Autopilot
@@ -100,14 +100,14 @@ class PairWorld:
         return str(getattr(self._worlds[DREAM], "runtime", ""))
 
     @property
-    def making(self) -> Mapping[str, str]:
+    def provenance(self) -> Mapping[str, str]:
         """Provenance of the dream's frames."""
-        return making_of(self._worlds[DREAM])
+        return provenance_of(self._worlds[DREAM])
 
     @property
-    def origin(self) -> Mapping[str, str]:
+    def shown_provenance(self) -> Mapping[str, str]:
         """Provenance of the frames on screen."""
-        return making_of(self._worlds[self._shown])
+        return provenance_of(self._worlds[self._shown])
 
     def reset(self, seed: int, start: int = 0) -> Frame:
         """Begin a real game, and put the dream where that is after its opening."""
@@ -192,7 +192,7 @@ class PairWorld:
         return "the agent plays" if plays else "you play"
 
     def _changed(self, switched: Switched) -> str:
-        """Take over what a change made of the dream."""
+        """Apply a change of the dream and return its notice."""
         self._frames[DREAM], self._dream_notes = switched.frame, switched.notes
         if switched.ended is not None:
             self._over[DREAM] = switched.ended
@@ -238,7 +238,7 @@ class PairWorld:
         return np.concatenate([dream, gap, real], axis=1)
 
     def _notes(self) -> Notes:
-        """What the display of figures should say."""
+        """Return the cells for the display of figures."""
         notes: list[tuple[str, str]] = [("shown", NAMES[self._shown])]
         if self._pilot is not None:
             notes.append(("playing", "agent" if self._piloted else "you"))

@@ -1,4 +1,4 @@
-"""A film of a game that is being played: encoded on a thread of its own, whole at any time."""
+"""Film of a running game: encoded on its own thread, and playable at any time."""
 
 from __future__ import annotations
 

@@ -14,14 +14,14 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def pressed(space: ActionSpace, action: ActionVector | None) -> tuple[str, ...]:
-    """The parts of an action, such as "w" and "click"; none of doing nothing."""
+    """Split an action into words such as "w" and "click"; none for the idle action."""
     if action is None or np.array_equal(action, space.idle()):
         return ()
     return tuple(space.describe(action).split("+"))
 
 
 def keys_strip(width_px: int, words: Sequence[str]) -> Frame:
-    """A dark strip (height, width_px, 3) with a light cap for each word, from the left."""
+    """Draw a dark strip (height, width_px, 3) with a light key cap for each word, from the left."""
     height = max(16, width_px // 12)
     gap, scale = height // 6, height / 44
     strip = np.full((height, width_px, 3), GROUND, np.uint8)

@@ -1,4 +1,4 @@
-"""Moving and still pictures on disk: MP4, contact sheet, PNG."""
+"""Files of frames: MP4, contact sheet, PNG."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def write_png(path: Path, picture: Frame) -> Path:
 
 
 def encode_png(picture: Frame) -> bytes:
-    """`picture`, uint8 (H, W, 3), as the content of a PNG file."""
+    """Encode `picture`, uint8 (H, W, 3), as PNG."""
     written, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     assert written, "OpenCV encodes any uint8 picture as PNG"
     return bytes(data.tobytes())
 
 
-def sheet_places(length: int, columns: int = 6, rows: int = 5) -> list[int]:
+def sheet_frames(length: int, columns: int = 6, rows: int = 5) -> list[int]:
     """Choose the frames of a sequence that a contact sheet shows, by number."""
     return list(map(int, np.linspace(0, length - 1, min(length, columns * rows))))
 
 
 def contact_sheet(frames: Sequence[Frame], columns: int = 6, rows: int = 5) -> Frame:
-    """Frames (H, W, 3) spread evenly over a sequence, in reading order on a dark ground."""
-    picked = [frames[i] for i in sheet_places(len(frames), columns, rows)]
+    """Arrange frames (H, W, 3), evenly spaced in a sequence, in reading order on a dark ground."""
+    picked = [frames[i] for i in sheet_frames(len(frames), columns, rows)]
     count = len(picked)
     scale, gap = _enlargement(picked[0], SIDE_PX // 3), 8
     height, width = (side * scale for side in picked[0].shape[:2])
@@ -55,14 +55,14 @@ def contact_sheet(frames: Sequence[Frame], columns: int = 6, rows: int = 5) -> F
 
 
 def enlarge(frame: Frame, scale: int) -> Frame:
-    """Every pixel as a square of `scale` by `scale` pixels."""
+    """Enlarge every pixel to `scale` by `scale` pixels."""
     return np.ascontiguousarray(frame.repeat(scale, axis=0).repeat(scale, axis=1))
 
 
 class VideoWriter:
-    """Frames of one size, (H, W, 3), into an H.264 MP4 that browsers play.
+    """Encoder of frames of one size, (H, W, 3), to an H.264 MP4 that browsers play.
 
-    live: encode quickly, hold nothing back, and let a picture a second stand for itself.
+    live: encode fast without look-ahead, with a key frame every second.
     """
 
     def __init__(self, container: Any, rate_fps: float, live: bool = False) -> None:
@@ -112,7 +112,7 @@ class VideoWriter:
 
 @contextmanager
 def writing_video(path: Path, rate_fps: float) -> Iterator[VideoWriter]:
-    """A VideoWriter whose file takes its place at `path` when the block succeeds.
+    """Open a VideoWriter whose file replaces `path` when the block succeeds.
 
     Raises UserError, and leaves `path` as it was, if the file cannot be written.
     """

@@ -18,7 +18,7 @@ from base.files import replacing, write_text
 from engine.action_file import read_actions
 from engine.contracts import Frame, Step, World
 from engine.games.scripted_players import choose_player
-from engine.media.video import contact_sheet, sheet_places, write_png, writing_video
+from engine.media.video import contact_sheet, sheet_frames, write_png, writing_video
 from engine.player.history import Moment
 from engine.player.observer import Observer, Observers
 from engine.player.options import GameStart
@@ -219,7 +219,7 @@ def _record(
     """Go through a run once and write its pictures; return the rewards (N,)."""
     keep = files.frames is not None
     frames = np.empty((steps if keep else 0, *world.frame_shape), np.uint8)
-    places, shown = set(sheet_places(steps) if files.sheet else ()), list[Frame]()
+    places, shown = set(sheet_frames(steps) if files.sheet else ()), list[Frame]()
     rewards, ended = np.zeros(steps, np.float32), np.zeros(steps, np.bool_)
     with ExitStack() as stack:
         video = None

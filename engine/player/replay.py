@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from base.errors import UserError
-from engine.contracts import Frame, World, knobs_of, making_of, switches_of
+from engine.contracts import Frame, World, knobs_of, provenance_of, switches_of
 from engine.player.replay_file import Acted, Adjusted, Began, Moved, Replay, SwitchTurned, checksum
 
 Tick = Began | SwitchTurned | Adjusted | Moved | str  # a string describes an action
@@ -118,7 +118,7 @@ def _check_fit(replay: Replay, world: World) -> None:
 
 def _changes(replay: Replay, world: World) -> dict[str, tuple[str, str]]:
     """Return (then, now) of each part of the provenance of frames that is not as in the replay."""
-    now = making_of(world)
+    now = provenance_of(world)
     return {
         what: (then, now.get(what, "unknown"))
         for what, then in replay.making.items()

@@ -30,7 +30,7 @@ from typing import IO, Any
 from base.errors import UserError
 from base.files import open_regular, read_bytes, write_bytes, write_text
 from base.plain import is_name
-from engine.contracts import ActionVector, Frame, World, making_of
+from engine.contracts import ActionVector, Frame, World, provenance_of
 from engine.player.history import Moment
 from engine.player.saves import LARGEST_BYTES, moment_bytes
 
@@ -90,7 +90,7 @@ class Replay:
     cartridge: the name that it was played by, such as "breakout".
     asked:     its run options, by the names of the fields in tools.app.resolver.
     world:     the world's own name.
-    making:    the provenance of its frames, as of `engine.contracts.making_of`.
+    making:    the provenance of its frames, as of `engine.contracts.provenance_of`.
     events:    each with the checksum of the frame that it led to; the first is a `Began`.
     """
 
@@ -175,7 +175,7 @@ class ReplayWriter(Log):
             "cartridge": self._cartridge,
             "asked": self._asked,
             "world": world.name,
-            "making": dict(making_of(world)),
+            "making": dict(provenance_of(world)),
         }
         self._describe, self._world = world.actions.describe, world.name
         self._batch = min(MOST_AT_ONCE, max(1, round(BATCH_S * world.rate_fps)))

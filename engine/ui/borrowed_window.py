@@ -1,4 +1,4 @@
-"""A window that is lent to a game and goes on after it."""
+"""A window on loan to a game, which stays open after it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from engine.ui.screen import CloseAsked, Event, Picture, Window
 
 
 class BorrowedWindow:
-    """Another window in all but its end: closing it only gives it back.
+    """Wrapper around a window: closing it only gives the window back.
 
     close_asked: whether its close button was pressed meanwhile, which is meant for the lender too.
     """
@@ -25,6 +25,7 @@ class BorrowedWindow:
         return self._window.refresh_fps
 
     def poll(self, timeout_s: float) -> list[Event]:
+        """Return the window's events, and note a press of its close button."""
         events = self._window.poll(timeout_s)
         self.close_asked |= any(isinstance(event, CloseAsked) for event in events)
         return events
@@ -45,4 +46,5 @@ class BorrowedWindow:
         self._window.hold_pointer(held)
 
     def close(self) -> None:
+        """Give the window back: release the pointer, and leave it open."""
         self._window.hold_pointer(False)

@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from engine.input.keymap import DIRECTIONS, Command, Keymap
 from engine.ui.page import Page
-from engine.ui.page_layout import Layout, lay_out
+from engine.ui.page_layout import PageLayout, lay_out
 from engine.ui.screen import Event, FocusLost, KeyDown, KeyUp, Pointed, Scrolled, Uncovered
 
 FIRST_S, AGAIN_S = 0.4, 0.08  # a key that is held moves the mark again after these
@@ -73,7 +73,7 @@ class Cursor:
         return None
 
     def settle(self, page: Page, size: tuple[int, int]) -> None:
-        """Mark something that is there and can be seen: the page or the window has changed."""
+        """Move the mark to a visible item, after the page or the window has changed."""
         self.item = max(0, min(self.item, page.count - 1))
         if page.dialog is None:
             self._follow(page, lay_out(page, size))
@@ -83,14 +83,14 @@ class Cursor:
         return max(0.0, self._again_at - now) if self._held else float("inf")
 
     def repeat(self, now: float, page: Page, size: tuple[int, int]) -> bool:
-        """Move again if a key has been held for long enough; whether it has."""
+        """Repeat the key that is held if it is time; returns True if so."""
         if not self._held or now < self._again_at:
             return False
         self._again_at = now + AGAIN_S
         self._move(WAYS[self._held], page, lay_out(page, size))
         return True
 
-    def _move(self, way: str, page: Page, layout: Layout) -> None:
+    def _move(self, way: str, page: Page, layout: PageLayout) -> None:
         if not page.count:
             return
         if page.dialog is not None or page.tiles is None:
@@ -102,7 +102,7 @@ class Cursor:
         if page.dialog is None:
             self._follow(page, layout)
 
-    def _follow(self, page: Page, layout: Layout) -> None:
+    def _follow(self, page: Page, layout: PageLayout) -> None:
         scrolling = len(page.rows if page.tiles is None else page.tiles)
         self.top = layout.scrolled(self.top, self.item, scrolling)
 
@@ -113,7 +113,7 @@ def _along(way: str, item: int, count: int, seen: int) -> int:
     return max(0, min(item + by.get(way, 0), count - 1))
 
 
-def _over_tiles(way: str, item: int, page: Page, layout: Layout) -> int:
+def _over_tiles(way: str, item: int, page: Page, layout: PageLayout) -> int:
     """The item that a key leads to from a tile."""
     tiles, columns = len(page.tiles or ()), layout.columns
     match way:
@@ -130,7 +130,7 @@ def _over_tiles(way: str, item: int, page: Page, layout: Layout) -> int:
     return min(further, tiles - 1) if further >= 0 else item % columns
 
 
-def _over_strip(way: str, item: int, page: Page, layout: Layout) -> int:
+def _over_strip(way: str, item: int, page: Page, layout: PageLayout) -> int:
     """The item that a key leads to from a row under the tiles."""
     tiles = len(page.tiles or ())
     match way:

@@ -55,6 +55,7 @@ class NullWindow:
         return [picture.frame for picture in self.pictures if picture.frame is not None]
 
     def poll(self, timeout_s: float) -> list[Event]:
+        """Wait for the next event, at most `timeout_s` seconds, and return those that are due."""
         self.polls += 1
         if not self._events:
             return [CloseAsked(self._clock())]
@@ -71,20 +72,26 @@ class NullWindow:
         return due
 
     def wake(self) -> None:
+        """End the wait of `poll`."""
         self._woken.set()
 
     def present(self, picture: Picture) -> None:
+        """Keep a picture."""
         self.pictures.append(picture)
 
     def capture(self) -> Frame:
+        """Return a copy of the latest frame; a black pixel if it had none."""
         latest = self.pictures[-1].frame
         return np.zeros((1, 1, 3), np.uint8) if latest is None else latest.copy()
 
     def toggle_fullscreen(self) -> None:
+        """Note the change."""
         self.fullscreen = not self.fullscreen
 
     def hold_pointer(self, held: bool) -> None:
+        """Note whether the pointer is held."""
         self.pointer.append(held)
 
     def close(self) -> None:
+        """Note that the window was closed."""
         self.closed = True

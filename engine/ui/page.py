@@ -36,7 +36,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Row:
+class PageRow:
     """An item in words: its label on the left, its value on the right."""
 
     label: str
@@ -49,7 +49,7 @@ class Dialog:
 
     title: str
     lines: tuple[str, ...]
-    choices: tuple[Row, ...]
+    choices: tuple[PageRow, ...]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Page:
 
     title: str
     tiles: tuple[Tile, ...] | None = None
-    rows: tuple[Row, ...] = ()
+    rows: tuple[PageRow, ...] = ()
     marked: int = 0
     top: int = 0
     search: str | None = None

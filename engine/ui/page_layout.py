@@ -1,4 +1,4 @@
-"""Layout of a page in a window of a given size, in pixels."""
+"""Positions of everything on a page in a window of a given size, in pixels."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Layout:
+class PageLayout:
     """Boxes and sizes of a page's parts.
 
     text_px: size of the text. line_px: height of a line. gap_px: between things.
@@ -69,7 +69,7 @@ class Layout:
         return next((item for item, box in boxes.items() if box.holds(x, y)), None)
 
     def scrolled(self, top: int, item: int, count: int) -> int:
-        """The nearest to `top` that lets `item` be seen, if that is one of `count` in the body."""
+        """Return the scroll position nearest to `top` at which `item` of `count` is visible."""
         line = min(item, count - 1) // self.columns
         if item < count:
             top = min(max(top, line - self.seen + 1), line)
@@ -77,11 +77,11 @@ class Layout:
 
 
 def text_px(side_px: int) -> int:
-    """Size of text for the window's shorter side; of a line's height letters are two thirds."""
+    """Return the text size for a window, by its shorter side; letters fill two thirds of a line."""
     return max(SMALLEST_TEXT_PX, int(side_px * TEXT_SHARE * 1.2))
 
 
-def lay_out(page: Page, size: tuple[int, int]) -> Layout:
+def lay_out(page: Page, size: tuple[int, int]) -> PageLayout:
     """Lay out a page in a window of `size` (width, height) pixels."""
     width, height = size
     text = text_px(min(size))
@@ -101,7 +101,7 @@ def lay_out(page: Page, size: tuple[int, int]) -> Layout:
     choices: dict[int, Box] = {}
     if page.dialog is not None:
         dialog, choices = _dialog(page.dialog, size, text, line, gap)
-    return Layout(
+    return PageLayout(
         text_px=text,
         line_px=line,
         gap_px=gap,
@@ -125,7 +125,7 @@ def dialog_lines(text: str, room: float) -> int:
 def _list(
     page: Page, body: Box, text: int, line: int, gap: int
 ) -> tuple[Box, int, int, dict[int, Box]]:
-    """The body made as narrow as rows are read best, and the rows in it."""
+    """Return the body, narrowed to a readable width, and the rows in it."""
     width = min(body.width, LIST_WIDTH * text)
     body = Box(body.left + (body.width - width) // 2, body.top, width, body.height)
     height = line * 3 // 2
@@ -138,7 +138,7 @@ def _list(
 
 
 def _strip(page: Page, body: Box, line: int, gap: int) -> tuple[Box, dict[int, Box]]:
-    """The rows side by side at the foot of the body, and what is left of that."""
+    """Place the rows side by side at the foot of the body; returned with the rest of the body."""
     if not page.rows:
         return body, {}
     assert page.tiles is not None
@@ -152,7 +152,7 @@ def _strip(page: Page, body: Box, line: int, gap: int) -> tuple[Box, dict[int, B
 
 
 def _grid(page: Page, body: Box, text: int, line: int, gap: int) -> tuple[int, int, dict[int, Box]]:
-    """How many columns, how many lines of tiles at once, and the tiles that are to be seen.
+    """Return the columns, the visible lines of tiles, and the boxes of visible tiles.
 
     The lines fill the body, so that no tile is cut.
     """

@@ -1,4 +1,4 @@
-"""The panel over a game: what its world lets the player adjust, by the arrow keys or a pad."""
+"""The panel over a game: the world's knobs, turned by the arrow keys or a pad."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Panel:
         return [place == self._chosen for place in range(len(self._knobs))]
 
     def stand(self, knobs: tuple[Knob, ...]) -> bool:
-        """Take note of how the knobs stand; whether that is news."""
+        """Update the knobs; returns True if any has changed."""
         news = knobs != self._knobs
         self._knobs = knobs
         self._chosen = max(0, min(self._chosen, len(knobs) - 1))
@@ -40,7 +40,7 @@ class Panel:
         return self.shown and isinstance(event, KeyDown) and event.key in DIRECTIONS
 
     def handle(self, event: Event) -> tuple[str, int] | None:
-        """Choose another knob, or say which is to be moved and how far."""
+        """Mark another knob, or return the knob to turn and by how much."""
         if not (self.takes(event) and isinstance(event, KeyDown) and self._knobs):
             return None
         match DIRECTIONS[event.key]:

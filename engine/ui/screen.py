@@ -89,7 +89,7 @@ class Uncovered:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that the player is to be told, in a line."""
+    """A message for the player, in a line."""
 
     line: str
     at: float = 0.0
@@ -195,5 +195,5 @@ class Window(Protocol):
         ...
 
     def close(self) -> None:
-        """Take the window away. Closing twice is harmless."""
+        """Close the window. Closing twice is harmless."""
         ...

@@ -11,9 +11,9 @@ LONGEST = 9  # pictures in a row; odd, so that there are as many before as after
 
 
 def starts_row(thumbnails: Sequence[Frame], start: int) -> tuple[Thumbnail, ...]:
-    """The picture of `start` (taken modulo how many there are) among its neighbours, numbered.
+    """Return the thumbnail of `start` (modulo their number) among its neighbours, numbered.
 
-    Of more than a row holds, those around it: the first comes after the last.
+    If there are more than fit in a row, the nearest ones are shown; the first follows the last.
     """
     count = len(thumbnails)
     if not count:

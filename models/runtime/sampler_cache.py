@@ -65,7 +65,7 @@ class SamplerCache:
     """Steps of play by the options they are made with, each prepared when it is first asked for.
 
     standard: how many steps are taken unless others are asked for. most: how many there can be.
-    making: what a replay keeps of how frames are made, as engine.contracts.making_of has it.
+    making: what a replay keeps of how frames are made, as engine.contracts.provenance_of has it.
     context_noise: the standard one; context_noises: all there are. precisions: likewise.
     """
 

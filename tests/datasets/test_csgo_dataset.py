@@ -26,7 +26,7 @@ from base.errors import UserError
 from base.worker_pool import LostItem, map_in_pool
 from datasets.importers import csgo_import
 from datasets.importers.csgo import LOW_SHAPE, convert, parse_name, published_split
-from datasets.importers.csgo_import import Rules, report, run
+from datasets.importers.csgo_import import ImportOptions, report, run
 from datasets.importers.csgo_layout import CsgoFile, CsgoFileError
 from datasets.importers.csgo_sources import REPO, REVISION, LocalFile, find, members
 from datasets.resize import shrink
@@ -599,7 +599,7 @@ def test_processes_of_its_own_import_the_same(tmp_path: Path) -> None:
     """All of it as the command does it."""
     data = {NAME.format(1): file_bytes(), NAME.format(2): FAULTS["cut by a byte"][1]}
     found = find(str(_fill(tmp_path / "source", data)))
-    rules = Rules(tmp_path / "out", low_only=True, least=COUNT)
+    rules = ImportOptions(tmp_path / "out", low_only=True, least=COUNT)
     outcome = run(found, found.items, rules, 2)
     assert list(outcome.done) == [NAME.format(1)]
     assert outcome.aside[NAME.format(2)].kind == "truncated"

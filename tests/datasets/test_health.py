@@ -18,10 +18,10 @@ from datasets.episode import stamped
 from datasets.inspect.colours import channel_order
 from datasets.inspect.health import examine
 from datasets.inspect.motion import explain_motion
-from datasets.inspect.repeats import Stretches
+from datasets.inspect.repeats import RepeatFinder
 from datasets.inspect.verdict import clipped, to_record, warnings
 from datasets.recording import Recording
-from datasets.samples import sample_frames, sample_places
+from datasets.samples import sample_frames, sample_ranges
 from datasets.store import Store
 from engine.contracts import CsgoActions, Step
 from tests.recordings import record_toys, toy_episode, toy_info
@@ -172,7 +172,7 @@ def _pictures(*numbers: int) -> list[np.ndarray]:
 def test_what_was_recorded_before_is_told_with_its_place() -> None:
     """A stretch counts by what moves in it; frames beside a gap do not follow one another."""
     one, other = Path("one"), Path("other")
-    stretches = Stretches(least=4)
+    stretches = RepeatFinder(least=4)
     stretches.follow(one, 0, _pictures(*range(10)))
     stretches.follow(other, 0, _pictures(50, 51, 2, 3, 3, 3, 4, 5, 6, 7, 52))
     stretches.follow(other, 100, _pictures(0, 1, 2, 3))  # too short
@@ -191,10 +191,10 @@ def test_a_large_store_is_looked_at_in_part(
     store = Store(tmp_path)
     health = examine(store)
     assert (health.frames, health.looked_at) == (502, 120)  # two places of four seconds
-    everything = sample_places(store, 60, most=1000)
+    everything = sample_ranges(store, 60, most=1000)
     assert sum(place.stop - place.start for place in everything) == 502
-    assert sample_places(store, 60, most=3) == sorted(
-        set(everything) & set(sample_places(store, 60, most=3)), key=everything.index
+    assert sample_ranges(store, 60, most=3) == sorted(
+        set(everything) & set(sample_ranges(store, 60, most=3)), key=everything.index
     )
 
 

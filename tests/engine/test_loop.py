@@ -405,11 +405,11 @@ def test_a_lent_window_answers_until_what_is_under_way_is_done(tmp_path: Path) -
 
     pressed = [KeyDown("escape", 0.1), KeyDown("escape", 0.2), KeyDown("return", 0.35)]
     window = Window([*pressed, CloseAsked(1e9)], clock)
-    lent = BorrowedWindow(window)
+    borrowed = BorrowedWindow(window)
     options, outputs = PlayOptions("toy"), Outputs(folder=tmp_path)
-    play(open_world, lent, options=options, outputs=outputs, clock=clock)
+    play(open_world, borrowed, options=options, outputs=outputs, clock=clock)
     assert [picture.line for picture in window.pictures] == ["loading toy ...", "leaving ..."]
-    assert not window.closed and not lent.close_asked
+    assert not window.closed and not borrowed.close_asked
     assert all(isinstance(event, CloseAsked) for event in window.poll(0.0))
 
 
@@ -425,9 +425,9 @@ def test_its_close_button_does_not_wait(tmp_path: Path) -> None:
         assert closed.wait(30), "it waits"
         return ToyWorld()
 
-    lent = Lent(NullWindow([KeyDown("escape", 0.1), CloseAsked(0.2)], clock))
-    play(open_world, lent, outputs=Outputs(folder=tmp_path), clock=clock)
-    assert lent.close_asked
+    borrowed = Lent(NullWindow([KeyDown("escape", 0.1), CloseAsked(0.2)], clock))
+    play(open_world, borrowed, outputs=Outputs(folder=tmp_path), clock=clock)
+    assert borrowed.close_asked
 
 
 def test_what_only_had_a_line_to_say_does_not_become_an_error_by_leaving(tmp_path: Path) -> None:

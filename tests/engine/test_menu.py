@@ -15,15 +15,15 @@ from engine.settings import SettingsFile
 from engine.ui.null_window import NullWindow, VirtualClock
 from engine.ui.page import Page
 from engine.ui.screen import CloseAsked, Event, KeyDown, KeyUp, Notice, Pointed, Scrolled, Window
-from engine.ui.screens.library import Entry
+from engine.ui.screens.library import LibraryEntry
 from engine.ui.screens.menu import run
 from tests.bench_of_toys import PONG, Guest, ToyWorkshop, asked, at_once, listed, noted, tiles
 
 COLUMNS = 3  # in a null window
 
 
-def entry(name: str, title: str, here: bool = False) -> Entry:
-    return Entry(name, title, here, "54.2 MB", "not measured yet", ("licence: none stated",))
+def entry(name: str, title: str, here: bool = False) -> LibraryEntry:
+    return LibraryEntry(name, title, here, "54.2 MB", "not measured yet", ("licence: none stated",))
 
 
 class Shelf:
@@ -38,7 +38,7 @@ class Shelf:
         self.let = threading.Event()
         self.deleted: list[str] = []
 
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[LibraryEntry]:
         return [e for e in self.worlds if e.name in self.played] + [
             e for e in self.worlds if e.name not in self.played
         ]
@@ -341,7 +341,7 @@ def test_an_arrow_that_was_held_as_something_was_chosen_does_not_run_on(
 
 def test_the_mark_stays_on_a_row_under_worlds_that_become_more(tmp_path: Path) -> None:
     class Growing(Shelf):
-        def entries(self) -> Sequence[Entry]:
+        def entries(self) -> Sequence[LibraryEntry]:
             self.worlds.append(entry(f"new{len(self.worlds)}", "New"))
             return super().entries()
 

@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.ui.page import Dialog, Page, Row, Tile
+from engine.ui.page import Dialog, Page, PageRow, Tile
 from engine.ui.page_layout import Box, lay_out
 
-ROWS = (Row("Settings", "F10"), Row("Another"))
+ROWS = (PageRow("Settings", "F10"), PageRow("Another"))
 ASK = Dialog("Download?", ("about 54.2 MB", "a licence of many words " * 4), ROWS)
 SIZES = st.tuples(st.integers(160, 2000), st.integers(160, 1500))
 
 
 def page(tiles: int | None, rows: int, dialog: Dialog | None = None, top: int = 0) -> Page:
     grid = None if tiles is None else (Tile("a world"),) * tiles
-    return Page("Worlds", grid, (Row("row"),) * rows, top=top, dialog=dialog)
+    return Page("Worlds", grid, (PageRow("row"),) * rows, top=top, dialog=dialog)
 
 
 def overlap(a: Box, b: Box) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from base.errors import UserError
 from base.psnr import mean_error, psnr_db
-from engine.contracts import ActionVector, Frame, making_of, origin_of
+from engine.contracts import ActionVector, Frame, provenance_of, shown_provenance_of
 from engine.games.atari import AtariWorld
 from engine.games.pair import GAP_PX, PairWorld
 from tests.scripted_game import dream as played
@@ -201,8 +201,8 @@ def test_a_real_emulator_beside_another() -> None:
 
 def test_recordings_say_which_of_the_two_was_on_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was played in the emulator was kept as a dream."""
-    monkeypatch.setattr(DreamtToy, "making", {"weights": "abc"}, raising=False)
+    monkeypatch.setattr(DreamtToy, "provenance", {"weights": "abc"}, raising=False)
     world = pair()
-    assert origin_of(world) == making_of(world) == {"weights": "abc"}
+    assert shown_provenance_of(world) == provenance_of(world) == {"weights": "abc"}
     world.switch("tab")
-    assert origin_of(world) == {} and making_of(world) == {"weights": "abc"}
+    assert shown_provenance_of(world) == {} and provenance_of(world) == {"weights": "abc"}

@@ -133,7 +133,7 @@ class OtherToy(ToyWorld):
 
     def __init__(self) -> None:
         super().__init__()
-        self.making = {"precision": "bfloat16"}
+        self.provenance = {"precision": "bfloat16"}
 
     def _draw(self) -> Frame:
         frame = super()._draw()
@@ -143,7 +143,7 @@ class OtherToy(ToyWorld):
 
 def test_frames_that_differ_are_said_once_and_the_replay_goes_on(tmp_path: Path) -> None:
     class Exact(ToyWorld):
-        making = {"precision": "float32"}  # noqa: RUF012
+        provenance = {"precision": "float32"}  # noqa: RUF012
 
     path = tmp_path / "a.replay"
     play_on(Exact(), tmp_path, hold("d", 3, 50), 60, save=path)

@@ -12,14 +12,16 @@ import pytest
 from engine.contracts import SWITCHES, CsgoActions, Frame
 from engine.input.keymap import Keymap, layout_of, layout_of_switches
 from engine.ui.help_pages import help_page, help_rows
-from engine.ui.page import Dialog, Page, Row, Tile
+from engine.ui.page import Dialog, Page, PageRow, Tile
 from engine.ui.page_layout import Box, lay_out, text_px
 from engine.ui.pygame.rows import draw_help
 from engine.ui.pygame.window import DesktopWindow
 from engine.ui.pygame.words import ACCENT
 from engine.ui.screen import KeyDown, Picture, Pointed, Scrolled
 
-ASK = Dialog("Download?", ("about 54.2 MB",), (Row("Download", "Enter"), Row("Go back", "Esc")))
+ASK = Dialog(
+    "Download?", ("about 54.2 MB",), (PageRow("Download", "Enter"), PageRow("Go back", "Esc"))
+)
 LONG = "a name that is far too long for any tile of any menu " * 3
 
 
@@ -34,7 +36,7 @@ def window(monkeypatch: pytest.MonkeyPatch) -> Iterator[DesktopWindow]:
 def page(**parts: object) -> Page:
     white = np.full((10, 20, 3), 255, np.uint8)
     tiles = (Tile("One", ("a", "b"), white), *(Tile(f"World {i}", ("a", "b")) for i in range(20)))
-    whole = {"tiles": tiles, "rows": (Row("Settings", "F10"),), "search": ""} | parts
+    whole = {"tiles": tiles, "rows": (PageRow("Settings", "F10"),), "search": ""} | parts
     return Page("Worlds", **whole)  # type: ignore[arg-type]
 
 
@@ -67,7 +69,7 @@ def test_pictures_are_shown_whole_and_progress_as_a_bar(window: DesktopWindow) -
 
     def bar(share: float) -> int:
         loading = (Tile("One", progress=share),)
-        shown = part(drawn(window, page(tiles=loading, rows=(Row("x"),), marked=1)), boxes[0])
+        shown = part(drawn(window, page(tiles=loading, rows=(PageRow("x"),), marked=1)), boxes[0])
         return int((shown == ACCENT).all(axis=2).any(axis=0).sum())
 
     assert bar(0.0) == 0 and abs(bar(0.5) * 2 - bar(1.0)) <= 2
@@ -79,7 +81,7 @@ def test_pictures_are_shown_whole_and_progress_as_a_bar(window: DesktopWindow) -
     [
         page(tiles=(Tile(LONG, (LONG, LONG)),) * 9, search=LONG),
         page(tiles=(), search="zzz"),
-        page(tiles=None, rows=(Row(LONG, LONG),) * 40, search=None, top=3, marked=3),
+        page(tiles=None, rows=(PageRow(LONG, LONG),) * 40, search=None, top=3, marked=3),
         page(dialog=ASK),
         page(dialog=Dialog(LONG, (LONG, LONG), ())),
     ],

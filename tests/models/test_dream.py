@@ -12,7 +12,7 @@ import pytest
 
 from base.cartridges import CARD
 from base.errors import UserError
-from engine.contracts import making_of, thumbnails_of
+from engine.contracts import provenance_of, thumbnails_of
 from models.cartridge.reader import check, load
 from models.dream import DiffusionWorld, open_world
 from models.runtime import choice as runtime_choice
@@ -73,7 +73,7 @@ def test_it_tells_what_the_cartridge_says(tiny: Path) -> None:
 
 
 def test_it_tells_how_its_frames_are_made(tiny: Path) -> None:
-    making = making_of(open_world(check(tiny), device="cpu", precision="float32", steps=1))
+    making = provenance_of(open_world(check(tiny), device="cpu", precision="float32", steps=1))
     assert making["weights"] == load(tiny).weights
     told = [making[what] for what in ("steps", "device", "precision")]
     assert told == ["1", "cpu", "float32"] and "preset" not in making
@@ -94,7 +94,7 @@ def test_networks_of_another_make_are_others_with_the_same_weights(
         world.reset(seed=1)
         frames.append(world.step(right).frame)
     assert np.array_equal(frames[0], frames[2]) and not np.array_equal(frames[0], frames[1])
-    first, second = (making_of(open_world(check(path))) for path in (tiny, other))
+    first, second = (provenance_of(open_world(check(path))) for path in (tiny, other))
     assert first["weights"] == second["weights"] and first["networks"] != second["networks"]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from datasets.episode import EpisodeInfo
 from datasets.siblings import Siblings
-from engine.contracts import CsgoActions, making_of
+from engine.contracts import CsgoActions, provenance_of
 from engine.games.doom import DoomWorld
 from engine.games.doom_player import ExploringPlayer
 from tests.tiny_cartridge import CONTEXT, manifest
@@ -30,7 +30,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Footage]:
     with Siblings(folder, "doom") as recording:
         for seed in (3, 4):
             frame, player = world.reset(seed), ExploringPlayer(world, seed)
-            actions, rate, made_by = world.actions, world.rate_fps, making_of(world)
+            actions, rate, made_by = world.actions, world.rate_fps, provenance_of(world)
             info = EpisodeInfo("doom", actions, rate, seed, "scripted", emulator=made_by)
             recording.begin(info, frame)
             for t in range(EXPLORED + HELD_STEPS):

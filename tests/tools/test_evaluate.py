@@ -57,7 +57,12 @@ def games(tmp_path_factory: pytest.TempPathFactory) -> Footage:
             player = ScriptedPlayer(world, seed)
             frame = world.reset(seed)
             info = EpisodeInfo(
-                "breakout", world.actions, world.rate_fps, seed, "scripted", emulator=world.making
+                "breakout",
+                world.actions,
+                world.rate_fps,
+                seed,
+                "scripted",
+                emulator=world.provenance,
             )
             recording.begin(info, frame)
             for _ in range(150):
@@ -264,7 +269,7 @@ def test_what_no_picture_tells_is_drawn_anew_and_nothing_else(games: Footage) ->
 def test_recordings_that_the_game_cannot_be_played_to_have_no_such_figure(
     games: Footage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.evaluation.dreams.making_of", lambda world: {"version": "other"})
+    monkeypatch.setattr("tools.evaluation.dreams.provenance_of", lambda world: {"version": "other"})
     assert breakout_scores.life_of_game(games, held(games, 30, count=2), CONTEXT) == {}
 
 

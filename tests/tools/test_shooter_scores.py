@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from base.errors import UserError
-from datasets.store import Window
+from datasets.store import FrameWindow
 from engine.contracts import ActionVector, CsgoActions
 from models.cartridge.manifest import Manifest, Preset
 from models.cartridge.reader import load
@@ -87,7 +87,7 @@ def camera_of(rng: np.random.Generator, speed: float) -> shooter_scores.Hold:
 @pytest.mark.parametrize(("speed", "share"), [(1, 1.0), (0, 0.0), (-1, 0.0), (0.1, 0.0)])
 def test_a_camera_that_obeys_and_some_that_do_not(speed: float, share: float) -> None:
     frames, none = np.zeros((2, 30, 56, 3), np.uint8), np.zeros(2, np.float32)
-    starts = [Excerpt(Window(frames, none, none, none > 0, none > 0), 0, 0)] * 2
+    starts = [Excerpt(FrameWindow(frames, none, none, none > 0, none > 0), 0, 0)] * 2
     figures = shooter_scores.camera(camera_of(np.random.default_rng(0), speed), starts, 2, ACTIONS)
     assert figures == {"turn": share, "walk": share, "camera_starts": 2}
 

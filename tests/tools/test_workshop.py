@@ -283,7 +283,7 @@ def test_games_are_played_themselves_and_trained_worlds_are_in_the_menu(
     (found,) = bench.played
     world = open_world(found, RunOptions())
     assert world.name == "pong" and found.name == "game:pong"
-    assert world.making["rom"] == "pong"  # type: ignore[attr-defined]
+    assert world.provenance["rom"] == "pong"  # type: ignore[attr-defined]
 
     write_tiny_cartridge(worlds_folder() / "my_pong_game" / "cartridge")
     assert list(own_cartridges()) == ["own:my_pong_game"]

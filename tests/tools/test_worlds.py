@@ -23,7 +23,7 @@ from engine.player.replay_file import Replay, ReplayWriter, read_replay
 from engine.settings import SettingsFile
 from engine.ui.null_window import NullWindow
 from engine.ui.screen import Window
-from engine.ui.screens.library import Entry
+from engine.ui.screens.library import LibraryEntry
 from hub import worlds as hub
 from hub.catalogue import read_catalogue
 from tests.catalogues import REPO, REVISION, about, catalogue_of, known, world
@@ -48,7 +48,7 @@ class Shelf:
     played: list[ResolvedWorld]
     replayed: list[Replay]
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> LibraryEntry:
         return next(e for e in self.worlds.entries() if e.name == name)
 
 

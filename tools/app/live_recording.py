@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from base.errors import UserError
 from base.folders import recordings_folder
-from engine.contracts import ActionVector, Frame, Step, World, origin_of
+from engine.contracts import ActionVector, Frame, Step, World, shown_provenance_of
 from engine.media.live_film import LiveFilm
 from engine.media.overlay import pressed
 from engine.player.observer import Recorder
@@ -168,7 +168,7 @@ class LiveRecording(Recorder):
             rate_fps=world.rate_fps,
             seed=self._seed,
             player=self._player,
-            emulator=origin_of(world),
+            emulator=shown_provenance_of(world),
         )
         self._check_size(frame)
         recording.begin(info, frame)  # refuses what would not go with the others, before any film

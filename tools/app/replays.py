@@ -11,7 +11,7 @@ from pathlib import Path
 from base.errors import UserError
 from base.sizes import in_words
 from engine.player.replay_file import SUFFIX, Replay, cartridge_of
-from engine.ui.screens.library import Entry
+from engine.ui.screens.library import LibraryEntry
 from tools.app.resolver import RunOptions
 
 STANDARD = RunOptions()
@@ -28,14 +28,14 @@ def saved_replays(folder: Path) -> list[Path]:
     return [path for _, path in sorted(found, reverse=True)][:MOST_SHOWN]
 
 
-def replay_entry(path: Path, worlds: Mapping[str, Entry]) -> Entry:
+def replay_entry(path: Path, worlds: Mapping[str, LibraryEntry]) -> LibraryEntry:
     """A replay for the menu, with the picture of its world. UserError for what is none.
 
     worlds: those in the menu, by their names.
     """
     name, about = cartridge_of(path), path.stat()
     world = worlds.get(name)
-    return Entry(
+    return LibraryEntry(
         name=PREFIX + str(path),
         title=f"{name if world is None else world.title}, replay",
         here=True,

@@ -164,7 +164,7 @@ def explain(dream: DiffusionWorld, options: RunOptions) -> None:
 
     say(f"runs on {dream.runtime}", error=True)
     idle = None
-    if options.device is None and dream.making["device"] == "cpu":
+    if options.device is None and dream.provenance["device"] == "cpu":
         idle = unused_gpu()
     if idle:
         say(idle, error=True)

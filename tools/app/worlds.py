@@ -17,7 +17,7 @@ from engine.player.pacing import keeps_up
 from engine.player.replay_file import Replay, read_replay
 from engine.settings import SettingsFile
 from engine.ui.screen import Window
-from engine.ui.screens.library import Entry
+from engine.ui.screens.library import LibraryEntry
 from hub import transfer as hub_file
 from hub import worlds as hub
 from hub.catalogue import World, read_catalogue
@@ -57,7 +57,7 @@ class Worlds:
         self._released = {world.name: world for world in read_catalogue()}
         self._fetched: dict[str, Path] = {}  # cartridges of repositories on the Hub
 
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[LibraryEntry]:
         """Every world once: last played first, then what is here, then what is not. The latest
         replays stand behind the worlds that are here."""
         speeds, played = kept_speeds(), self._settings.now.last_played
@@ -115,10 +115,10 @@ def speed_in_words(ms: float | None, rate_fps: float | None) -> str:
     return f"{pace}, {ms:.3g} ms a frame"
 
 
-def _cartridge(name: str, folder: Path, speeds: dict[str, float]) -> Entry:
+def _cartridge(name: str, folder: Path, speeds: dict[str, float]) -> LibraryEntry:
     """A cartridge that is here; of one whose card is damaged choosing it says what is wrong."""
     summary = read_summary(folder) or CartridgeSummary(name, 0.0, 0)
-    return Entry(
+    return LibraryEntry(
         name=name,
         title=summary.title,
         here=True,
@@ -128,7 +128,9 @@ def _cartridge(name: str, folder: Path, speeds: dict[str, float]) -> Entry:
     )
 
 
-def _released(world: World, taken: set[str], speeds: dict[str, float], verified: bool) -> Entry:
+def _released(
+    world: World, taken: set[str], speeds: dict[str, float], verified: bool
+) -> LibraryEntry:
     """A released world; the picture is that of the cartridge that was made of it, if one was."""
     snapshot = hub.cached(world, verified)
     about = "" if world.exact else "about "
@@ -138,7 +140,7 @@ def _released(world: World, taken: set[str], speeds: dict[str, float], verified:
     if snapshot is not None:
         files = sum((snapshot / file.path).stat().st_size for file in world.files)
         size = in_words(files + (summary.bytes if summary else 0))
-    return Entry(
+    return LibraryEntry(
         name=world.name,
         title=f"{world.title} (released)" if world.title in taken else world.title,
         here=snapshot is not None,

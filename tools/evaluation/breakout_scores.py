@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.store import Window
+from datasets.store import FrameWindow
 from engine.contracts import World
 from tools.evaluation import breakout_probe as probe
 from tools.evaluation.breakout_futures import BreakoutFutures
@@ -24,7 +24,9 @@ SERVED_STEPS = 30  # two seconds: a script that serves every eight steps needs n
 BRICKS_KEPT = 0.5  # of those at the start; random play hits a few
 
 
-def life(dreams: Sequence[Dream], recorded: Sequence[Window], context: int) -> dict[str, float]:
+def life(
+    dreams: Sequence[Dream], recorded: Sequence[FrameWindow], context: int
+) -> dict[str, float]:
     """Share of frames that show a ball where the recorded frame shows one.
 
     With its standard error, as other starts would have given another share. Also of those with

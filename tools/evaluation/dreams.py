@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from base.errors import UserError
 from datasets.segments import Segments
-from datasets.store import Store, Window
-from engine.contracts import ActionVector, World, making_of
+from datasets.store import FrameWindow, Store
+from engine.contracts import ActionVector, World, provenance_of
 from models.cartridge.manifest import Manifest
 from models.dream import noise_of
 from models.runtime.sampler_cache import PreparedStep
@@ -33,7 +33,7 @@ Advance = Callable[[], object]  # called after every network step, to show progr
 class Excerpt:
     """Recorded frames in a row, the first of which is frame `first` of an episode."""
 
-    window: Window
+    window: FrameWindow
     episode: int
     first: int
 
@@ -85,7 +85,7 @@ class Footage:
     def repeatable(self, excerpt: Excerpt, game: World) -> bool:
         """Whether a real game, as it is here, plays an excerpt's episode again from its seed."""
         info = self.store.episode_info(excerpt.episode)
-        return info.player in BY_PROGRAM and info.emulator == making_of(game)
+        return info.player in BY_PROGRAM and info.emulator == provenance_of(game)
 
     def large_frames(self, excerpt: Excerpt, start: int, stop: int) -> Frames:
         """The large frames (stop - start, H', W', 3) of an excerpt's frames start to stop - 1."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from datasets.inspect.health import STRETCH_S, Health
-from datasets.inspect.repeats import Stretch
+from datasets.inspect.repeats import UnchangingSpan
 from datasets.inspect.verdict import clipped, share_of_looked_at, to_record, warnings
 
 MOST_REWARDS = 20  # told one by one
@@ -125,7 +125,7 @@ def _rewards(health: Health) -> str:
     return f"{each}; {total / len(health.lengths):.1f} an episode"
 
 
-def _stretches(health: Health, stretches: Sequence[Stretch]) -> str:
+def _stretches(health: Health, stretches: Sequence[UnchangingSpan]) -> str:
     if not stretches:
         return "never"
     longest = max(stretches, key=lambda stretch: stretch.steps)
@@ -142,7 +142,7 @@ def _files(lines: list[str]) -> str:
     return INDENT.join([*lines[:MOST_LISTED], *more])
 
 
-def _places(stretches: Sequence[Stretch]) -> list[list[object]]:
+def _places(stretches: Sequence[UnchangingSpan]) -> list[list[object]]:
     return [[stretch.path.name, stretch.start, stretch.steps] for stretch in stretches]
 
 

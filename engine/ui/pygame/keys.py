@@ -11,7 +11,7 @@ SIGN_CODES = range(0x21, 0x2000)  # of all alphabets
 
 
 class Keys:
-    """Names keys as engine.input.keyboard does: those that write something by where they are.
+    """Names of keys as in engine.input.keyboard: keys that write a character go by their place.
 
     Other keys go by what they do, which people change: a Caps Lock that is Esc is Esc. A key that
     was pressed is let go under the same name, although the layout may have changed meanwhile.
@@ -31,7 +31,7 @@ class Keys:
 
 
 def look_at_keyboard() -> None:
-    """Tell engine.input.keyboard what the keys write by now, for people to be shown."""
+    """Tell engine.input.keyboard which characters the keys write at present, for labels."""
     # pygame can only be asked where the key of a sign is: it looks that up to index what is held.
     scancode = pygame.key.ScancodeWrapper(range(SCANCODES))  # type: ignore[arg-type]
     places = {chr(code): KEY_OF_USB.get(int(scancode[code])) for code in SIGN_CODES}

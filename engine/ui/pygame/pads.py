@@ -1,4 +1,4 @@
-"""Gamepads as SDL tells of them, by the names that its own table has for every make's buttons."""
+"""Gamepads, with the button names of SDL's controller database."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MAP_IT = "map it with SDL2 Gamepad Tool, and set SDL_GAMECONTROLLERCONFIG to the
 class PadReader:
     """Opens every pad that is plugged in, now or later, and turns what it does into events.
 
-    A device that SDL has no table for, such as a steering wheel, is left alone, and said to be.
+    A device that SDL has no mapping for, such as a steering wheel, is ignored with a message.
     """
 
     def __init__(self) -> None:

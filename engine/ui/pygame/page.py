@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import pygame
 
-from engine.ui.page import NOTES, Dialog, Page, Row, Tile
-from engine.ui.page_layout import Box, Layout, dialog_lines
+from engine.ui.page import NOTES, Dialog, Page, PageRow, Tile
+from engine.ui.page_layout import Box, PageLayout, dialog_lines
 from engine.ui.pygame.words import (
     ACCENT,
     EDGE,
@@ -30,7 +30,7 @@ CURSOR = "_"
 def draw_page(
     surface: pygame.Surface,
     page: Page,
-    layout: Layout,
+    layout: PageLayout,
     line: str,
     font: Font,
 ) -> None:
@@ -52,7 +52,7 @@ def draw_page(
 class _Painter:
     """Draws the parts of a page on one surface."""
 
-    def __init__(self, surface: pygame.Surface, layout: Layout, font: Font) -> None:
+    def __init__(self, surface: pygame.Surface, layout: PageLayout, font: Font) -> None:
         self._surface, self._layout, self._font = surface, layout, font
 
     def header(self, page: Page) -> None:
@@ -162,7 +162,7 @@ class _Painter:
         )
 
     def _plain_picture(self, title: str, place: pygame.Rect) -> None:
-        """The name, large, on a ground of a colour that is the name's own."""
+        """Draw the name, large, on a background colour derived from it."""
         colour = pygame.Color(0)
         colour.hsva = (zlib.crc32(title.encode()) % 360, 38, 26, 100)
         pygame.draw.rect(self._surface, colour, place)
@@ -182,7 +182,7 @@ class _Painter:
         pygame.draw.rect(self._surface, ACCENT, (*bar.topleft, int(bar.width * share), height))
         pygame.draw.rect(self._surface, QUIET, bar, 1)
 
-    def _row(self, row: Row, box: Box, marked: bool) -> None:
+    def _row(self, row: PageRow, box: Box, marked: bool) -> None:
         layout = self._layout
         whole = _rect(box).inflate(0, -max(2, layout.gap_px // 3))
         self._raised(whole, MARKED if marked else RAISED)

@@ -1,4 +1,4 @@
-"""The window on a desktop."""
+"""Desktop window, drawn by pygame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pygame
 
 from engine.contracts import Frame
 from engine.player.pacing import Clock
-from engine.ui.page_layout import Layout, lay_out, text_px
+from engine.ui.page_layout import PageLayout, lay_out, text_px
 from engine.ui.pygame.keys import Keys, look_at_keyboard
 from engine.ui.pygame.pads import PadReader
 from engine.ui.pygame.page import draw_page
@@ -66,7 +66,7 @@ def why_no_display(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def open_window(title: str, clock: Clock = time.perf_counter) -> DesktopWindow:
-    """A new window on the desktop. Raises NoDisplayError where there is none."""
+    """Open a window on the desktop. Raises NoDisplayError if there is no display."""
     why = why_no_display()
     if why:
         raise NoDisplayError(why)
@@ -81,7 +81,7 @@ def open_window(title: str, clock: Clock = time.perf_counter) -> DesktopWindow:
 
 
 def _unanswered(environment: Mapping[str, str] = os.environ) -> str:
-    """The displays that are named and where there is nobody."""
+    """Return the displays that are named in the environment and do not answer."""
     named = filter(None, map(environment.get, ("DISPLAY", "WAYLAND_DISPLAY")))
     return ", ".join(f"{name} does not answer" for name in named) or "SDL finds no display"
 
@@ -101,7 +101,7 @@ class DesktopWindow:
         self._wake = pygame.event.custom_type()
         self._fullscreen = self._pointer_held = False
         self._field = pygame.Rect(0, 0, 0, 0)  # where the playfield was drawn
-        self._layout: Layout | None = None  # of the page that is shown, if one is
+        self._layout: PageLayout | None = None  # of the page that is shown, if one is
         self._keys, self._pads = Keys(), PadReader()
         look_at_keyboard()
         self._font = Fonts()
@@ -117,6 +117,7 @@ class DesktopWindow:
         return float(pygame.display.get_desktop_refresh_rates()[0] or USUAL_REFRESH_FPS)
 
     def poll(self, timeout_s: float) -> list[Event]:
+        """Wait for input, at most `timeout_s` seconds, and return it as events."""
         raw = pygame.event.get()
         if not raw and timeout_s > 0:
             # pygame waits in whole milliseconds, some systems oversleep by one, and what is due
@@ -164,11 +165,13 @@ class DesktopWindow:
         return None
 
     def wake(self) -> None:
+        """End the wait of `poll` by an event of pygame's queue."""
         # The window may be gone, or its queue full, by the time a worker gets here.
         with contextlib.suppress(pygame.error):
             pygame.event.post(pygame.Event(self._wake))
 
     def present(self, picture: Picture) -> None:
+        """Draw a picture and show it."""
         if picture.page is not None and picture.page.tiles is not None:
             self._fit(PAGE_SHAPE)
         elif picture.frame is not None:
@@ -282,10 +285,12 @@ class DesktopWindow:
         return write(surface, words, size, colour, at, room, self._font, centred)
 
     def capture(self) -> Frame:
+        """Return a copy of the pixels in the window, uint8 (H, W, 3)."""
         pixels = pygame.surfarray.array3d(self._surface)  # (W, H, 3)
         return np.ascontiguousarray(pixels.swapaxes(0, 1))
 
     def toggle_fullscreen(self) -> None:
+        """Change between a window and the full screen."""
         if self._fullscreen:
             self._window.set_windowed()
         else:
@@ -293,6 +298,7 @@ class DesktopWindow:
         self._fullscreen = not self._fullscreen
 
     def hold_pointer(self, held: bool) -> None:
+        """Hide the pointer and keep it in the window, or release it."""
         # Relative motion goes on when the pointer would have met the edge of the screen.
         pygame.mouse.set_visible(not held)
         self._window.grab_mouse = held
@@ -300,6 +306,7 @@ class DesktopWindow:
         self._pointer_held = held
 
     def close(self) -> None:
+        """Close the window and release pygame's display."""
         pygame.quit()
 
 
@@ -321,8 +328,8 @@ def _image(frame: Frame) -> pygame.Surface:
     return pygame.image.frombuffer(frame.tobytes(), (width, height), "RGB")
 
 
-def _on_page(raw: pygame.event.Event, layout: Layout, now: float) -> Event | None:
-    """What the mouse does over a page; nothing, beside its items."""
+def _on_page(raw: pygame.event.Event, layout: PageLayout, now: float) -> Event | None:
+    """Translate a mouse event over a page; None beside its items."""
     button = raw.button if raw.type == pygame.MOUSEBUTTONDOWN else None
     if button is None and raw.rel == (0, 0):
         return None  # a window that opens under a pointer at rest is told of it by such a motion

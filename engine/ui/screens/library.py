@@ -12,7 +12,7 @@ from engine.ui.screen import Window
 
 
 @dataclass(frozen=True)
-class Entry:
+class LibraryEntry:
     """A world that the menu offers.
 
     name:    what play.py calls it. title: for people.
@@ -36,12 +36,12 @@ class Entry:
 class Library(Protocol):
     """The worlds of this machine. All but `download` is called on the window's thread."""
 
-    def entries(self) -> Sequence[Entry]:
-        """All worlds as they are now, in the order to show them. Quick."""
+    def entries(self) -> Sequence[LibraryEntry]:
+        """List the worlds in the order they are shown. Must be fast."""
         ...
 
     def download(self, name: str, watch: Watch) -> None:
-        """Bring a world; see `engine.jobs.BackgroundJobs`."""
+        """Download a world; run by an `engine.jobs.BackgroundJobs`."""
         ...
 
     def play(self, name: str, window: Window) -> None:

@@ -15,7 +15,7 @@ from engine.player.pacing import Clock
 from engine.settings import SettingsFile
 from engine.ui.borrowed_window import BorrowedWindow
 from engine.ui.cursor import LEAVE, Asked, Cursor, command_on_page
-from engine.ui.page import Dialog, Page, Row, Tile, letters, typed
+from engine.ui.page import Dialog, Page, PageRow, Tile, letters, typed
 from engine.ui.screen import (
     CloseAsked,
     Event,
@@ -27,7 +27,7 @@ from engine.ui.screen import (
     Pointed,
     Window,
 )
-from engine.ui.screens.library import Entry, Library
+from engine.ui.screens.library import Library, LibraryEntry
 from engine.ui.screens.settings_screen import show_settings
 from engine.ui.screens.workshop import Workshop
 from engine.ui.screens.workshop_screen import TITLE as MAKE
@@ -99,8 +99,8 @@ def run(
 
 
 @dataclass(frozen=True)
-class Question:
-    """Something to say yes to, by the first of its choices, before it is done."""
+class MenuQuestion:
+    """A question that the first choice confirms."""
 
     dialog: Dialog
     then: Callable[[], None]
@@ -130,7 +130,7 @@ class Menu:
         self._entries = library.entries()
         self._search, self._help = "", False
         self._cursor = Cursor()
-        self._question: Question | None = None
+        self._question: MenuQuestion | None = None
         self._errors: dict[str, str] = {}  # world -> why it could not be played
         self._notice = ""  # until the next key
         self._training = ""  # what was shown of the trainings last
@@ -158,18 +158,18 @@ class Menu:
         return (*HELP, (full, "full screen")) if full else HELP
 
     @property
-    def _found(self) -> list[Entry]:
-        """The worlds that the search leaves."""
+    def _found(self) -> list[LibraryEntry]:
+        """Worlds that match the search."""
         wanted = letters(self._search)
         return [e for e in self._entries if wanted in f"{letters(e.title)} {letters(e.name)}"]
 
     @property
-    def _marked(self) -> Entry | None:
+    def _marked(self) -> LibraryEntry | None:
         found = self._found
         return found[self._cursor.item] if self._cursor.item < len(found) else None
 
     def _page(self) -> Page:
-        """What the window shows, a question over the grid if there is one."""
+        """Build the page: the grid, and a dialog over it if there is one."""
         if self._question is None:
             return self._grid()
         marked = self._question.cursor.item
@@ -178,10 +178,10 @@ class Menu:
     def _grid(self) -> Page:
         tiles = tuple(map(self._tile, self._found))
         marked, top = self._cursor.item, self._cursor.top
-        rows = (Row(MAKE, self._training or MAKE_KEY.upper()), Row("Settings", "F10"))
+        rows = (PageRow(MAKE, self._training or MAKE_KEY.upper()), PageRow("Settings", "F10"))
         return Page(TITLE, tiles, rows, marked=marked, top=top, search=self._search)
 
-    def _tile(self, entry: Entry) -> Tile:
+    def _tile(self, entry: LibraryEntry) -> Tile:
         download = self._downloads.of(entry.name)
         size = f"{entry.size} on disk" if entry.here else f"{entry.size} to download"
         notes, progress = (size, entry.speed), None
@@ -191,8 +191,8 @@ class Menu:
             notes, progress = _progress(download, entry.size), download.share or 0.0
         return Tile(entry.title, notes, entry.picture, progress)
 
-    def _error(self, entry: Entry) -> str:
-        """Why a world could not be played or downloaded; empty if nothing went wrong."""
+    def _error(self, entry: LibraryEntry) -> str:
+        """Return the error of playing or downloading a world; empty if there was none."""
         download = self._downloads.of(entry.name)
         return download.error if download else self._errors.get(entry.name, "")
 
@@ -204,7 +204,7 @@ class Menu:
         return 0.0 if self.stale else min(patience, self._cursor.wait_s(now))
 
     def follow(self, now: float) -> None:
-        """Do what time brings: a key that is still held, downloads that get on."""
+        """Handle what depends on time: a key that repeats, progress of downloads."""
         self.stale |= self._cursor.repeat(now, self._grid(), self._window.size)
         if self._downloads.any_ended() | self._trainings.any_ended():
             self.come_back()
@@ -217,12 +217,12 @@ class Menu:
         """Play the chosen world until the player leaves it, then go on."""
         name, self.chosen = self.chosen, ""
         self._errors.pop(name, None)
-        lent = BorrowedWindow(self._window)
+        borrowed = BorrowedWindow(self._window)
         try:
-            self._library.play(name, lent)
+            self._library.play(name, borrowed)
         except UserError as error:
             self._errors[name] = str(error)
-        self.leaving = lent.close_asked
+        self.leaving = borrowed.close_asked
         self.come_back()
 
     def handle(self, event: Event) -> None:
@@ -256,7 +256,7 @@ class Menu:
     def _asks(self, key: str) -> Command | None:
         return command_on_page(self._keymap, key)
 
-    def _answer(self, event: Event, question: Question) -> None:
+    def _answer(self, event: Event, question: MenuQuestion) -> None:
         asked = question.cursor.handle(event, self._page(), self._window.size)
         if asked is None:
             return
@@ -299,7 +299,7 @@ class Menu:
             start = partial(self._downloads.start, name)
             self._ask(f"Download {entry.title}?", entry.terms, "Download", start)
 
-    def _remove(self, entry: Entry) -> None:
+    def _remove(self, entry: LibraryEntry) -> None:
         """Stop a download, or ask whether something is to be deleted."""
         if not entry.removable:
             self._downloads.stop(entry.name)
@@ -316,8 +316,8 @@ class Menu:
         self.come_back()
 
     def _ask(self, title: str, lines: tuple[str, ...], yes: str, then: Callable[[], None]) -> None:
-        dialog = Dialog(title, lines, (Row(yes, "Enter"), Row("Go back", "Esc")))
-        self._question = Question(dialog, then)
+        dialog = Dialog(title, lines, (PageRow(yes, "Enter"), PageRow("Go back", "Esc")))
+        self._question = MenuQuestion(dialog, then)
 
     def come_back(self) -> None:
         """Look again at which worlds there are, and at the keys; the mark stays on its own, or on a
@@ -338,7 +338,7 @@ class Menu:
 
 
 def _progress(download: BackgroundJob, size: str) -> tuple[str, str]:
-    """A download in words."""
+    """Describe the progress of a download."""
     if download.stopping:
         return "stopping ...", "what arrived is kept"
     if download.waiting:

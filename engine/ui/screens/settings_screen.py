@@ -12,7 +12,7 @@ from engine.input.keymap import DIRECTIONS, FIXED, MEANINGS, PLAYER, Command, Ke
 from engine.player.pacing import Clock
 from engine.settings import Settings, SettingsFile
 from engine.ui.cursor import Asked, Cursor, command_on_page
-from engine.ui.page import Dialog, Page, Row
+from engine.ui.page import Dialog, Page, PageRow
 from engine.ui.screen import CloseAsked, Event, KeyDown, Picture, Pointed, Window
 
 SENSITIVITIES = (0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0)
@@ -64,9 +64,9 @@ class SettingsScreen:
         """The list, with a question over it if there is one."""
         now = self._file.now
         rows = (
-            Row("Sensitivity of mouse and right stick", _sensitivity(now.sensitivity)),
+            PageRow("Sensitivity of mouse and right stick", _sensitivity(now.sensitivity)),
             *(self._row(layout, button) for layout, button in self._buttons),
-            Row("All as it came"),
+            PageRow("All as it came"),
         )
         wish, dialog = self._wish, None
         if wish is not None:
@@ -90,16 +90,16 @@ class SettingsScreen:
 
     @property
     def waiting(self) -> bool:
-        """The next key is wished for, whatever it does otherwise."""
+        """True while the next key is taken as the new binding."""
         return self._wish is not None and not self._wish.keys
 
-    def _row(self, layout: KeyLayout, button: str) -> Row:
+    def _row(self, layout: KeyLayout, button: str) -> PageRow:
         keys = ", ".join(
             written(key) + (" (taken)" if self._taker(layout, button, key) else "")
             for key in layout.bound(self._file.now.keys)[button]
         )
         changed = "* " if button in self._file.now.keys.get(layout.name, {}) else ""
-        return Row(self._label(layout, button), f"{changed}{keys or NO_KEY}")
+        return PageRow(self._label(layout, button), f"{changed}{keys or NO_KEY}")
 
     def _label(self, layout: KeyLayout, button: str) -> str:
         """What a button does, for people."""
@@ -271,10 +271,10 @@ def _sensitivity(value: float) -> str:
 
 
 def _dialog(wish: Wish, label: str) -> Dialog:
-    leave = Row("Leave all as it is", "Esc")
+    leave = PageRow("Leave all as it is", "Esc")
     if wish.keys:
         lines = (*wish.others, f"take it away from there, for '{label}'?")
-        return Dialog("Taken already", lines, (Row("Take it", "Enter"), leave))
+        return Dialog("Taken already", lines, (PageRow("Take it", "Enter"), leave))
     lines = (wish.refused or "of the keyboard or a pad",)
     return Dialog(f"Press a key for '{label}'", lines, (leave,))
 

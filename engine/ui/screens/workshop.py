@@ -62,7 +62,7 @@ class Workshop(Protocol):
         ...
 
     def recordings(self) -> Sequence[Recorded]:
-        """All recordings as they are now."""
+        """List the recordings."""
         ...
 
     def measure(self, name: str, watch: Watch) -> str:
@@ -94,7 +94,7 @@ class Workshop(Protocol):
 
 
 def time_in_words(seconds: float) -> str:
-    """About how long something takes."""
+    """Format a duration roughly."""
     hours, minutes = divmod(round(seconds / 60), 60)
     if hours:
         return f"{hours} h {minutes:02d} min"

@@ -14,7 +14,7 @@ from engine.player.pacing import Clock
 from engine.settings import SettingsFile
 from engine.ui.borrowed_window import BorrowedWindow
 from engine.ui.cursor import LEAVE, Asked, Cursor, command_on_page
-from engine.ui.page import Dialog, Page, Row, Tile, letters, typed
+from engine.ui.page import Dialog, Page, PageRow, Tile, letters, typed
 from engine.ui.screen import CloseAsked, Event, KeyDown, Picture, Window
 from engine.ui.screens.workshop import RealGame, Recorded, Workshop, time_in_words
 
@@ -40,7 +40,7 @@ HELP = (
 
 
 @dataclass(frozen=True)
-class Question:
+class RecordingQuestion:
     """Dialog about a recording.
 
     choices: what can be said, and what is done then; the last one is to leave all as it is.
@@ -58,7 +58,7 @@ class Question:
 class WorkshopScreen:
     """State and event handling of the workshop; `show_workshop` shows it.
 
-    trainings: background jobs by the names of recordings; they outlive the page.
+    trainings: jobs by the names of recordings; they outlive the page.
     keymap:    the player's keys.
     closed: the player is done with it. chosen: the game to play next.
     """
@@ -73,7 +73,7 @@ class WorkshopScreen:
         self._times: dict[str, str] = {}  # recording -> how long training takes
         self._listing, self._measuring = BackgroundJobs(self._list), BackgroundJobs(self._measure)
         self._cursor, self._help, self._search = Cursor(), False, ""
-        self._question: Question | None = None
+        self._question: RecordingQuestion | None = None
         self._outdated = True  # the recordings are to be listed again
 
     # What is to be seen
@@ -93,12 +93,12 @@ class WorkshopScreen:
 
     @property
     def picture(self) -> Picture:
-        """All that the window shows."""
+        """The picture for the window."""
         return Picture(page=self.page, line=self._line, help=HELP if self._help else ())
 
     @property
     def _line(self) -> str:
-        """What can be done with what is marked, or what went wrong with it."""
+        """Hint for the marked item, or its error."""
         marked = self._marked
         if marked is None:
             return f"nothing is called '{self._search}' - Esc ends the search"
@@ -115,7 +115,7 @@ class WorkshopScreen:
         return " - ".join(filter(None, ("Enter plays the game", record, "Esc goes back")))
 
     def _does(self, recorded: Recorded) -> str:
-        """What choosing a recording leads to."""
+        """Describe what choosing a recording does."""
         training = self._trainings.of(recorded.name)
         if training is not None and training.active:
             return "stops this"
@@ -131,7 +131,7 @@ class WorkshopScreen:
 
     @property
     def _things(self) -> Sequence[Recorded | RealGame]:
-        """What the search leaves, in the order of the tiles."""
+        """Items that match the search, in the order of the tiles."""
         things: list[Recorded | RealGame] = [*self._recordings, *self._games]
         wanted = letters(self._search)
         return [thing for thing in things if wanted in letters(thing.title)]
@@ -158,7 +158,7 @@ class WorkshopScreen:
         error = self._errors.get(game.name, "")
         return Tile(game.title, ("the game itself", error or "play and record it"))
 
-    def _dialog(self, question: Question) -> Dialog:
+    def _dialog(self, question: RecordingQuestion) -> Dialog:
         lines = question.lines
         if question.measured:
             recorded = question.recorded
@@ -169,7 +169,7 @@ class WorkshopScreen:
             lines = (amount, error or self._times.get(name, MEASURING), *lines)
         names = [name for name, _ in question.choices]
         keys = ("Enter", *[""] * (len(names) - 2), "Esc")[-len(names) :]
-        return Dialog(question.title, lines, tuple(map(Row, names, keys)))
+        return Dialog(question.title, lines, tuple(map(PageRow, names, keys)))
 
     # What happens
 
@@ -178,7 +178,7 @@ class WorkshopScreen:
         return min(IDLE_S, self._cursor.wait_s(now))
 
     def follow(self, now: float, size: tuple[int, int]) -> None:
-        """Do what time brings: a key that is still held, background jobs that have ended."""
+        """Handle what depends on time: a key that repeats, jobs that have ended."""
         self._cursor.repeat(now, self.page, size)
         self._measuring.any_ended()
         if self._listing.any_ended():
@@ -193,13 +193,13 @@ class WorkshopScreen:
         """Play the chosen game until the player leaves it; whether the window was closed."""
         game, self.chosen = self.chosen, ""
         self._errors.pop(game, None)
-        lent = BorrowedWindow(window)
+        borrowed = BorrowedWindow(window)
         try:
-            self._workshop.play(game, lent)
+            self._workshop.play(game, borrowed)
         except UserError as error:
             self._errors[game] = str(error)
         self._outdated = True
-        return lent.close_asked
+        return borrowed.close_asked
 
     def close(self) -> None:
         """End all but the trainings."""
@@ -233,7 +233,7 @@ class WorkshopScreen:
         self._search = search
         self._cursor.item = self._cursor.top = 0
 
-    def _answer(self, event: Event, question: Question, size: tuple[int, int]) -> None:
+    def _answer(self, event: Event, question: RecordingQuestion, size: tuple[int, int]) -> None:
         asked = question.cursor.handle(event, self.page, size)
         if asked is None:
             return
@@ -252,26 +252,26 @@ class WorkshopScreen:
         elif marked is not None:
             self.chosen = marked.name
 
-    def _asked_about(self, recorded: Recorded) -> Question:
-        """The question that fits how things stand with a recording."""
+    def _asked_about(self, recorded: Recorded) -> RecordingQuestion:
+        """Choose the dialog for the state of a recording."""
         training, world = self._trainings.of(recorded.name), recorded.world
         start = ("Start", lambda: self._trainings.start(recorded.name))
         anew = ("Start a new one", lambda: self._begin_anew(recorded.name))
         no, back = ("Not now", lambda: None), ("Go back", lambda: None)
         if training is not None and training.active:
             stop = ("Stop", lambda: self._trainings.stop(recorded.name))
-            return Question(recorded, "Stop this training?", (KEPT,), (stop, back))
+            return RecordingQuestion(recorded, "Stop this training?", (KEPT,), (stop, back))
         if recorded.refused:
-            return Question(recorded, "Record more first", (recorded.refused,), (back,))
+            return RecordingQuestion(recorded, "Record more first", (recorded.refused,), (back,))
         if recorded.done is not None and recorded.done < 1:
             lines = (f"{recorded.done:.0%} of its training is done.", STAYS)
             choices = (("Go on", start[1]), anew, no)
-            return Question(recorded, f"Go on training {world}?", lines, choices)
+            return RecordingQuestion(recorded, f"Go on training {world}?", lines, choices)
         earlier = () if recorded.done is None else (f"{world}, trained on it before, stays.",)
         title = f"Train a world on {recorded.title}?"
         manner = (recorded.manner,) if recorded.manner else ()
         lines = (*manner, *earlier, STAYS)
-        return Question(recorded, title, lines, (start, no), measured=True)
+        return RecordingQuestion(recorded, title, lines, (start, no), measured=True)
 
     def _begin_anew(self, name: str) -> None:
         self._workshop.begin_anew(name)
