@@ -259,7 +259,8 @@ def _thumbnail(thumbnail: Thumbnail) -> str:
 
 def _page(page: Page) -> str:
     rows = "; ".join(f"{row.label}: {row.value}" for row in page.rows)
-    return f"{page.title} {page.marked} {page.top} {page.dialog} {rows}"
+    dialog = str(page.dialog).replace("PageRow(", "Row(")  # its name when they were recorded
+    return f"{page.title} {page.marked} {page.top} {dialog} {rows}"
 
 
 def describe_event(event: tuple[object, int]) -> str:
