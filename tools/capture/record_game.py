@@ -16,7 +16,7 @@ from base.interrupts import ctrl_c
 from base.progress import ProgressBar
 from base.terminal import say
 from datasets.episode import EpisodeInfo
-from engine.contracts import ActionVector, Frame, Step, World, making_of
+from engine.contracts import ActionVector, Frame, Step, World, provenance_of
 from engine.player.loop import play
 from engine.player.observer import Observer
 from engine.player.options import GameStart, Outputs, PlayOptions
@@ -65,7 +65,7 @@ class Take:
             rate_fps=self.world.rate_fps,
             seed=seed,
             player=self.config.player,
-            emulator=making_of(self.world),
+            emulator=provenance_of(self.world),
         )
         self._of_episode = 0
         self.keeper.begin(info, frame)

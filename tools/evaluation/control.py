@@ -8,6 +8,7 @@ Source: inverse dynamics as a measure of a world model's control (Baker et al. 2
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ def opposed_actions(space: ActionSpace) -> tuple[ActionVector, ActionVector] | N
     names = getattr(space, "names", ())
     for first, second in OPPOSED:
         if first in names and second in names:
-            return space.named(first), space.named(second)  # type: ignore[attr-defined]
+            return space.named(first), space.named(second)
     return None
 
 
@@ -41,7 +42,7 @@ def control(
     dreamer: Dreamer,
     starts: Sequence[Excerpt],
     game: World,
-    player: Callable[[World, int], Player],
+    player: Callable[[Any, int], Player],
     steps: int,
 ) -> dict[str, float]:
     """Return the shares of starts in which the right action of two is told, in dream and game.
@@ -66,7 +67,7 @@ def control(
 
 def branched(
     game: World,
-    player: Callable[[World, int], Player],
+    player: Callable[[Any, int], Player],
     actions: tuple[ActionVector, ActionVector],
     steps: int,
     count: int = BRANCHES,

@@ -9,8 +9,8 @@ from base.errors import UserError
 from base.progress import ProgressBar
 from base.sizes import GB, in_words
 from base.terminal import say
-from datasets.importers.csgo_import import REPORT, Outcome, Rules, left, run
-from datasets.importers.csgo_sources import HUB, LICENCES, Item, find
+from datasets.importers.csgo_import import REPORT, ImportOptions, ImportOutcome, left, run
+from datasets.importers.csgo_sources import HUB, LICENCES, CsgoSourceFile, find
 from tools.app.prompts import confirm
 from tools.importing.parts import left_out
 from tools.options.imports import CsgoImport
@@ -18,7 +18,7 @@ from tools.options.imports import CsgoImport
 
 def import_csgo(config: CsgoImport) -> None:
     """Find the files, ask before a download, import, and report the outcome."""
-    rules = Rules(config.out, config.low_only, config.least, config.trust_channels)
+    rules = ImportOptions(config.out, config.low_only, config.least, config.trust_channels)
     say(f"looking through {config.source}")
     found = find(config.source, config.wanted())
     refused = [f"{name}: {fault}" for name, fault in found.refused]
@@ -52,7 +52,7 @@ def import_csgo(config: CsgoImport) -> None:
         say(f"{len(todo) - len(kept)} files are left by --limit-gb; run it again to go on")
 
 
-def _report(out: Path, outcome: Outcome) -> None:
+def _report(out: Path, outcome: ImportOutcome) -> None:
     """Print how many files were imported. Raises UserError if it is none."""
     say(
         f"{len(outcome.done)} files are imported into {out}, {len(outcome.aside)} set aside; "
@@ -63,7 +63,7 @@ def _report(out: Path, outcome: Outcome) -> None:
         raise UserError(f"none of the files could be imported, as {name}: {aside.reason}")
 
 
-def _within(items: list[Item], limit_gb: float | None) -> list[Item]:
+def _within(items: list[CsgoSourceFile], limit_gb: float | None) -> list[CsgoSourceFile]:
     """The first of some items, as many as have no more than a limit together."""
     if limit_gb is None:
         return items

@@ -116,10 +116,10 @@ class PlaceLearner(Learner):
         made = torch.stack([self.views(told[:, step - 1]) for step in steps.tolist()], dim=1)
         plain = torch.stack([self.nearest(walks[:, step]) for step in steps.tolist()], dim=1)
         return Scores(
-            psnr_1=psnr(made[:, 0], true[:, 0]).mean().item(),
-            psnr_n=psnr(made[:, -1], true[:, -1]).mean().item(),
-            plain_1=psnr(plain[:, 0], true[:, 0]).mean().item(),
-            plain_n=psnr(plain[:, -1], true[:, -1]).mean().item(),
+            psnr_1=psnr(made[:, 0], true[:, 0]),
+            psnr_n=psnr(made[:, -1], true[:, -1]),
+            plain_1=psnr(plain[:, 0], true[:, 0]),
+            plain_n=psnr(plain[:, -1], true[:, -1]),
             plain="nearest",
             steps=config.steps,
             strip=strip(true, made),
