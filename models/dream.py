@@ -300,8 +300,7 @@ def open_world(
 ) -> DiffusionWorld:
     """Load a cartridge and get it ready to play on this machine.
 
-    checked: by models.cartridge.reader.check. The rest is as for
-    models.runtime.sampler_cache.SamplerCache.
+    checked: by models.cartridge.reader.check. The rest is as for SamplerCache.
     Raises UserError for what is not a whole cartridge and for what this machine cannot do.
     """
     # What is large is kept in memory as it is worked with; the rest is quicker in float32.

@@ -143,9 +143,8 @@ class Rollouts:
         self.ages += 1
         kept = self.keep_diverged | (self.steps <= BRIEF_STEPS)
         over = torch.where(kept, beyond_repair, diverged) | (self.ages >= self.steps)
-        for i, (episode, first) in enumerate(self.places.tolist()):
-            if over[i] or (episode, first) not in self.segments:
-                self.ages[i] = -1
+        recorded_there = [tuple(place) in self.segments for place in self.places.tolist()]
+        self.ages[over | ~torch.tensor(recorded_there)] = -1
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return all that `load_state_dict` needs to go on exactly; save it before going on."""

@@ -184,6 +184,12 @@ class Denoiser(nn.Module):
 
         Returns float32 (B, target.outputs, H, W). Raises ValueError if actions are missing.
         """
+        told = self.told(sigma, actions, context_sigma)
+        x = torch.cat((context.flatten(1, 2) / FRAME_STD, x), dim=1)
+        return self.unet(x, self.cond(told)).float()
+
+    def told(self, sigma: Tensor, actions: Tensor | None, context_sigma: Tensor | None) -> Tensor:
+        """Embed noise levels and actions, all that the network is told beside pictures: (B, K)."""
         told = self.noise_embedding(self.deviation(sigma).log() / 4)
         if self.context_noise_embedding is not None:
             level = torch.zeros_like(sigma) if context_sigma is None else context_sigma.log() / 4
@@ -192,8 +198,7 @@ class Denoiser(nn.Module):
             if actions is None:
                 raise ValueError("this denoiser needs actions")
             told = told + self.action_embedding(actions[:, -self.config.actions_told :]).flatten(1)
-        x = torch.cat((context.flatten(1, 2) / FRAME_STD, x), dim=1)
-        return self.unet(x, self.cond(told)).float()
+        return told
 
     def sample(
         self, noise: Tensor, context: Tensor, actions: Tensor | None, sampler: Sampler

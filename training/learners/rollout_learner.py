@@ -160,11 +160,17 @@ class RolloutLearner(Learner):
         if rollouts is not None:
             own = to_float(rollouts.context.to(self.device))
             context = torch.cat((own, context[count:]))
-            mask = torch.ones_like(frames[:, -1, :1], dtype=torch.bool)
-            mask[:count] = rollouts.loss_mask().to(self.device)
+            mask = self._loss_mask(rollouts, frames)
         if config.frozen_context_share:
             context = self._frozen(context, count, generator)
         return Examples(batch, frames, context, mask, recorded, count)
+
+    def _loss_mask(self, rollouts: Rollouts, frames: Tensor) -> Tensor:
+        """Return the pixels that count, (B, 1, H, W) bool: of recorded examples all."""
+        mask = torch.ones_like(frames[:, -1, :1], dtype=torch.bool)
+        known = rollouts.loss_mask().to(self.device)
+        mask[: len(known)] = known
+        return mask
 
     def _frozen(self, context: Tensor, count: int, generator: torch.Generator) -> Tensor:
         """Return contexts of which some, of recorded examples, are their last frame repeated."""
