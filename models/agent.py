@@ -10,7 +10,7 @@ from engine.contracts import ActionSpace, ActionVector, Frame, Snapshot
 from models.networks.actor_critic import ActorCritic
 from models.runtime.frame_step import draw, to_context
 
-LOTS = 102  # tells its random numbers from those of a dream with the same seed
+ACTION_STREAM = 102  # tells its random numbers from those of a dream with the same seed
 
 
 class Agent:
@@ -36,7 +36,7 @@ class Agent:
         h, c = torch.from_numpy(self._memory)[:, None]
         logits, _, memory = self._network(seen, (h, c))
         self._memory = torch.cat(memory).numpy().copy()
-        rng = np.random.default_rng([self._seed, self._steps, LOTS])
+        rng = np.random.default_rng([self._seed, self._steps, ACTION_STREAM])
         self._steps += 1
         vector = np.zeros(self._actions.size, np.float32)
         vector[draw(logits[0].numpy(), rng)] = 1

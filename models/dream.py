@@ -42,7 +42,7 @@ NOISE_UNIT = 1e-6  # of context noise, in snapshots
 LARGE_BYTES = 200 * MB
 THUMBNAIL_PX = 128  # of a start's picture, at most
 INSET_SHARE = 1 / 3  # of the shown frame's width
-LOTS = 101  # tells the random numbers of events from those of frames
+EVENT_STREAM = 101  # tells the random numbers of events from those of frames
 
 
 class DiffusionWorld:
@@ -71,7 +71,7 @@ class DiffusionWorld:
         shown = manifest.upsampler or manifest.denoiser
         self.frame_shape = (shown.height, shown.width, 3)
         self._starts, self._samplers = cartridge.starts, samplers
-        self._made_by = samplers.prepared(samplers.standard)
+        self._prepared = samplers.prepared(samplers.standard)
         self._seed = self._steps = self._start = 0
         self._inset = self._replaying = False
         switches = [FEWER, MORE] if samplers.most > 1 else []
@@ -86,7 +86,7 @@ class DiffusionWorld:
     @property
     def runtime(self) -> str:
         """One line on how the network runs here."""
-        return self._samplers.describe(self._made_by)
+        return self._samplers.describe(self._prepared)
 
     @property
     def provenance(self) -> Mapping[str, str]:
@@ -116,7 +116,7 @@ class DiffusionWorld:
         return self._begin({"frames": frames[last], "actions": acted[last]}, seed)
 
     def _begin(self, given: dict[str, NDArray[Any]], seed: int) -> Frame:
-        step = self._made_by.step
+        step = self._prepared.step
         began = {**given, **step.begin(given["frames"], given["actions"])}
         self._state = {name: began[name].copy() for name in ("frames", "actions", *step.state)}
         self._seed, self._steps = seed % 2**63, 0
@@ -125,7 +125,7 @@ class DiffusionWorld:
     def step(self, action: ActionVector) -> Step:
         """Dream the next frame."""
         recorded = self._recorded()
-        step, state = self._made_by.step, self._state
+        step, state = self._prepared.step, self._state
         actions = state["actions"].copy()
         actions[-1] = action if recorded is None else recorded
         noises = {
@@ -134,7 +134,7 @@ class DiffusionWorld:
         }
         carried = {name: state[name] for name in step.state}
         inputs = {"frames": state["frames"], "actions": actions, **noises, **carried}
-        made = dict(zip(step.outputs, self._made_by.runner.run(inputs), strict=True))
+        made = dict(zip(step.outputs, self._prepared.runner.run(inputs), strict=True))
         # New arrays, not changed ones: the runtime may still look at those it was given.
         self._state = {
             "frames": np.concatenate([state["frames"][1:], made["frame"][None]]),
@@ -142,7 +142,7 @@ class DiffusionWorld:
             **{name: made[name] for name in step.state},
         }
         self._steps += 1
-        events = step.read(made, np.random.default_rng([self._seed, self._steps, LOTS]))
+        events = step.read(made, np.random.default_rng([self._seed, self._steps, EVENT_STREAM]))
         return Step(
             self._picture(),
             reward=events.reward,
@@ -175,7 +175,7 @@ class DiffusionWorld:
     @property
     def knobs(self) -> tuple[Knob, ...]:
         """Knobs of how frames are made, of who plays, and of the seed."""
-        samplers, options = self._samplers, self._made_by.options
+        samplers, options = self._samplers, self._prepared.options
         counts = tuple(str(count + 1) for count in range(samplers.most))
         noises = tuple(f"{noise:g}" for noise in samplers.context_noises)
         knobs = (
@@ -192,7 +192,7 @@ class DiffusionWorld:
             self._seed = (self._seed + by) % 2**63
             return Switched(f"seed {self._seed}", self._picture(), notes=self._notes())
         (knob,) = (knob for knob in self.knobs if knob.name == name)
-        value, options = knob.moved(by), self._made_by.options
+        value, options = knob.moved(by), self._prepared.options
         if name == DENOISING_STEPS:
             options = replace(options, steps=int(value))
             notice = f"{value} denoising step{'s' if options.steps > 1 else ''}"
@@ -207,13 +207,13 @@ class DiffusionWorld:
                 raise UserError("the recording is over; restart to see it again")
             self._replaying = recorded
             notice = "a recorded player plays" if self._replaying else "you play"
-        self._made_by = self._samplers.prepared(*astuple(options))
+        self._prepared = self._samplers.prepared(*astuple(options))
         return Switched(notice, self._picture(), notes=self._notes())
 
     def snapshot(self) -> Snapshot:
         """Return what the next step works on, the seed, and how switches and knobs stand."""
         numbers = (
-            self._seed, self._steps, self._start, self._made_by.options.steps, self._inset,
+            self._seed, self._steps, self._start, self._prepared.options.steps, self._inset,
             self._replaying, *self._finer(),
         )  # fmt: skip
         state = {name: array.copy() for name, array in self._state.items()}
@@ -242,9 +242,9 @@ class DiffusionWorld:
             raise UserError(f"this is no moment of {self.name}: its 'clock' does not fit")
         named = PRECISIONS[precision]
         if named not in self._samplers.precisions:  # it comes from another machine
-            named = self._made_by.options.precision
+            named = self._prepared.options.precision
         count = min(count, self._samplers.most)  # the world took more steps when this was saved
-        self._made_by = self._samplers.prepared(count, noises[noise], named)
+        self._prepared = self._samplers.prepared(count, noises[noise], named)
         self._state = {name: snapshot[name].copy() for name in self._state}
         self._seed, self._steps, self._start = seed, steps, start
         self._inset = bool(inset)
@@ -253,7 +253,7 @@ class DiffusionWorld:
 
     def _finer(self) -> tuple[int, int]:
         """Context noise and precision as whole numbers."""
-        options = self._made_by.options
+        options = self._prepared.options
         return round(options.context_noise / NOISE_UNIT), PRECISIONS.index(options.precision)
 
     def close(self) -> None:
@@ -273,7 +273,7 @@ class DiffusionWorld:
         return shown
 
     def _notes(self) -> Notes:
-        count = (("denoising", f"{self._made_by.options.steps} of {self._samplers.most}"),)
+        count = (("denoising", f"{self._prepared.options.steps} of {self._samplers.most}"),)
         playing = (("playing", "recording" if self._replaying else "you"),)
         return (count if FEWER in self.switches else ()) + (
             playing if PILOT in self.switches else ()

@@ -37,9 +37,9 @@ NOT_NEGATIVE = ("muon_learning_rate", "ema", "seed")
 
 @dataclass(frozen=True)
 class AddPriorConfig:
-    """Teach a frame prior on recordings, and put it into a world that is there.
+    """Train a frame prior on recordings, and put it into an existing world.
 
-    New worlds get theirs while they train; this is for those of before. All else in the world
+    New worlds get theirs while they train; this is for older ones. All else in the world
     stays as it is; a prior that it has is replaced. Takes some twenty minutes on two cores and,
     stopped, begins anew: nothing is written before the end.
     """
@@ -55,22 +55,22 @@ class AddPriorConfig:
     batch: int = 32
     """Frames in an update."""
     sigma: float = TrainConfig.prior_sigma
-    """How much noise, of [-1, 1], the prior takes a dreamed frame to carry."""
+    """Deviation of the noise, of [-1, 1], that the prior takes a dreamed frame to carry."""
     device: str = "auto"
     """Where to train; "auto" takes a CUDA GPU if there is one."""
     precision: Precision | Literal["auto"] = "auto"
     """Arithmetic; "auto" measures which is quickest here."""
     learning_rate: float = 1e-3
-    """Of AdamW, which teaches all but the hidden convolutions' weights."""
+    """Of AdamW, which trains all but the hidden convolutions' weights."""
     muon_learning_rate: float = 3e-3
-    """Of Muon, which teaches those; 0 leaves them to AdamW."""
+    """Of Muon, which trains those; 0 leaves them to AdamW."""
     ema: float = 0.997
-    """How much of the averaged weights, which will be played, stays at each update."""
+    """Share of the averaged weights, which will be played, that stays at each update."""
     seed: int = 0
     """Decides frames, damage and initial weights."""
 
     def __post_init__(self) -> None:
-        """Raise UserError for numbers that nothing can be taught with."""
+        """Raise UserError for numbers that nothing can be trained with."""
         check_numbers(self, POSITIVE, NOT_NEGATIVE)
         check_pace(self.ema, COOLDOWN, self.seed)
         if self.batch < 2:
@@ -78,7 +78,7 @@ class AddPriorConfig:
 
 
 def main() -> None:
-    """Parse the command line and teach."""
+    """Parse the command line and train."""
     add_prior(tyro.cli(AddPriorConfig, prog=PROGRAM), f"{PROGRAM} {shlex.join(sys.argv[1:])}")
 
 
@@ -112,17 +112,17 @@ def add_prior(config: AddPriorConfig, said: str) -> None:
     segments = Segments(store, store.split()[0], MOMENTS)
     device = speed.device(config.device)
     with speed.denormals_flushed():
-        prior = teach(network, Batches(segments, config.batch, config.seed), config, device)
+        prior = train_prior(network, Batches(segments, config.batch, config.seed), config, device)
     networks = {**cartridge.networks, "frame_prior": prior}
     preview = read_part(folder, PREVIEW, LARGEST_PICTURE_BYTES)
     save(config.out, manifest, networks, cartridge.starts, preview, card(manifest))
     say(f"wrote {config.out}: play it with python play.py {config.out}")
 
 
-def teach(
+def train_prior(
     network: FramePriorConfig, batches: Batches, config: AddPriorConfig, device: torch.device
 ) -> nn.Module:
-    """Return the average of a prior that learnt from windows of MOMENTS frames."""
+    """Return the average of a prior trained on windows of MOMENTS frames."""
     import torch
     from torch import nn
     from torch.optim.lr_scheduler import LambdaLR

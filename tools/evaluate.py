@@ -113,11 +113,11 @@ def main() -> None:
     cartridge = load(find_cartridge(config.cartridge))
     footage = Footage(config.data, cartridge.manifest)
     samplers = SamplerCache(cartridge, config.device, config.precision)
-    made_by = samplers.prepared(samplers.standard)
+    prepared = samplers.prepared(samplers.standard)
     with ProgressBar(unit="frame", leave=False, disable=None) as bar:
-        dreamer = Dreamer(made_by, cartridge.manifest.denoiser.context, footage, bar.update)
+        dreamer = Dreamer(prepared, cartridge.manifest.denoiser.context, footage, bar.update)
         figures = measure(config, cartridge, samplers, dreamer)
-    about = {"cartridge": cartridge.manifest.name, "runtime": made_by.runner.choice.describe()}
+    about = {"cartridge": cartridge.manifest.name, "runtime": prepared.runner.choice.describe()}
     if config.json:
         say(json.dumps({**about, **figures}))
     else:

@@ -21,7 +21,7 @@ from training.learners.sequence_learner import SequenceLearner
 from training.learners.upsampler_learner import UpsamplerLearner
 from training.lengthen import lengthened
 from training.recipes.presets import Recipe
-from training.recipes.two_sizes import WAYS, SequenceConfig, UpsamplerConfig
+from training.recipes.two_sizes import PLAY_PRESETS, SequenceConfig, UpsamplerConfig
 from training.recipes.world import TrainConfig
 from training.rollouts import Rollouts
 from training.small_rollouts import SmallRollouts
@@ -84,7 +84,7 @@ def _small_rollouts(
     if world is None or not count:
         return None
     denoiser = cast(Denoiser, world.networks["denoiser"])
-    return SmallRollouts(denoiser, frame_sampler(world.manifest, WAYS[0]), count, device)
+    return SmallRollouts(denoiser, frame_sampler(world.manifest, PLAY_PRESETS[0]), count, device)
 
 
 def _placed(denoiser: D, device: torch.device) -> D:

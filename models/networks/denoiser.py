@@ -184,12 +184,14 @@ class Denoiser(nn.Module):
 
         Returns float32 (B, target.outputs, H, W). Raises ValueError if actions are missing.
         """
-        told = self.told(sigma, actions, context_sigma)
+        conditioning = self.conditioning(sigma, actions, context_sigma)
         x = torch.cat((context.flatten(1, 2) / FRAME_STD, x), dim=1)
-        return self.unet(x, self.cond(told)).float()
+        return self.unet(x, self.cond(conditioning)).float()
 
-    def told(self, sigma: Tensor, actions: Tensor | None, context_sigma: Tensor | None) -> Tensor:
-        """Embed noise levels and actions, all that the network is told beside pictures: (B, K)."""
+    def conditioning(
+        self, sigma: Tensor, actions: Tensor | None, context_sigma: Tensor | None
+    ) -> Tensor:
+        """Embed noise levels and actions: (B, K). Raises ValueError if actions are missing."""
         told = self.noise_embedding(self.deviation(sigma).log() / 4)
         if self.context_noise_embedding is not None:
             level = torch.zeros_like(sigma) if context_sigma is None else context_sigma.log() / 4

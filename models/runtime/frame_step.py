@@ -112,9 +112,9 @@ class FrameStep(PlayStep):
         return to_frame(frame), events
 
     def read(self, made: State, rng: np.random.Generator) -> Events:
-        """Return what the logits hold most probable.
+        """Return the most probable events.
 
-        Drawing lots would end one game in a hundred early for nothing.
+        Sampling would end one game in a hundred too early.
         """
         events = made["events"]
         life_lost, ended = (events[3:] > 0).tolist()
@@ -184,7 +184,7 @@ class RecurrentStep(PlayStep):
         }
 
     def read(self, made: State, rng: np.random.Generator) -> Events:
-        """Draw what the logits say by lot, as the released players were trained."""
+        """Sample from the logits, as the released players were trained."""
         events = made["events"]
         reward = REWARDS[draw(events[:3], rng)]
         return Events(reward, ended=draw(events[3:], rng) == 1)

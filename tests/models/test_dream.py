@@ -53,8 +53,8 @@ def run_by(runner: Scripted, path: Path) -> DiffusionWorld:
     """The world of a cartridge with another runner in the place of its own."""
     cartridge = load(path)
     samplers = SamplerCache(cartridge, device="cpu", precision="float32")
-    made_by = samplers.prepared(samplers.standard)
-    samplers._prepared = {made_by.options: replace(made_by, runner=runner)}
+    prepared = samplers.prepared(samplers.standard)
+    samplers._prepared = {prepared.options: replace(prepared, runner=runner)}
     return DiffusionWorld(cartridge, samplers)
 
 

@@ -17,7 +17,7 @@ from engine.players import Autopilot
 from models.agent import Agent
 from models.cartridge.reader import Cartridge, check, load, lower
 from models.diamond import config as diamond
-from models.dream import LOTS, DiffusionWorld, noise_of
+from models.dream import EVENT_STREAM, DiffusionWorld, noise_of
 from models.networks.actor_critic import ActorCritic
 from models.networks.reward_end import REWARDS
 from models.runtime import choice as runtime_choice
@@ -168,7 +168,7 @@ def test_a_frame_of_pong_is_what_the_networks_say(pong_dream: Cartridge) -> None
     assert (off <= 1).mean() > 0.999 and step.frame.std() > 10
     np.testing.assert_allclose(world.snapshot()["h"], memory[0][0], atol=1e-4)
     np.testing.assert_allclose(world.snapshot()["c"], memory[1][0], atol=1e-4)
-    lots = np.random.default_rng([5, 1, LOTS])
+    lots = np.random.default_rng([5, 1, EVENT_STREAM])
     assert step.reward == REWARDS[(reward[0].numpy() + lots.gumbel(size=3)).argmax()]
     assert step.ended is bool((end[0].numpy() + lots.gumbel(size=2)).argmax())
 
@@ -223,15 +223,15 @@ def test_a_fast_frame_is_a_plain_frame(
 ) -> None:
     """Estimates are brought to the level below: in bfloat16 they would be two levels off."""
     asked = SamplerCache(pong_dream) if which == "pong" else SamplerCache(small, preset=which)
-    made_by = asked.prepared(asked.standard)
-    example = dict(asked.example(made_by.step))
-    fast = prepare(made_by.step, Choice(engine, "cpu", precision), example)
+    prepared = asked.prepared(asked.standard)
+    example = dict(asked.example(prepared.step))
+    fast = prepare(prepared.step, Choice(engine, "cpu", precision), example)
     for seed in range(2):
         rng = np.random.default_rng(seed)
-        for name, shape in made_by.step.noises.items():
+        for name, shape in prepared.step.noises.items():
             example[name] = rng.standard_normal(shape, np.float32)
-        expected = dict(zip(made_by.step.outputs, made_by.runner.run(example), strict=True))
-        made = dict(zip(made_by.step.outputs, fast.run(example), strict=True))
+        expected = dict(zip(prepared.step.outputs, prepared.runner.run(example), strict=True))
+        made = dict(zip(prepared.step.outputs, fast.run(example), strict=True))
         for name in {"frame", "large"} & set(made):
             assert made[name].dtype == np.uint8 and expected[name].std() > 10
             assert_alike(made[name], expected[name], IN_INT8 if precision == "int8" else 0.99)

@@ -131,7 +131,7 @@ def test_an_upsampler_works_on_its_own_answers(
 def test_the_half_that_enlarges_does_what_play_does(tmp_path: Path, recordings: Path) -> None:
     """Given the very frame that was dreamed it makes the very picture that is shown."""
     dreamer = dreaming(tmp_path, recordings)
-    step = dreamer.made_by.step
+    step = dreamer.prepared.step
     assert isinstance(step, EnlargingStep)
     start = dreamer.footage.at(1, 5, 2)
     before = torch.from_numpy(dreamer.footage.large_frames(start, 1, 2))

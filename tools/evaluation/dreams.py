@@ -128,9 +128,9 @@ class Dreamer:
     """
 
     def __init__(
-        self, made_by: PreparedStep, context: int, footage: Footage, advance: Advance
+        self, prepared: PreparedStep, context: int, footage: Footage, advance: Advance
     ) -> None:
-        self.made_by, self.context, self.footage = made_by, context, footage
+        self.prepared, self.context, self.footage = prepared, context, footage
         self.advance = advance
 
     def follow(self, excerpt: Excerpt, seed: int) -> Dream:
@@ -144,7 +144,7 @@ class Dreamer:
 
     def _dream(self, excerpt: Excerpt, actions: NDArray[np.float32], seed: int) -> Dream:
         """actions (T + N - 1, A), of which row t is taken at frame t."""
-        step, length = self.made_by.step, self.context
+        step, length = self.prepared.step, self.context
         frames = excerpt.window.frames[:length]
         state: dict[str, NDArray[Any]] = dict(step.begin(frames, actions[:length]))
         if "large" in step.state:
@@ -157,7 +157,7 @@ class Dreamer:
             }
             taken = actions[at : at + length]
             given: Inputs = {"frames": frames, "actions": taken, **noises, **state}
-            made = dict(zip(step.outputs, self.made_by.runner.run(given), strict=True))
+            made = dict(zip(step.outputs, self.prepared.runner.run(given), strict=True))
             state = {name: made[name] for name in step.state}
             frames = np.concatenate([frames[1:], made["frame"][None]])
             dreamed.append(made["frame"])

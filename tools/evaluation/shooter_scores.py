@@ -105,7 +105,7 @@ def upsampler(dreamer: Dreamer, recorded: Sequence[Excerpt]) -> dict[str, float]
     As in play, each is enlarged on the answer before; the first on a recorded large frame. Mean
     PSNR over all frames but that one, and over the last frames of the excerpts.
     """
-    step = dreamer.made_by.step
+    step = dreamer.prepared.step
     assert isinstance(step, EnlargingStep)
     enlarging, shape = Enlarging(step), step.noises["large_noise"]
     run, made, cubic = None, [], []
@@ -116,7 +116,7 @@ def upsampler(dreamer: Dreamer, recorded: Sequence[Excerpt]) -> dict[str, float]
         for at in range(1, len(small)):
             noise = noise_of(seed, at, shape)
             given = {"small": small[at], "large_noise": noise, "large": large}
-            run = run or prepare(enlarging, dreamer.made_by.runner.choice, given).run
+            run = run or prepare(enlarging, dreamer.prepared.runner.choice, given).run
             (large,) = run(given)
             enlarged.append(large)
             dreamer.advance()

@@ -14,7 +14,7 @@ from training.data import Data
 from training.learners.frame_learner import FrameLearner
 from training.losses.denoising import Noising
 from training.losses.sequence import sequence_losses
-from training.recipes.two_sizes import WAYS, SequenceConfig
+from training.recipes.two_sizes import PLAY_PRESETS, SequenceConfig
 from training.scores import SCORED_STARTS, Scores, score
 from training.speed import autocast
 
@@ -59,4 +59,4 @@ class SequenceLearner(FrameLearner):
     def score(self) -> Scores:
         windows = collate(self.data.scored.spread(SCORED_STARTS))
         with autocast(self.device, self.precision):
-            return score(self.averaged, windows, self.config.samplers()[WAYS[0]])
+            return score(self.averaged, windows, self.config.samplers()[PLAY_PRESETS[0]])

@@ -26,7 +26,7 @@ from training.losses.denoising import Noising, predict, squared_error
 from training.losses.texture import texture_loss
 from training.losses.unpaired import low_frequency_error
 from training.pairs import PairBatch, PairBatches, PairedSegments, collate_pairs
-from training.recipes.two_sizes import WAYS, UpsamplerConfig
+from training.recipes.two_sizes import PLAY_PRESETS, UpsamplerConfig
 from training.scores import Scores, next_frame, scores
 from training.small_rollouts import SmallRollouts
 from training.speed import autocast
@@ -123,7 +123,7 @@ class UpsamplerLearner(FrameLearner):
     def score(self) -> Scores:
         """Score beside enlargement by cubic curves alone, which costs nothing."""
         windows = collate_pairs(self.scored.spread(STARTS))
-        sampler = self.config.samplers()[WAYS[0]]
+        sampler = self.config.samplers()[PLAY_PRESETS[0]]
         with autocast(self.device, self.precision):
             made = enlarge(self.averaged, windows, sampler, torch.Generator().manual_seed(0))
         before, small = (to_float(tensor) for tensor in (windows.large[:, 0], windows.small[:, 1:]))

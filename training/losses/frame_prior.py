@@ -25,7 +25,7 @@ BLOT_PX = 6  # distance of the knots that places of damage are drawn at
 BLOTTED = 0.2  # share of a blotted frame that is
 SPOILT = 0.6  # share of examples with blots
 LARGEST_BLEND = 0.5  # the most of another frame in them
-COARSE = 2  # how many times the noise's deviation coarse colours have
+COARSE = 2  # deviation of coarse colours, in those of the noise
 LEAST = 1e-8  # squared error below which the root would be too steep
 
 

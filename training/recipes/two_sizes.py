@@ -17,7 +17,7 @@ from training.recipes.world import check_numbers, check_pace, flag
 if TYPE_CHECKING:  # torch comes with it, which a command line's help does not need
     from models.networks.denoiser import DenoiserConfig
 
-WAYS = ("fast", "quality")  # to play, as cartridges call them
+PLAY_PRESETS = ("fast", "quality")  # to play, as cartridges call them
 POSITIVE = (
     "updates", "batch", "accumulate", "sigma_scale", "learning_rate", "gradient_clip",
 )  # fmt: skip
@@ -82,16 +82,16 @@ class FrameConfig:
         """Raise UserError for values that nothing can be trained with."""
         check_numbers(self, POSITIVE, NOT_NEGATIVE)
         check_pace(self.ema, self.cooldown, self.seed)
-        if not 1 <= len(self.steps) <= len(WAYS):
-            raise UserError(f"{flag('steps')} needs 1 or {len(WAYS)} numbers")
+        if not 1 <= len(self.steps) <= len(PLAY_PRESETS):
+            raise UserError(f"{flag('steps')} needs 1 or {len(PLAY_PRESETS)} numbers")
         try:
             self.samplers()
         except ValueError as error:
             raise UserError(f"--steps, --sigma-min, --sigma-max: {error}") from error
 
     def samplers(self) -> dict[str, Sampler]:
-        """Return the samplers of play by the names of WAYS, the quickest first."""
-        return {way: self.sampler(n) for way, n in zip(WAYS, self.steps, strict=False)}
+        """Return the samplers of play by the names of PLAY_PRESETS, the quickest first."""
+        return {way: self.sampler(n) for way, n in zip(PLAY_PRESETS, self.steps, strict=False)}
 
     def sampler(self, steps: int) -> Sampler:
         """Return the sampler of so many steps. Raises ValueError for one that cannot be."""
