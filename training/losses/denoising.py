@@ -91,6 +91,14 @@ class Prediction:
         """Return estimated frames with gradients, of the examples in `rows` (B,), bool."""
         return self.base[rows] + self.clean[rows]
 
+    def scattered(self, losses: Tensor, rows: Tensor) -> Tensor:
+        """Return losses of the examples in `rows` as (B,), in units of the network's output.
+
+        Those of other examples are 0.
+        """
+        losses = losses / self.c_out.flatten()[rows].square()
+        return losses.new_zeros(len(rows)).masked_scatter(rows, losses)
+
 
 def predict(
     denoiser: Denoiser,

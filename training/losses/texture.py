@@ -26,7 +26,7 @@ def texture_loss(prediction: Prediction, rows: Tensor, patch: int = 1) -> Tensor
     rows: (B,) bool, the examples it is of; others are 0. patch: as `folded` of `texture_error`.
     """
     error = texture_error(prediction.made(rows), prediction.frame[rows], patch)
-    return scattered(error, prediction, rows)
+    return prediction.scattered(error, rows)
 
 
 def texture_error(made: Tensor, true: Tensor, folded: int = 1) -> Tensor:
@@ -48,12 +48,6 @@ def texture_error(made: Tensor, true: Tensor, folded: int = 1) -> Tensor:
             sizes = [(_around(step.square()) + LEAST**2).sqrt() for step in steps]
             errors.append((sizes[0] - sizes[1]).square().mean(dim=(1, 2, 3)))
     return torch.stack(errors).mean(dim=0)
-
-
-def scattered(losses: Tensor, prediction: Prediction, rows: Tensor) -> Tensor:
-    """Return losses of some examples in units of the network's output, (B,), and 0 for others."""
-    losses = losses / prediction.c_out.flatten()[rows].square()
-    return losses.new_zeros(len(rows)).masked_scatter(rows, losses)
 
 
 def _around(values: Tensor) -> Tensor:

@@ -6,7 +6,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.losses.denoising import Prediction
-from training.losses.texture import scattered
 
 
 def low_frequency_error(
@@ -19,4 +18,4 @@ def low_frequency_error(
     it is of; others are 0.
     """
     coarse = F.avg_pool2d(prediction.made(rows) - enlarged[rows], patch)
-    return scattered(coarse.square().mean(dim=(1, 2, 3)), prediction, rows)
+    return prediction.scattered(coarse.square().mean(dim=(1, 2, 3)), rows)
