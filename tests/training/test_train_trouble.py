@@ -152,7 +152,7 @@ def forget_the_head(path: Path) -> None:
     torch.save(state, path)
 
 
-def dream_elsewhere(path: Path) -> None:
+def roll_elsewhere(path: Path) -> None:
     state = torch.load(path)
     state["learner"]["rollouts"]["places"][0] = torch.tensor([7, 0])
     state["learner"]["rollouts"]["ages"][0] = 1
@@ -171,7 +171,7 @@ def dream_elsewhere(path: Path) -> None:
             forget_the_head,
             r"does not fit the run's configuration and recordings \('head'\); put those back",
         ),
-        (dream_elsewhere, r"recordings \(a dream goes on where nothing is recorded\); put"),
+        (roll_elsewhere, r"recordings \(a rollout goes on where nothing is recorded\); put"),
     ],
 )
 def test_a_checkpoint_that_was_altered_is_one_line(
