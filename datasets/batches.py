@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, fields, replace
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -36,6 +36,8 @@ class Batch:
              a copy of its first frame, and the other four are 0.
     weight:  float32 (B,), how often each is recorded, relative to how often it is drawn: by this
              it counts for what is to be told as often as it really happens.
+    states:  float32 (B, T, S), the game's state at each frame, a copy of the first one's before
+             the episode's start; None where the recording has none.
     """
 
     frames: Tensor
@@ -45,25 +47,29 @@ class Batch:
     life_lost: Tensor
     valid: Tensor
     weight: Tensor
+    states: Tensor | None = None
 
     def to(self, device: torch.device | str) -> Batch:
         """Copy the batch to a device; the frames stay uint8."""
-        moved = {f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)}
-        return Batch(**moved)
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def rows(self, chosen: slice) -> Batch:
         """Return the batch of some of the windows."""
-        return Batch(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
+        return self._each(lambda tensor: tensor[chosen])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Batch(**{n: part if part is None else change(part) for n, part in parts.items()})
 
 
 def join(first: Batch, second: Batch) -> Batch:
     """Concatenate two batches."""
-    return Batch(
-        **{
-            f.name: torch.cat((getattr(first, f.name), getattr(second, f.name)))
-            for f in fields(Batch)
-        }
-    )
+    pairs = {f.name: (getattr(first, f.name), getattr(second, f.name)) for f in fields(Batch)}
+    joined: dict[str, Any] = {
+        name: None if one is None or other is None else torch.cat((one, other))
+        for name, (one, other) in pairs.items()
+    }
+    return Batch(**joined)
 
 
 def collate(segments: list[Segment]) -> Batch:
@@ -80,6 +86,7 @@ def collate(segments: list[Segment]) -> Batch:
         life_lost=stack("life_lost"),
         valid=torch.from_numpy(np.stack([s.valid for s in segments])),
         weight=torch.tensor([s.weight for s in segments]),
+        states=None if segments[0].window.states is None else stack("states"),
     )
 
 

@@ -35,6 +35,7 @@ from engine.contracts import ActionSpace, actions_from_json
 MAX_SIDE_PX = 4096
 MAX_ACTIONS = 4096
 MAX_RATE_FPS = 1000
+MAX_STATES = 64
 UNMARKED = {"kills_and_deaths": "unknown"}  # of an episode whose source tells of neither
 MOST_TIMES = 1032  # as many bytes come of one, at the most, where deflate packed them
 _DAMAGE = (
@@ -61,6 +62,7 @@ class EpisodeInfo:
     player:   who played: "human", "random", "scripted", ...
     mixture:  steps by way of playing, as the player counted them.
     emulator: whatever tells the exact game that was played: versions, hashes.
+    state_names: names of the values that are known of the game's state at each frame; mostly none.
     """
 
     game: str
@@ -70,6 +72,7 @@ class EpisodeInfo:
     player: str
     mixture: Mapping[str, int] = field(default_factory=dict)
     emulator: Mapping[str, str] = field(default_factory=dict)
+    state_names: tuple[str, ...] = ()
 
     @property
     def marked(self) -> bool:
@@ -78,7 +81,7 @@ class EpisodeInfo:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; `info_from_json` reads it."""
-        return {
+        data: dict[str, Any] = {
             "game": self.game,
             "actions": self.actions.to_json(),
             "rate_fps": self.rate_fps,
@@ -87,6 +90,7 @@ class EpisodeInfo:
             "mixture": dict(self.mixture),
             "emulator": dict(self.emulator),
         }
+        return {**data, "state_names": list(self.state_names)} if self.state_names else data
 
 
 def info_from_json(data: Any) -> EpisodeInfo:
@@ -100,13 +104,15 @@ def info_from_json(data: Any) -> EpisodeInfo:
             player=_typed(data["player"], str),
             mixture={_typed(k, str): _typed(v, int) for k, v in data["mixture"].items()},
             emulator={_typed(k, str): _typed(v, str) for k, v in data["emulator"].items()},
+            state_names=_state_names(data.get("state_names", [])),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"the metadata is damaged ({error})") from error
-    shown = "".join((info.game, info.player, *info.mixture))
+    shown = "".join((info.game, info.player, *info.mixture, *info.state_names))
     if not shown.isprintable():
         raise UserError("the metadata is damaged (a name that cannot be printed)")
-    if max(map(len, (info.game, info.player, *info.mixture, *info.actions.names))) > LONGEST_NAME:
+    named = (info.game, info.player, *info.mixture, *info.actions.names, *info.state_names)
+    if max(map(len, named)) > LONGEST_NAME:
         raise UserError(f"the metadata is damaged (a name of more than {LONGEST_NAME} characters)")
     return info
 
@@ -117,11 +123,13 @@ def write_episode(
     frame_shape: tuple[int, int, int],
     chunks: Sequence[bytes],
     steps: Steps,
+    states: NDArray[np.float32] | None = None,
 ) -> None:
     """Write an episode file, atomically.
 
     chunks: the frames 0 to T in order, `CHUNK` of them to a zlib stream; the last one is filled
             up with anything. They go into the file as they are: they are HDF5's own gzip.
+    states: float32 (T + 1, S), where `info` names S values of the game's state.
     Raises UserError when the file cannot be written.
     """
     count = len(steps) + 1
@@ -129,7 +137,7 @@ def write_episode(
         raise ValueError(f"{len(chunks)} chunks do not hold {count} frames")
     made = io.BytesIO()
     with _new_file(made) as file:
-        _write_all_but_frames(file, VERSION, info, steps)
+        _write_all_but_frames(file, VERSION, info, steps, states)
         frames = file.create_dataset(
             "frames",
             shape=(count, *frame_shape),
@@ -144,19 +152,23 @@ def write_episode(
 
 
 def write_raw_episode(
-    path: Path, info: EpisodeInfo, frames: NDArray[np.uint8], steps: Steps
+    path: Path,
+    info: EpisodeInfo,
+    frames: NDArray[np.uint8],
+    steps: Steps,
+    states: NDArray[np.float32] | None = None,
 ) -> None:
     """Write an episode file whose frames are not compressed, atomically.
 
     For large datasets that are read far more often than written: reading a window is one read of
-    its very bytes. frames: uint8 (T + 1, H, W, 3). Raises UserError when the file cannot be
-    written.
+    its very bytes. frames: uint8 (T + 1, H, W, 3). states: as in `write_episode`. Raises UserError
+    when the file cannot be written.
     """
     if not len(steps) or len(frames) != len(steps) + 1:
         raise ValueError(f"{len(frames)} frames with {len(steps)} steps")
     made = io.BytesIO()
     with _new_file(made) as file:
-        _write_all_but_frames(file, RAW_VERSION, info, steps)
+        _write_all_but_frames(file, RAW_VERSION, info, steps, states)
         at = file.create_dataset("frames", data=frames).id.get_offset()
     data = made.getbuffer()
     data[:STAMP_BYTES] = stamp(data, (at, frames.nbytes))
@@ -169,16 +181,28 @@ def _new_file(made: io.BytesIO) -> h5py.File:
     return h5py.File(made, "w", libver=("v110", "v110"), userblock_size=STAMP_BYTES)
 
 
-def _write_all_but_frames(file: Any, version: int, info: EpisodeInfo, steps: Steps) -> None:
+def _write_all_but_frames(
+    file: Any,
+    version: int,
+    info: EpisodeInfo,
+    steps: Steps,
+    states: NDArray[np.float32] | None,
+) -> None:
+    if (states is not None or info.state_names) and (
+        states is None or states.shape != (len(steps) + 1, len(info.state_names))
+    ):
+        raise ValueError(f"the states are not (T + 1, {len(info.state_names)})")
     file.attrs["format"] = MAGIC
     file.attrs["version"] = version
     for key, value in info.to_json().items():
-        file.attrs[key] = json.dumps(value) if isinstance(value, dict) else value
+        file.attrs[key] = json.dumps(value) if isinstance(value, (dict, list)) else value
     file.create_dataset("actions", data=steps.actions, compression="gzip")
     file.create_dataset("rewards", data=steps.rewards, compression="gzip")
     for name in ("ended", "truncated", "life_lost"):
         flags = getattr(steps, name).astype(np.uint8)
         file.create_dataset(name, data=flags, compression="gzip")
+    if states is not None:
+        file.create_dataset("states", data=states, compression="gzip")
 
 
 def differences(
@@ -203,6 +227,7 @@ class EpisodeFile(PackedEpisode):
 
     info:        its metadata.
     packed:      all of its steps; they are small.
+    states:      float32 (T + 1, S), the game's state at each frame; None where none was recorded.
     frame_shape: (H, W, 3).
 
     Raises UserError, with the reason, for anything that is not a whole episode file.
@@ -244,8 +269,9 @@ class EpisodeFile(PackedEpisode):
         if version != (RAW_VERSION if self._raw else VERSION):
             raise UserError(f"its format version is {version}, {READS}")
         attributes = dict(file.attrs)
-        for key in ("actions", "mixture", "emulator"):
-            attributes[key] = json.loads(attributes[key])
+        for key in ("actions", "mixture", "emulator", "state_names"):
+            if key != "state_names" or key in attributes:
+                attributes[key] = json.loads(attributes[key])
         attributes["seed"] = int(attributes["seed"])
         attributes["rate_fps"] = float(attributes["rate_fps"])
         self.info = info_from_json(attributes)
@@ -268,6 +294,9 @@ class EpisodeFile(PackedEpisode):
             life_lost=_array(file, "life_lost", np.uint8, (count,)).astype(bool),
         )
         self.packed = PackedSteps(steps)
+        if self.info.state_names:
+            shape = (count + 1, len(self.info.state_names))
+            self.states = _array(file, "states", np.float32, shape)
 
 
 def _places(frames: Any, chunk_shape: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -342,6 +371,13 @@ def _array(file: Any, name: str, kind: type, shape: tuple[int, ...]) -> NDArray[
     if not np.isfinite(array).all():
         raise UserError(f"its {name} are not all finite")
     return array
+
+
+def _state_names(value: Any) -> tuple[str, ...]:
+    names = tuple(_typed(name, str) for name in _typed(value, list))
+    if len(names) > MAX_STATES or len({*names, ""}) != len(names) + 1:
+        raise ValueError(f"{len(names)} names of the state")
+    return names
 
 
 def _rate_fps(value: Any) -> float:

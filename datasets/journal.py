@@ -26,9 +26,9 @@ from base.sizes import GB
 from datasets.chunks import CHUNK, chunks_of, unpack, unpack_chunk
 from datasets.episode import EpisodeInfo, check_sizes, info_from_json, write_episode
 from datasets.packed import PackedEpisode, PackedSteps, Steps
-from engine.contracts import Frame
+from engine.contracts import Frame, State
 
-VERSION = 1
+VERSION, STATES_VERSION = 1, 2  # without states, and with them
 MAGIC = "dreamcart journal"
 LARGEST_BYTES = 16 * GB  # of a journal that is read into memory
 # zlib levels: more is slower than an emulator. Large frames hardly shrink further by the higher
@@ -55,19 +55,23 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class Row:
-    """One frame, and the step that led to it (all zero for an episode's first frame)."""
+    """One frame, and the step that led to it (all zero for an episode's first frame).
+
+    state: the game's state at the frame (S,), where the episode's metadata names S values.
+    """
 
     frame: Frame
     action: NDArray[np.float32]
     reward: float = 0.0
     flags: int = 0
+    state: State | None = None
 
 
 def header_block(info: EpisodeInfo, frame_shape: tuple[int, int, int]) -> bytes:
     """A journal's first block."""
     header = {
         "format": MAGIC,
-        "version": VERSION,
+        "version": STATES_VERSION if info.state_names else VERSION,
         "frame_shape": list(frame_shape),
         "info": info.to_json(),
     }
@@ -85,6 +89,7 @@ def chunk_block(rows: list[Row], mixture: Mapping[str, int]) -> bytes:
     for i, row in enumerate(rows):
         frames[i] = row.frame
     note = json.dumps(dict(mixture)).encode()
+    states = [row.state for row in rows if row.state is not None]
     level = COMPRESSION if rows[0].frame.nbytes < LARGE_BYTES else QUICK_COMPRESSION
     return _block(
         _counts.pack(len(rows), len(note))
@@ -92,6 +97,7 @@ def chunk_block(rows: list[Row], mixture: Mapping[str, int]) -> bytes:
         + np.stack([row.action for row in rows]).astype("<f4").tobytes()
         + np.array([row.reward for row in rows], "<f4").tobytes()
         + np.array([row.flags for row in rows], np.uint8).tobytes()
+        + np.array(states, "<f4").tobytes()
         + zlib.compress(frames.tobytes(), level)
     )
 
@@ -109,12 +115,14 @@ class Stretch:
     """Whole blocks of a journal in a row, as an episode that begins with the first one's frame.
 
     info:   the episode's metadata; `mixture` counts from the stretch before on.
-    chunks: compressed frames, as `datasets.episode.write_episode` takes them.
+    chunks: compressed frames, and states: those of the game, as `datasets.episode.write_episode`
+            takes them.
     """
 
     info: EpisodeInfo
     chunks: list[bytes]
     steps: Steps
+    states: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +166,9 @@ def finish_journal(journal: Path, episode: Path) -> int:
 
 def write_stretch(path: Path, journal: Journal, stretch: Stretch) -> None:
     """Write a stretch of a journal as an episode file. Raises UserError."""
-    write_episode(path, stretch.info, journal.frame_shape, stretch.chunks, stretch.steps)
+    write_episode(
+        path, stretch.info, journal.frame_shape, stretch.chunks, stretch.steps, stretch.states
+    )
 
 
 class JournalEpisode(PackedEpisode):
@@ -168,7 +178,7 @@ class JournalEpisode(PackedEpisode):
         self.path = path
         self.info, self.frame_shape = stretch.info, journal.frame_shape
         self._chunks = stretch.chunks
-        self.packed = PackedSteps(stretch.steps)
+        self.packed, self.states = PackedSteps(stretch.steps), stretch.states
 
     def read_frames(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Frames start to stop - 1, uint8 (stop - start, H, W, 3); 0 <= start < stop <= T + 1."""
@@ -191,7 +201,7 @@ def read_journal(path: Path) -> Journal:
     blocks = _blocks(data)
     try:
         info, frame_shape = _read_header(next(blocks, None))
-        runs, damage = _runs(blocks, info.actions.size, frame_shape)
+        runs, damage = _runs(blocks, info, frame_shape)
         stretches = list(_stretches(runs, info))
         if damage and not stretches:
             raise UserError(damage)
@@ -208,6 +218,7 @@ class _Part:
     actions: NDArray[np.float32]
     rewards: NDArray[np.float32]
     flags: NDArray[np.uint8]
+    states: NDArray[np.float32]
     mixture: dict[str, int]
 
 
@@ -285,7 +296,7 @@ def _next_block(data: bytes, at: int, effort: int) -> tuple[int, int]:
 
 
 def _runs(
-    blocks: Iterator[bytes | None], width: int, frame_shape: tuple[int, int, int]
+    blocks: Iterator[bytes | None], info: EpisodeInfo, frame_shape: tuple[int, int, int]
 ) -> tuple[list[list[_Part]], str]:
     """Blocks of frames in a row, from the first one and from each place of damage on; and the
     first damage, in words."""
@@ -295,7 +306,7 @@ def _runs(
         try:
             if payload is None:
                 raise UserError("a block does not match its checksum")
-            part = _read_chunk(payload, width, frame_shape)
+            part = _read_chunk(payload, info, frame_shape)
         except UserError as error:
             damage = damage or str(error)
             runs.append([])
@@ -315,7 +326,9 @@ def _stretches(runs: list[list[_Part]], info: EpisodeInfo) -> Iterator[Stretch]:
         steps = _join(parts, info.actions.size)
         if len(steps):
             played = {way: max(n - before.get(way, 0), 0) for way, n in mixture.items()}
-            yield Stretch(replace(info, mixture=played), [part.chunk for part in parts], steps)
+            states = np.concatenate([part.states for part in parts]) if info.state_names else None
+            chunks = [part.chunk for part in parts]
+            yield Stretch(replace(info, mixture=played), chunks, steps, states)
         before = mixture
 
 
@@ -326,18 +339,24 @@ def _read_header(payload: bytes | None) -> tuple[EpisodeInfo, tuple[int, int, in
         header: Any = json.loads(payload)
         if header["format"] != MAGIC:
             raise UserError("it is not a journal")
-        if header["version"] != VERSION:
-            raise UserError(f"its version is {header['version']}, this program reads {VERSION}")
+        if header["version"] not in (VERSION, STATES_VERSION):
+            raise UserError(
+                f"its version is {header['version']}, this program reads {VERSION} and "
+                f"{STATES_VERSION}"
+            )
         height, width, colours = (int(n) for n in header["frame_shape"])
         info = info_from_json(header["info"])
+        if bool(info.state_names) != (header["version"] == STATES_VERSION):
+            raise UserError("its version does not fit its state")
     except _DAMAGE as error:
         raise UserError(f"its header is damaged ({error})") from error
     check_sizes((height, width, colours), info.actions.size)
     return info, (height, width, colours)
 
 
-def _read_chunk(payload: bytes, width: int, frame_shape: tuple[int, int, int]) -> _Part:
+def _read_chunk(payload: bytes, info: EpisodeInfo, frame_shape: tuple[int, int, int]) -> _Part:
     """Check a chunk's block as far as its frames' size; UserError if it is not one."""
+    width, values = info.actions.size, len(info.state_names)
     try:
         rows, note_bytes = _counts.unpack_from(payload)
         if not 0 < rows <= CHUNK:
@@ -349,14 +368,18 @@ def _read_chunk(payload: bytes, width: int, frame_shape: tuple[int, int, int]) -
         rewards = np.frombuffer(payload, "<f4", rows, at)
         at += rewards.nbytes
         flags = np.frombuffer(payload, np.uint8, rows, at)
-        chunk = payload[at + flags.nbytes :]
+        at += flags.nbytes
+        states = np.frombuffer(payload, "<f4", rows * values, at).reshape(rows, values)
+        chunk = payload[at + states.nbytes :]
         unpack_chunk(chunk, frame_shape)
-        if not (np.isfinite(actions).all() and np.isfinite(rewards).all()):
+        if not all(np.isfinite(numbers).all() for numbers in (actions, rewards, states)):
             raise UserError("a block holds numbers that are not finite")
         mixture = {str(way): int(steps) for way, steps in note.items()}
     except _DAMAGE as error:
         raise UserError(f"a block is damaged ({error})") from error
-    return _Part(chunk, actions.astype(np.float32), rewards.astype(np.float32), flags, mixture)
+    numbers = (part.astype(np.float32) for part in (actions, rewards, states))
+    actions, rewards, states = numbers
+    return _Part(chunk, actions, rewards, flags, states, mixture)
 
 
 def _join(parts: list[_Part], width: int) -> Steps:

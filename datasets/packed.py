@@ -66,9 +66,11 @@ class PackedEpisode:
     """Common part of reading an episode from a file of any kind.
 
     packed: all of its steps; they are small.
+    states: float32 (T + 1, S), the game's state at each frame; None where none was recorded.
     """
 
     packed: PackedSteps
+    states: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         """T, the number of steps; there are T + 1 frames."""

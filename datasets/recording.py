@@ -28,7 +28,7 @@ from datasets.journal import (
     header_block,
 )
 from datasets.rescue import rescue_all
-from engine.contracts import ActionVector, Frame, Step
+from engine.contracts import ActionVector, Frame, State, Step
 
 SYNC_EVERY_S = 1.0
 _KEPT = "what was recorded until then is kept"
@@ -92,11 +92,13 @@ class Recording:
         assert self._info is None and number >= self._number
         self._number = number
 
-    def begin(self, info: EpisodeInfo, frame: Frame) -> None:
+    def begin(self, info: EpisodeInfo, frame: Frame, state: State | None = None) -> None:
         """Begin an episode with its first frame; one in progress is finished as truncated.
 
+        state: the game's at that frame (S,), where `info` names S values of it.
         Raises UserError if it is unlike the first in the folder: no training would take both.
         """
+        state = _checked(info, state)
         self.finish()
         self.like = self.like or (info, _shape(frame))
         for what, theirs, ours in differences(*self.like, info, _shape(frame)):
@@ -107,7 +109,7 @@ class Recording:
         self._info = info
         self._mixture = info.mixture
         self._do(self._open, self._path("journal"), header_block(info, _shape(frame)))
-        self._add(Row(frame, np.zeros(info.actions.size, np.float32)))
+        self._add(Row(frame, np.zeros(info.actions.size, np.float32), state=state))
 
     def add(self, action: ActionVector, step: Step, mixture: Mapping[str, int]) -> None:
         """Add one step and the frame it led to; finishes the episode when the step ends it.
@@ -115,8 +117,10 @@ class Recording:
         mixture: the player's count so far.
         """
         flags = ENDED * step.ended | TRUNCATED * step.truncated | LIFE_LOST * step.life_lost
+        assert self._info is not None, "no episode was begun"
+        state = _checked(self._info, step.state)
         self._mixture = mixture
-        self._add(Row(step.frame, action, step.reward, flags))
+        self._add(Row(step.frame, action, step.reward, flags, state))
         if step.ended or step.truncated:
             self.finish()
 
@@ -233,6 +237,15 @@ class Recording:
             finish_journal(journal, episode)
         except UserError as error:
             raise UserError(f"{error}; {self._kept}") from error
+
+
+def _checked(info: EpisodeInfo, state: State | None) -> State | None:
+    """A copy of the state that an episode keeps; None if it keeps none. ValueError if it lacks."""
+    if not info.state_names:
+        return None
+    if state is None or state.shape != (len(info.state_names),):
+        raise ValueError(f"a step without the state {', '.join(info.state_names)}")
+    return state.astype(np.float32)
 
 
 def _first(paths: Iterable[Path]) -> Like | None:

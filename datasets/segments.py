@@ -18,7 +18,7 @@ class Segment:
 
     window: as `Store.read` gives it, T frames long.
     valid:  bool (T,), False for what stands before the episode's first frame: copies of that
-            frame with no action (all zero), no reward and no end.
+            frame and its state with no action (all zero), no reward and no end.
     weight: how often the window is recorded, relative to how often it is drawn.
     """
 
@@ -136,4 +136,5 @@ def _pad(window: FrameWindow, missing: int) -> FrameWindow:
         np.pad(window.rewards, (missing, 0)),
         np.pad(window.ended, (missing, 0)),
         np.pad(window.life_lost, (missing, 0)),
+        None if window.states is None else np.pad(window.states, ((missing, 0), (0, 0)), "edge"),
     )

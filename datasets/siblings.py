@@ -12,7 +12,7 @@ from datasets.episode import EpisodeInfo
 from datasets.importers.csgo import FULL, LOW, LOW_SHAPE
 from datasets.recording import Recording
 from datasets.resize import shrink
-from engine.contracts import ActionVector, Frame, Step
+from engine.contracts import ActionVector, Frame, State, Step
 
 
 class Siblings:
@@ -55,10 +55,10 @@ class Siblings:
         """The number of the episode in progress, or of the next one."""
         return self._full.number
 
-    def begin(self, info: EpisodeInfo, frame: Frame) -> None:
+    def begin(self, info: EpisodeInfo, frame: Frame, state: State | None = None) -> None:
         """Begin an episode with its first frame; one in progress is finished as truncated."""
-        self._full.begin(info, frame)
-        self._low.begin(info, _small(frame))
+        self._full.begin(info, frame, state)
+        self._low.begin(info, _small(frame), state)
 
     def add(self, action: ActionVector, step: Step, mixture: Mapping[str, int]) -> None:
         """Add one step and the frame it led to; mixture: the player's count so far."""

@@ -33,6 +33,7 @@ class FrameWindow:
     from `frames[t]` to `frames[t + 1]` and earns `rewards[t]`. From the last frame of an episode
     no step was taken: its row is zero.
     actions: float32 (n, A). rewards: float32 (n,). ended, life_lost: bool (n,).
+    states: float32 (n, S), the game's state at each frame; None unless the store has them.
     """
 
     frames: NDArray[np.uint8]
@@ -40,6 +41,7 @@ class FrameWindow:
     rewards: NDArray[np.float32]
     ended: NDArray[np.bool_]
     life_lost: NDArray[np.bool_]
+    states: NDArray[np.float32] | None = None
 
 
 class Store:
@@ -51,6 +53,7 @@ class Store:
     skipped:   files left out, whole or in part, with the reason: damaged, of another game, still
                being recorded.
     info:      metadata of the first episode; game, action space and rate are common to all.
+    state_names: of the game's state, where every episode has the same ones; else none.
 
     Raises UserError when the folder holds no readable episode.
     """
@@ -75,6 +78,8 @@ class Store:
                 + (f": {reasons}" if reasons else "; record some with python -m tools.record")
             )
         self.info: EpisodeInfo = self._files[0].info
+        named = {file.info.state_names for file in self._files}
+        self.state_names = self.info.state_names if len(named) == 1 else ()
         self.frame_shape = self._files[0].frame_shape
         self._frame_bytes = math.prod(self.frame_shape)
         self._memory_left = int(memory_gb * GB)
@@ -97,11 +102,17 @@ class Store:
         """All steps of an episode, without its frames."""
         return self._files[episode].steps
 
+    def states(self, episode: int) -> NDArray[np.float32] | None:
+        """The game's state at each frame of an episode, float32 (T + 1, S); None without."""
+        return self._files[episode].states if self.state_names else None
+
     def read(self, episode: int, start: int, stop: int) -> FrameWindow:
         """Frames start to stop - 1 and the steps from them; 0 <= start < stop <= T + 1."""
         frames = self._read_frames(episode, start, stop)
         rows = self._files[episode].packed.rows(start, stop)
-        return FrameWindow(frames, rows.actions, rows.rewards, rows.ended, rows.life_lost)
+        states = self.states(episode)
+        states = None if states is None else states[start:stop].copy()
+        return FrameWindow(frames, rows.actions, rows.rewards, rows.ended, rows.life_lost, states)
 
     def split(self) -> tuple[list[int], list[int]]:
         """(training, held-out) episodes, by position.

@@ -40,6 +40,8 @@ __all__ = [
     "PicturedWorld",
     "Report",
     "Snapshot",
+    "State",
+    "StatefulWorld",
     "Step",
     "Switch",
     "SwitchableWorld",
@@ -49,11 +51,14 @@ __all__ = [
     "knobs_of",
     "provenance_of",
     "shown_provenance_of",
+    "state_names_of",
+    "state_of",
     "switches_of",
     "thumbnails_of",
 ]
 
 Frame = NDArray[np.uint8]  # (H, W, 3) RGB
+State = NDArray[np.float32]  # (S,) values of a game's state, such as a pose
 Snapshot = Mapping[str, NDArray[Any]]  # plain arrays only, so it can be written without pickle
 Notes = tuple[tuple[str, str], ...]  # (label, value) cells for the display of figures
 DENOISING_STEPS, PLAYING = "denoising steps", "playing"  # names of knobs, of worlds that have them
@@ -83,6 +88,7 @@ class Step:
     action:    (A,) the action that was taken, if it is not the one that was given.
     piloted:   an autopilot chose the action.
     notes:     further cells for the display of figures, a few words each.
+    state:     (S,) the state of the game after the step, of a `StatefulWorld`.
     """
 
     frame: Frame
@@ -93,6 +99,7 @@ class Step:
     action: ActionVector | None = None
     piloted: bool = False
     notes: Notes = ()
+    state: State | None = None
 
 
 @runtime_checkable
@@ -256,6 +263,34 @@ def thumbnails_of(world: World) -> tuple[Frame, ...]:
     if world.starts < 2 or not isinstance(world, PicturedWorld):
         return ()
     return world.thumbnails
+
+
+@runtime_checkable
+class StatefulWorld(World, Protocol):
+    """A world that knows its state in numbers, such as where the player stands and looks.
+
+    Its steps carry the state after them as `Step.state`. Units: datasets/FORMAT.md.
+    """
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """A name for each of the S values."""
+        ...
+
+    @property
+    def state(self) -> State:
+        """The state now, float32 (S,)."""
+        ...
+
+
+def state_names_of(world: World) -> tuple[str, ...]:
+    """Names of the values in a world's state; none, for most."""
+    return world.state_names if isinstance(world, StatefulWorld) else ()
+
+
+def state_of(world: World) -> State | None:
+    """The state of a world now; None, of a world that knows none."""
+    return world.state if isinstance(world, StatefulWorld) else None
 
 
 def provenance_of(world: World) -> Mapping[str, str]:

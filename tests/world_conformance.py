@@ -19,6 +19,8 @@ from engine.contracts import (
     SwitchableWorld,
     Switched,
     World,
+    state_names_of,
+    state_of,
 )
 from engine.input.keymap import Keymap
 
@@ -30,6 +32,7 @@ def check_world(world: World, steps: int = 40, another: Callable[[], World] | No
     """
     _check_description(world)
     _check_steps(world, steps)
+    _check_states(world, steps)
     _check_a_seed_decides(world, steps, another)
     _check_starts(world)
     _check_frames_are_fresh(world)
@@ -49,6 +52,20 @@ def _check_description(world: World) -> None:
     assert world.starts >= 1
     height, width, colours = world.frame_shape
     assert height > 0 and width > 0 and colours == 3
+
+
+def _check_states(world: World, steps: int) -> None:
+    """A world that knows its state tells it with every step, and of no other kind does one."""
+    names = state_names_of(world)
+    played = list(_play(world, steps, seed=1))
+    for step in played:
+        if not names:
+            assert step.state is None
+            continue
+        assert step.state is not None and step.state.shape == (len(names),)
+        assert step.state.dtype == np.float32 and np.isfinite(step.state).all()
+    if names:
+        np.testing.assert_array_equal(played[-1].state, state_of(world))
 
 
 def _check_steps(world: World, steps: int) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from base.errors import UserError
 from datasets.episode import EpisodeInfo
 from datasets.importers.csgo_layout import FILE_NAME, FRAMES, write
-from engine.contracts import ActionVector, Frame, Step
+from engine.contracts import ActionVector, Frame, State, Step
 
 
 class CsgoRecording:
@@ -53,7 +53,7 @@ class CsgoRecording:
     def close(self) -> None:
         """Nothing is held open: files are written whole."""
 
-    def begin(self, info: EpisodeInfo, frame: Frame) -> None:
+    def begin(self, info: EpisodeInfo, frame: Frame, state: State | None = None) -> None:
         """Begin with a frame that does not follow from the last; a file in progress is dropped."""
         self._frame = frame
         self.finish()

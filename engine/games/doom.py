@@ -16,7 +16,7 @@ import numpy as np
 import vizdoom
 from vizdoom import Button, GameVariable
 
-from engine.contracts import ActionVector, CsgoActions, Frame, Snapshot, Step
+from engine.contracts import ActionVector, CsgoActions, Frame, Snapshot, State, Step
 from engine.csgo_actions import BUTTONS, MOUSE_X, MOUSE_Y
 from engine.games import doom_map
 
@@ -102,6 +102,7 @@ class DoomWorld:
     frame_shape = FRAME_SHAPE
     rate_fps = RATE_FPS
     starts = 1  # the seed chooses the place
+    state_names = ("x", "y", "angle", "pitch")
 
     def __init__(self) -> None:
         self.actions = CsgoActions()
@@ -135,6 +136,12 @@ class DoomWorld:
         x, y, heading, down = (float(self._game.get_game_variable(var)) for var in _WATCHED)
         return Pose(x, y, heading, -down)
 
+    @property
+    def state(self) -> State:
+        """The pose, float32 (4,), as `state_names` names it."""
+        pose = self.pose
+        return np.array((pose.x, pose.y, pose.heading, pose.pitch), np.float32)
+
     def reset(self, seed: int, start: int = 0) -> Frame:
         """Place the player in the house by the seed."""
         self._begin(seed)
@@ -153,7 +160,7 @@ class DoomWorld:
         self._frame = self._drawn()
         changed = done if action[_ZOOM] else None
         truncated = self._steps >= ROUND_STEPS
-        return Step(self._frame.copy(), truncated=truncated, action=changed)
+        return Step(self._frame.copy(), truncated=truncated, action=changed, state=self.state)
 
     def snapshot(self) -> Snapshot:
         """Return the seed and all actions since: the game's own saves change what follows."""

@@ -16,7 +16,9 @@ from datasets.resize import shrink
 from datasets.siblings import Siblings
 from datasets.store import Store
 from engine.contracts import CsgoActions, Step
+from engine.games import doom_map
 from tools.app.games import Keeper, game_called
+from tools.capture.record_game import record
 from tools.options.record import RecordConfig
 
 SPACE = CsgoActions()
@@ -94,3 +96,15 @@ def test_a_disk_that_refuses_is_told_of(tmp_path: Path) -> None:
     tmp_path.touch()
     with pytest.raises(UserError, match="cannot write to"), CsgoRecording(tmp_path / "d", "doom"):
         pass
+
+
+def test_both_sizes_have_the_pose(tmp_path: Path) -> None:
+    command = RecordConfig("doom", tmp_path, player="scripted", steps=20, seed=3)
+    record(command)
+    full, low = Store(tmp_path / "full"), Store(tmp_path / "low")
+    assert full.state_names == low.state_names == ("x", "y", "angle", "pitch")
+    states = full.states(0)
+    assert states is not None and states.shape == (21, 4) and np.isfinite(states).all()
+    np.testing.assert_array_equal(states, low.states(0))
+    columns, rows = len(doom_map.PLAN[0]), len(doom_map.PLAN)
+    assert (states[:, :2] > 0).all() and (states[:, :2] < doom_map.CELL * max(columns, rows)).all()

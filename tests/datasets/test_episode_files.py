@@ -533,8 +533,8 @@ def test_a_journal_with_nothing_but_a_first_frame_leaves_no_episode(tmp_path: Pa
 
 def test_the_journal_of_a_later_format_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "episode_000000.journal"
-    path.write_bytes(_block(b'{"format": "dreamcart journal", "version": 2}'))
-    with pytest.raises(UserError, match="its version is 2, this program reads 1"):
+    path.write_bytes(_block(b'{"format": "dreamcart journal", "version": 3}'))
+    with pytest.raises(UserError, match="its version is 3, this program reads 1 and 2"):
         read_journal(path)
     record_toys(tmp_path, 3)
     assert path.exists() and Store(tmp_path).numbers == [1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,17 +12,26 @@ import pytest
 import torch
 
 from base.errors import UserError
+from datasets.recording import Recording
 from datasets.store import Store
 from engine.games.atari import AtariWorld
 from models.cartridge.reader import check
 from models.dream import open_world
-from tests.recordings import record_toys
+from tests.recordings import record_toys, toy_episode, toy_info
 from tests.tiny_cartridge import manifest, write_tiny_cartridge
 from tests.toy_world import ACTIONS, ToyWorld
 from tools.evaluation import breakout_scores, curves, long_play
 from tools.evaluation import told_apart as told_apart_module
 from tools.evaluation.dreams import Footage, frames_of
-from tools.evaluation.long_play import LongPlay, LoopingPlayer, judged, over_time
+from tools.evaluation.long_play import (
+    LongPlay,
+    LoopingPlayer,
+    Play,
+    judged,
+    lives,
+    over_time,
+    tells_lost_lives,
+)
 from tools.evaluation.patches import LEAST_LEVELS, PatchBank, cut
 from tools.evaluation.text import REGIONS, readable
 from tools.evaluation.told_apart import told_apart
@@ -157,10 +167,32 @@ def test_recorded_actions_are_played_in_a_loop() -> None:
 
 
 def test_a_game_that_ends_is_followed_by_the_next() -> None:
-    frames = long_play.play(
+    played = long_play.play(
         ToyWorld(length=5), LoopingPlayer(ACTIONS.one_hot(0)[None]), 1, 12, lambda: None
     )
-    assert frames.shape == (12, 16, 16, 3)
+    assert played.frames.shape == (12, 16, 16, 3) and not played.life_lost.any()
+
+
+def test_lost_lives_are_counted_over_all_plays() -> None:
+    frames = np.zeros((30, 1, 1, 3), np.uint8)
+    once, never = (Play(frames, np.arange(30) == at) for at in (7, 99))
+    assert lives([once, never, once], 15.0) == {
+        "lives_lost": 2,
+        "seconds_between_lost_lives": 3.0,
+    }
+    assert lives([never], 15.0) == {"lives_lost": 0}
+    assert lives([], 15.0) == {}
+
+
+def test_whether_lives_are_told_is_seen_in_the_recordings(tmp_path: Path) -> None:
+    record_toys(tmp_path, 12)
+    assert not tells_lost_lives(Store(tmp_path))
+    first, steps = toy_episode(12)
+    with Recording(tmp_path, "toy") as recording:
+        recording.begin(toy_info(), first)
+        for action, step in steps:
+            recording.add(action, replace(step, life_lost=True), {})
+    assert tells_lost_lives(Store(tmp_path))
 
 
 def test_frames_are_spread_over_all_episodes(tmp_path: Path) -> None:

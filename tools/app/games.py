@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 from base.errors import UserError, unknown
 from datasets.episode import EpisodeInfo
 from datasets.recording import Recording
-from engine.contracts import ActionVector, Frame, Step, World
+from engine.contracts import ActionVector, Frame, State, Step, World
 from engine.games.atari_games import GAMES, find_game
 from engine.players import CountingPlayer
 
@@ -27,7 +27,7 @@ class Keeper(Protocol):
     @property
     def number(self) -> int: ...
 
-    def begin(self, info: EpisodeInfo, frame: Frame) -> None: ...
+    def begin(self, info: EpisodeInfo, frame: Frame, state: State | None = None) -> None: ...
 
     def add(self, action: ActionVector, step: Step, mixture: Mapping[str, int]) -> None: ...
 

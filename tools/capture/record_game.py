@@ -16,7 +16,16 @@ from base.interrupts import ctrl_c
 from base.progress import ProgressBar
 from base.terminal import say
 from datasets.episode import EpisodeInfo
-from engine.contracts import ActionVector, Frame, Step, World, provenance_of
+from engine.contracts import (
+    ActionVector,
+    Frame,
+    State,
+    Step,
+    World,
+    provenance_of,
+    state_names_of,
+    state_of,
+)
 from engine.player.loop import play
 from engine.player.observer import Observer
 from engine.player.options import GameStart, Outputs, PlayOptions
@@ -57,8 +66,8 @@ class Take:
         numbers = [self.config.seed, self.keeper.number]
         return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
-    def begin(self, seed: int, frame: Frame) -> None:
-        """Begin an episode."""
+    def begin(self, seed: int, frame: Frame, state: State | None = None) -> None:
+        """Begin an episode; state: the world's at that frame, if that is not the one now."""
         info = EpisodeInfo(
             game=self.world.name,
             actions=self.world.actions,
@@ -66,9 +75,10 @@ class Take:
             seed=seed,
             player=self.config.player,
             emulator=provenance_of(self.world),
+            state_names=state_names_of(self.world),
         )
         self._of_episode = 0
-        self.keeper.begin(info, frame)
+        self.keeper.begin(info, frame, state_of(self.world) if state is None else state)
 
     def add(self, action: ActionVector, step: Step, mixture: Mapping[str, int]) -> Step:
         """Record a step; the same, as truncated if the episode is as long as it may be."""
@@ -160,13 +170,16 @@ class Hand(Observer):
         self._steps += 1
         added = self._take.add(action, step, {"human": self._steps})
         if added.truncated and not step.truncated:  # the game goes on
-            self.jumped(step.frame)
+            self._begin(step.frame, step.state)
         if self._take.stopped:
             raise _StopAsked
 
     def jumped(self, frame: Frame) -> None:
+        self._begin(frame)
+
+    def _begin(self, frame: Frame, state: State | None = None) -> None:
         self._steps = 0
-        self._take.begin(self._seed, frame)
+        self._take.begin(self._seed, frame, state)
 
 
 def _open_window(world: World) -> Window:

@@ -52,6 +52,14 @@ class LongPlay:
     starts: int
 
 
+@dataclass(frozen=True)
+class Play:
+    """N steps of play: frames uint8 (N, H, W, 3), and whether a life went with each, bool (N,)."""
+
+    frames: Frames
+    life_lost: NDArray[np.bool_]
+
+
 class LoopingPlayer:
     """Repeats recorded actions (N, A) for ever."""
 
@@ -71,9 +79,10 @@ def measure(
     """
     players, steps = players_for(world, footage), round(asked.seconds * world.rate_fps)
     numbers = range(asked.starts)
-    dreams = [play(world, players(world, n), n, steps, advance) for n in numbers]
+    dreamt = [play(world, players(world, n), n, steps, advance) for n in numbers]
     game = game_beside(footage)
-    games = [play(game, players(game, n), n, steps, advance) for n in numbers] if game else []
+    played = [play(game, players(game, n), n, steps, advance) for n in numbers] if game else []
+    dreams, games = ([one.frames for one in plays] for plays in (dreamt, played))
     at = judged(steps, world.rate_fps)
     judge = Judge(footage.store)
     curves = {"dream": judge.shares(dreams, at)}
@@ -92,6 +101,9 @@ def measure(
         prefix = "" if who == "dream" else "game_"
         for name, values in shares.items():
             figures |= {f"{prefix}{key}": v for key, v in over_time(name, values, seconds).items()}
+    if tells_lost_lives(footage.store):
+        figures |= lives(dreamt, world.rate_fps)
+        figures |= {f"game_{name}": value for name, value in lives(played, world.rate_fps).items()}
     return figures | told_figures(dreams, footage, world.rate_fps)
 
 
@@ -135,19 +147,38 @@ def players_for(world: World, footage: Footage) -> Players:
     return looping
 
 
-def play(world: World, player: Player, number: int, steps: int, advance: Advance) -> Frames:
+def play(world: World, player: Player, number: int, steps: int, advance: Advance) -> Play:
     """Play from start `number` on; a game that ends is followed by the next, as in the window."""
-    frames, start = [], number
+    frames, lost, start = [], [], number
     frame = world.reset(number, start % world.starts)
     for _ in range(steps):
         step = world.step(player.act(frame))
         frame = step.frame
         frames.append(_fed_back(world, frame))
+        lost.append(step.life_lost)
         if step.ended or step.truncated:
             start += 1
             frame = world.reset(start, start % world.starts)
         advance()
-    return np.stack(frames)
+    return Play(np.stack(frames), np.array(lost))
+
+
+def tells_lost_lives(store: Store) -> bool:
+    """Return whether a life was ever lost in recordings: else a game has none, or nobody knows."""
+    return any(store.steps(episode).life_lost.any() for episode in range(len(store)))
+
+
+def lives(plays: Sequence[Play], rate_fps: float) -> dict[str, float]:
+    """Return how many lives were lost, and how many seconds were played for each of them.
+
+    The seconds are left out where none was lost, and both where nothing was played.
+    """
+    if not plays:
+        return {}
+    lost = sum(int(play.life_lost.sum()) for play in plays)
+    seconds = sum(len(play.life_lost) for play in plays) / rate_fps
+    figures: dict[str, float] = {"lives_lost": lost}
+    return {**figures, "seconds_between_lost_lives": seconds / lost} if lost else figures
 
 
 def game_beside(footage: Footage) -> World | None:
