@@ -58,8 +58,11 @@ class Batch:
         return self._each(lambda tensor: tensor[chosen])
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{n: part if part is None else change(part) for n, part in parts.items()})
+        parts: dict[str, Any] = {}
+        for field in fields(self):
+            part = getattr(self, field.name)
+            parts[field.name] = None if part is None else change(part)
+        return Batch(**parts)
 
 
 def join(first: Batch, second: Batch) -> Batch:
