@@ -25,8 +25,8 @@ from models.cartridge.writer import save
 from models.diamond.released import read_spawn
 from models.diamond.torch_file import read as read_checkpoint
 from models.diamond.yaml_numbers import read_numbers
-from tests.recordings import record_toys
-from tests.tiny_cartridge import manifest, networks, starts, write_tiny_cartridge
+from tests.support.recordings import record_toys
+from tests.support.tiny_cartridge import manifest, networks, starts, write_tiny_cartridge
 from tools.app.summaries import read_preview, read_summary
 from training.recipes import run_config
 

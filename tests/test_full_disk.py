@@ -16,8 +16,8 @@ from datasets.episode import EpisodeFile
 from datasets.importers import csgo_import, minari
 from datasets.store import Store
 from engine.media.video import writing_video
-from tests.csgo_files import COUNT, file_bytes
-from tests.recordings import Here, record_toys
+from tests.support.csgo_files import COUNT, file_bytes
+from tests.support.recordings import Here, record_toys
 from tools.importing.csgo import import_csgo
 from tools.importing.diamond import import_diamond
 from tools.importing.minari import import_minari

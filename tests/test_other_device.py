@@ -10,7 +10,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 # torch counts devices at the first backward pass of a process, so this one must not have had any.
-PYTEST = [sys.executable, "-m", "pytest", "--numprocesses", "0", "tests/on_other_device.py", "-k"]
+PYTEST = [
+    sys.executable,
+    "-m",
+    "pytest",
+    "--numprocesses",
+    "0",
+    "tests/programs/on_other_device.py",
+    "-k",
+]
 
 
 @pytest.mark.parametrize("which", ["trained", "not trained"])

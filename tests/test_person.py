@@ -72,7 +72,7 @@ class Person:
             "PYGAME_HIDE_SUPPORT_PROMPT": "1",
         }  # fmt: skip
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.person_program", kind, str(home / "pictures")],
+            [sys.executable, "-m", "tests.programs.person_program", kind, str(home / "pictures")],
             cwd=ROOT,
             env=self._environment,
             stdin=subprocess.PIPE,

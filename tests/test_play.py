@@ -24,7 +24,7 @@ from engine.settings import SettingsFile
 from engine.ui.null_window import NullWindow
 from engine.ui.pygame.window import NoDisplayError, open_window, why_no_display
 from engine.ui.screen import CloseAsked, Event, KeyDown
-from tests.toy_world import ToyWorld
+from tests.support.toy_world import ToyWorld
 from tools.app.resolver import ResolvedWorld, RunOptions
 
 

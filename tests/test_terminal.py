@@ -24,9 +24,9 @@ from datasets.store import Store
 from engine.actions import DiscreteActions
 from hub.recordings_upload import card
 from models.diamond import torch_file
-from tests.csgo_files import tar_bytes
-from tests.recordings import toy_episode, toy_info
-from tests.toy_world import ACTIONS
+from tests.support.csgo_files import tar_bytes
+from tests.support.recordings import toy_episode, toy_info
+from tests.support.toy_world import ACTIONS
 from tools.importing.csgo import import_csgo
 from tools.inspection.folders import inspect
 from tools.options.imports import CsgoImport

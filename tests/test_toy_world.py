@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.toy_world import DreamtToy, MouseToy, SwitchingToy, ToyWorld
-from tests.world_conformance import check_world
+from tests.support.toy_world import DreamtToy, MouseToy, SwitchingToy, ToyWorld
+from tests.support.world_conformance import check_world
 
 
 def test_conformance() -> None:

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from base.errors import UserError
 from base.torch_file import NotPlainError
 from models.diamond import torch_file
-from tests.damage import cut, flipped
-from tests.parity import module
+from tests.support.damage import cut, flipped
+from tests.support.parity import module
 
 WEIGHTS = {
     "a.weight": torch.arange(12.0).view(3, 4),

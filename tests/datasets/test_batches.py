@@ -16,7 +16,7 @@ from base.errors import UserError
 from datasets.batches import Batch, Batches, prefetch
 from datasets.segments import Segments
 from datasets.store import Store
-from tests.recordings import record_toys, toy_episode
+from tests.support.recordings import record_toys, toy_episode
 
 LENGTHS = (30, 5, 17, 2)
 

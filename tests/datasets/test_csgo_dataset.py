@@ -32,8 +32,8 @@ from datasets.importers.csgo_sources import REPO, REVISION, LocalFile, find, mem
 from datasets.resize import shrink
 from datasets.store import Store
 from engine.csgo_actions import MOUSE_X, MOUSE_Y
-from tests.crew_tasks import halve_or_die, refuse
-from tests.csgo_files import (
+from tests.programs.crew_tasks import halve_or_die, refuse
+from tests.support.csgo_files import (
     COUNT,
     faulty,
     file_bytes,
@@ -43,7 +43,7 @@ from tests.csgo_files import (
     without,
     written_as,
 )
-from tests.hub_server import HubServer, Repo, serving, use
+from tests.support.hub_server import HubServer, Repo, serving, use
 from tools import bench
 from tools.importing.csgo import import_csgo
 from tools.inspection.folders import inspect

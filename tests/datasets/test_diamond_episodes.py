@@ -24,8 +24,8 @@ from datasets.importers import diamond_episodes
 from datasets.importers.foreign import ForeignEpisode, numbered_choices
 from datasets.store import Store
 from engine.contracts import CsgoActions
-from tests.damage import cut, flipped
-from tests.recordings import Here
+from tests.support.damage import cut, flipped
+from tests.support.recordings import Here
 from tools.importing.diamond import import_diamond
 from tools.options.imports import DiamondImport
 

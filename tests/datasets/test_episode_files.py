@@ -36,8 +36,8 @@ from datasets.journal import (
 from datasets.packed import Steps
 from datasets.stamp import STAMP_BYTES, stamp, stamped
 from datasets.store import Store
-from tests.damage import cut, flipped, overwritten
-from tests.recordings import record_toys, toy_episode, toy_info
+from tests.support.damage import cut, flipped, overwritten
+from tests.support.recordings import record_toys, toy_episode, toy_info
 
 LENGTH = 2 * CHUNK + 3
 bytes_of_some_sort = st.binary(max_size=3000)

@@ -24,8 +24,8 @@ from datasets.recording import Recording
 from datasets.samples import sample_frames, sample_ranges
 from datasets.store import Store
 from engine.contracts import CsgoActions, Step
-from tests.recordings import record_toys, toy_episode, toy_info
-from tests.toy_world import ACTIONS
+from tests.support.recordings import record_toys, toy_episode, toy_info
+from tests.support.toy_world import ACTIONS
 from tools.inspection import health_report
 from tools.inspection.folders import inspect
 from tools.inspection.histograms import length_counts

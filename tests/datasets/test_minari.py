@@ -27,7 +27,7 @@ from datasets.importers import minari
 from datasets.recording import Recording
 from datasets.store import Store
 from engine.contracts import ActionSpace, CsgoActions, HeldActions, Step
-from tests.recordings import Here, record_toys, toy_info
+from tests.support.recordings import Here, record_toys, toy_info
 from tools.export_minari import ExportMinariConfig, export_minari
 from tools.importing.minari import import_minari
 from tools.options.imports import MinariImport

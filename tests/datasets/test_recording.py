@@ -22,7 +22,7 @@ from datasets.recording import Recording
 from datasets.store import Store
 from engine.games.atari import AtariWorld
 from engine.games.atari_players import RandomPlayer
-from tests.recordings import record_toys, toy_episode, toy_info
+from tests.support.recordings import record_toys, toy_episode, toy_info
 
 
 @pytest.mark.parametrize("length", [1, CHUNK - 2, CHUNK - 1, CHUNK, 3 * CHUNK + 5])

@@ -25,9 +25,9 @@ from datasets.segments import Segments
 from datasets.stamp import STAMP_BYTES, stamped
 from datasets.store import Store
 from engine.contracts import Step, state_names_of, state_of
-from tests.damage import flipped, overwritten
-from tests.recordings import record_toys, toy_episode, toy_info
-from tests.toy_world import ToyWorld
+from tests.support.damage import flipped, overwritten
+from tests.support.recordings import record_toys, toy_episode, toy_info
+from tests.support.toy_world import ToyWorld
 
 LENGTH = 2 * CHUNK + 3
 NAMES = ("x", "angle")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from base.errors import UserError
 from engine.action_file import parse_actions, read_actions
-from tests.toy_world import ACTIONS
+from tests.support.toy_world import ACTIONS
 
 
 def names(text: str) -> list[str]:

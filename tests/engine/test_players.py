@@ -9,7 +9,7 @@ from engine.games.atari import AtariWorld
 from engine.games.breakout_player import BreakoutPlayer
 from engine.games.scripted_players import choose_player
 from engine.players import RestlessPlayer
-from tests.toy_world import ACTIONS, ToyWorld
+from tests.support.toy_world import ACTIONS, ToyWorld
 
 
 def actions_of(player: RestlessPlayer | BreakoutPlayer, frames: list[Frame]) -> list[str]:

@@ -36,7 +36,7 @@ def two(path: Path) -> tuple[SettingsFile, SettingsFile]:
 def test_programs_that_write_at_once_lose_nothing(path: Path) -> None:
     """Each wrote the whole of what it had read when it began."""
     names = ["left", "right", "third"]
-    command = [sys.executable, "-m", "tests.settings_program", str(path)]
+    command = [sys.executable, "-m", "tests.programs.settings_program", str(path)]
     running = [subprocess.Popen([*command, name, str(COUNT)], cwd=ROOT) for name in names]
     while len(list(path.parent.glob("*.ready"))) < len(names):
         assert all(process.poll() is None for process in running)

@@ -11,7 +11,7 @@ import pytest
 
 from base.errors import UserError
 from engine.media.video import contact_sheet, write_png, writing_video
-from tests.scripted_game import dream
+from tests.support.scripted_game import dream
 
 
 def film(path: Path) -> tuple[list[np.ndarray], av.VideoStream]:

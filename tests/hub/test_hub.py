@@ -20,7 +20,7 @@ from hub.downloads import SPARE_BYTES, Ask, CancelledError, HubFile, Offer
 from hub.errors import UnreachableError, explained
 from hub.transfer import DamagedError
 from hub.worlds import cached, fetch, fetch_all, state, verify
-from tests.hub_server import Faults, HubServer, Repo, git_sha1, serving, sha256, use
+from tests.support.hub_server import Faults, HubServer, Repo, git_sha1, serving, sha256, use
 
 REPO, REVISION = "some/diamond", "ab" * 20
 WEIGHTS = bytes(range(256)) * 2000  # 512 kB: more than one read from a socket

@@ -11,9 +11,9 @@ from threading import Event, Thread
 import pytest
 
 from hub.transfer import Remote, receive
-from tests.catalogues import REPO, REVISION, about, catalogue_of, known, world
-from tests.hub_server import Repo, serving, sha256, use
-from tests.tiny_cartridge import write_tiny_cartridge
+from tests.support.catalogues import REPO, REVISION, about, catalogue_of, known, world
+from tests.support.hub_server import Repo, serving, sha256, use
+from tests.support.tiny_cartridge import write_tiny_cartridge
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = 40

@@ -25,8 +25,8 @@ from hub.downloads import CancelledError, Offer
 from hub.recordings_download import pull
 from hub.recordings_upload import card, push
 from hub.transfer import DamagedError
-from tests.hub_server import Faults, HubServer, serving, use
-from tests.recordings import Here, record_toys, toy_episode, toy_info
+from tests.support.hub_server import Faults, HubServer, serving, use
+from tests.support.recordings import Here, record_toys, toy_episode, toy_info
 from tools.options.hub import PullData, PushData
 from tools.sharing import recordings
 
@@ -120,7 +120,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from datasets import recording
-from tests.recordings import record_toys
+from tests.support.recordings import record_toys
 recording.append = lambda descriptor, data: os.kill(os.getpid(), signal.SIGKILL)
 record_toys(Path(sys.argv[1]), 5)
 """

@@ -19,8 +19,8 @@ from hub.errors import UnreachableError
 from hub.world_upload import model_card, push
 from hub.worlds import fetch_repo
 from models.cartridge.reader import load, read_card
-from tests.hub_server import Faults, HubServer, Repo, serving, use
-from tests.tiny_cartridge import manifest, write_tiny_cartridge
+from tests.support.hub_server import Faults, HubServer, Repo, serving, use
+from tests.support.tiny_cartridge import manifest, write_tiny_cartridge
 
 REPO, REVISION = "me/tiny-dream", "12" * 20
 

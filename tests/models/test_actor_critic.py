@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.networks.actor_critic import ActorCritic, ActorCriticConfig, lambda_returns
-from tests.networks import awaken
+from tests.support.networks import awaken
 
 B, T, A = 2, 6, 4
 CONFIG = ActorCriticConfig(height=9, width=14, actions=A, channels=(8, 8, 16), lstm=10)

@@ -13,7 +13,7 @@ from models.networks.denoiser import Denoiser, DenoiserConfig, FourierFeatures, 
 from models.networks.targets import CHANGED, NEAR_PX, TargetName
 from models.networks.unet import UNetConfig
 from models.sampler import Sampler
-from tests.networks import awaken
+from tests.support.networks import awaken
 
 B, T, A, SIDE = 3, 2, 4, 8
 UNET = UNetConfig(channels=(8, 16), depths=(1, 1), attention=(False, False), cond=16, patch=2)

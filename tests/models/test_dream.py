@@ -18,9 +18,9 @@ from models.dream import DiffusionWorld, open_world
 from models.runtime import choice as runtime_choice
 from models.runtime.sampler_cache import SamplerCache
 from models.runtime.selection import Choice, Inputs
-from tests.tiny_cartridge import CONTEXT, SIDE_PX, STARTS, write_tiny_cartridge
-from tests.toy_world import ACTIONS
-from tests.world_conformance import check_world
+from tests.support.tiny_cartridge import CONTEXT, SIDE_PX, STARTS, write_tiny_cartridge
+from tests.support.toy_world import ACTIONS
+from tests.support.world_conformance import check_world
 
 
 @pytest.fixture(scope="module")

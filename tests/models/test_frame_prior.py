@@ -15,8 +15,8 @@ from models.cartridge.reader import check, load
 from models.dream import open_world
 from models.networks.frame_prior import FramePrior, FramePriorConfig
 from models.networks.unet import UNetConfig
-from tests.networks import awaken
-from tests.tiny_cartridge import manifest, tiny_prior, write_tiny_cartridge
+from tests.support.networks import awaken
+from tests.support.tiny_cartridge import manifest, tiny_prior, write_tiny_cartridge
 from training.losses.frame_prior import (
     BLOTTED,
     BLURRED,

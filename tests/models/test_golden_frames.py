@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests import golden
+from tests.support import golden
 
 
 @pytest.mark.parametrize("name", golden.cards())

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from models.networks.lstm import Lstm
-from tests.networks import awaken
+from tests.support.networks import awaken
 
 
 @torch.no_grad()

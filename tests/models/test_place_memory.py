@@ -13,7 +13,7 @@ from models.networks.camera import Camera, bring, offsets, project
 from models.networks.keyframes import Keyframes, farthest_points, keys
 from models.networks.place_memory import PlaceMemory, PlaceMemoryConfig
 from models.networks.unet import UNetConfig
-from tests.tiny_places import CAMERA, panorama, room_at
+from tests.support.tiny_places import CAMERA, panorama, room_at
 
 UNET = UNetConfig((8, 16), (1, 1), (False, False), 16, patch=2)
 CONFIG = PlaceMemoryConfig(CAMERA.height, CAMERA.width, CAMERA.focal_px, UNET, sources=3)

@@ -18,8 +18,14 @@ from models.dream import DiffusionWorld
 from models.runtime.place_step import PlaceStep
 from models.runtime.sampler_cache import SamplerCache
 from models.sampler import Sampler
-from tests.tiny_cartridge import keyframes, manifest, starts, with_places, write_tiny_cartridge
-from tests.toy_world import ACTIONS
+from tests.support.tiny_cartridge import (
+    keyframes,
+    manifest,
+    starts,
+    with_places,
+    write_tiny_cartridge,
+)
+from tests.support.toy_world import ACTIONS
 
 WORLD = with_places(manifest())
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.networks.reward_end import RewardEnd, RewardEndConfig
-from tests.networks import awaken
+from tests.support.networks import awaken
 
 
 @pytest.mark.parametrize(("height", "width", "frames"), [(16, 16, 3), (9, 21, 2), (8, 8, 1)])

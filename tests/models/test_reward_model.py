@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.networks.reward_model import RewardModel, RewardModelConfig
 from models.networks.unet import UNetConfig
-from tests.networks import awaken
+from tests.support.networks import awaken
 
 B, T, A, HEIGHT, WIDTH = 2, 3, 4, 8, 12
 ENCODER = UNetConfig((8, 16), (1, 2), (False, True), cond=6, middle_attention=True)

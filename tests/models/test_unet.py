@@ -14,7 +14,7 @@ from models.networks.unet import (
     UNetConfig,
     adaptive_norm,
 )
-from tests.networks import awaken
+from tests.support.networks import awaken
 
 COND = 6
 

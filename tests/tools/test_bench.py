@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from base.errors import UserError
-from tests.tiny_cartridge import write_tiny_cartridge
+from tests.support.tiny_cartridge import write_tiny_cartridge
 from tools import bench
 from tools.benchmarks import play as play_bench
 from tools.options.bench import PlayBench, RecordBench

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from base.errors import UserError
-from tests.recordings import record_in_two_sizes, record_toys
+from tests.support.recordings import record_in_two_sizes, record_toys
 from tools import bench
 from tools.benchmarks import loading as bench_loading
 from tools.benchmarks.loading import LoadingBench

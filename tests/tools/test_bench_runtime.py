@@ -17,7 +17,7 @@ from base.errors import UserError
 from models.runtime import choice as runtime_choice
 from models.runtime import selection as runtime
 from models.runtime.selection import Choice
-from tests.tiny_cartridge import write_tiny_cartridge
+from tests.support.tiny_cartridge import write_tiny_cartridge
 from tools import bench
 from tools.benchmarks import roofline
 from tools.benchmarks import runtime as bench_runtime

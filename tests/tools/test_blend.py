@@ -13,7 +13,7 @@ from base.errors import UserError
 from models.cartridge.manifest import Preset
 from models.cartridge.reader import load
 from models.sampler import karras_sampler
-from tests.tiny_cartridge import manifest, write_tiny_cartridge
+from tests.support.tiny_cartridge import manifest, write_tiny_cartridge
 from tools.app.blending import blend
 from tools.blend import BlendConfig
 

@@ -16,7 +16,7 @@ from datasets.store import Store
 from engine.contracts import CsgoActions, Step
 from engine.ui.null_window import NullWindow, VirtualClock
 from engine.ui.screen import Event, KeyDown, KeyUp, Picture
-from tests.recordings import record_toys, toy_info
+from tests.support.recordings import record_toys, toy_info
 from tools.inspection.browse import HINT, browse
 from tools.inspection.browse_picture import END, HERE, LIFE, PASSED, REWARD, position_bar
 from tools.inspection.folders import inspect

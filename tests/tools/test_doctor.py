@@ -14,7 +14,7 @@ import pytest
 
 from base.errors import UserError
 from models.runtime.gpus import Machine
-from tests.tiny_cartridge import write_tiny_cartridge
+from tests.support.tiny_cartridge import write_tiny_cartridge
 from tools import doctor
 from tools.app import checkup, checkup_worlds
 from tools.app.checkup import Finding, Place, State

@@ -16,9 +16,9 @@ import pytest
 from base.errors import UserError
 from hub.catalogue import read_catalogue
 from hub.downloads import CancelledError
-from tests.catalogues import REVISION, about, catalogue_of, known, world
-from tests.hub_server import Faults, HubServer, Repo, serving, use
-from tests.tiny_cartridge import write_tiny_cartridge
+from tests.support.catalogues import REVISION, about, catalogue_of, known, world
+from tests.support.hub_server import Faults, HubServer, Repo, serving, use
+from tests.support.tiny_cartridge import write_tiny_cartridge
 from tools.options.hub import DownloadWorld, PushWorld
 from tools.sharing.worlds import download, push, table
 

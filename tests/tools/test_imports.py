@@ -16,7 +16,7 @@ from base.notes import add_note, read_notes
 from datasets.importers.foreign import ForeignEpisode
 from datasets.packed import Steps
 from datasets.store import Store
-from tests.recordings import record_toys, toy_episode, toy_info
+from tests.support.recordings import record_toys, toy_episode, toy_info
 from tools.importing.parts import LOG, check_out, import_all, importing
 
 KEYS = [f"part {i}" for i in range(4)]

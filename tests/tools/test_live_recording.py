@@ -25,8 +25,8 @@ from engine.player.loop import play
 from engine.player.options import Outputs
 from engine.ui.null_window import NullWindow, VirtualClock
 from engine.ui.screen import CloseAsked, Event
-from tests.scripted_game import TICK_S, PromptWorker, dream, hold, same, tap
-from tests.toy_world import ACTIONS, MouseToy, SwitchingToy, ToyWorld
+from tests.support.scripted_game import TICK_S, PromptWorker, dream, hold, same, tap
+from tests.support.toy_world import ACTIONS, MouseToy, SwitchingToy, ToyWorld
 from tools.app.live_recording import LiveRecording
 from tools.inspection.folders import inspect
 
@@ -260,7 +260,7 @@ import sys, time
 from dataclasses import replace
 from pathlib import Path
 from engine.player.headless import RunFiles, run
-from tests.toy_world import ToyWorld
+from tests.support.toy_world import ToyWorld
 from tools.app.live_recording import LiveRecording
 recorder = LiveRecording(Path(sys.argv[1]), running=True, player="scripted")
 toy = ToyWorld(before_step=lambda: time.sleep(0.004))

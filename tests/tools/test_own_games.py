@@ -20,9 +20,9 @@ from models.networks.denoiser import Denoiser
 from models.networks.reward_model import RewardModel
 from models.runtime import sampler_cache
 from models.runtime.selection import Choice, Decision, prepare
-from tests.networks import awaken
-from tests.parity import save_as_trainer
-from tests.recordings import Here
+from tests.support.networks import awaken
+from tests.support.parity import save_as_trainer
+from tests.support.recordings import Here
 from tools.app.conversion import convert
 from tools.app.resolver import RunOptions, open_world, resolve
 from tools.options.convert import ConvertConfig

@@ -20,8 +20,8 @@ from engine.player.loop import play
 from engine.player.options import GameStart, Outputs
 from engine.ui.null_window import NullWindow, VirtualClock
 from engine.ui.screen import CloseAsked, Event
-from tests.recordings import record_toys
-from tests.scripted_game import TICK_S, PromptWorker, hold, tap
+from tests.support.recordings import record_toys
+from tests.support.scripted_game import TICK_S, PromptWorker, hold, tap
 from tools.app.games import game_called
 from tools.capture.record_game import Hand, Take, record, record_by_hand
 from tools.options.record import RecordConfig

@@ -22,10 +22,10 @@ from hub.catalogue import read_catalogue
 from hub.transfer import DamagedError
 from models.cartridge import reader as cartridge
 from models.cartridge.reader import check, load
-from tests.catalogues import REPO, REVISION, about, catalogue_of, known, world
-from tests.hub_server import digest, sha256
-from tests.released_files import ATARI_PT, ATARI_YAML, CSGO_PT, CSGO_YAML, write_spawn
-from tests.tiny_cartridge import write_tiny_cartridge
+from tests.support.catalogues import REPO, REVISION, about, catalogue_of, known, world
+from tests.support.hub_server import digest, sha256
+from tests.support.released_files import ATARI_PT, ATARI_YAML, CSGO_PT, CSGO_YAML, write_spawn
+from tests.support.tiny_cartridge import write_tiny_cartridge
 from tools.app.resolver import ResolvedWorld, RunOptions, open_world, resolve
 
 ROOT = Path(__file__).resolve().parents[2]

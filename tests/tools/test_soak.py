@@ -9,8 +9,8 @@ from engine.contracts import ActionVector, Frame, Step
 from engine.player.pacing import Timings
 from engine.ui.null_window import VirtualClock
 from engine.ui.screen import CloseAsked
-from tests.scripted_game import PromptWorker
-from tests.toy_world import ToyWorld
+from tests.support.scripted_game import PromptWorker
+from tests.support.toy_world import ToyWorld
 from tools.benchmarks.soak import Notes, SoakBench, Unseen, figures, soak
 
 

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from base.errors import UserError
-from tests.recordings import record_toys
-from tests.tiny_training import Train, run
+from tests.support.recordings import record_toys
+from tests.support.tiny_training import Train, run
 from training import checkpoint
 from training.recipes import run_config
 
-pytest_plugins = "tests.training_runs"
+pytest_plugins = "tests.support.training_runs"
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:

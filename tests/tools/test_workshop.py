@@ -23,9 +23,9 @@ from engine.player.replay_file import Replay
 from engine.settings import SettingsFile
 from engine.ui.null_window import NullWindow
 from engine.ui.screen import Window
-from tests.recordings import record_in_two_sizes, record_toys
-from tests.tiny_cartridge import write_tiny_cartridge
-from tests.tiny_training import TINY_SEQUENCE, TINY_UPSAMPLER
+from tests.support.recordings import record_in_two_sizes, record_toys
+from tests.support.tiny_cartridge import write_tiny_cartridge
+from tests.support.tiny_training import TINY_SEQUENCE, TINY_UPSAMPLER
 from tools.app.resolver import ResolvedWorld, RunOptions, open_world, resolve
 from tools.app.workshop import BOTH, SMALL_ALONE, HomeWorkshop
 from tools.app.worlds import Worlds

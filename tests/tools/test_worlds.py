@@ -26,9 +26,9 @@ from engine.ui.screen import Window
 from engine.ui.screens.library import LibraryEntry
 from hub import worlds as hub
 from hub.catalogue import read_catalogue
-from tests.catalogues import REPO, REVISION, about, catalogue_of, known, world
-from tests.hub_server import HubServer, Repo, serving, use
-from tests.toy_world import ToyWorld
+from tests.support.catalogues import REPO, REVISION, about, catalogue_of, known, world
+from tests.support.hub_server import HubServer, Repo, serving, use
+from tests.support.toy_world import ToyWorld
 from tools.app import worlds as worlds_module
 from tools.app.resolver import ResolvedWorld
 from tools.app.speeds import keep_speed, kept_speeds

@@ -14,7 +14,7 @@ from models.frames import truncate
 from models.networks.denoiser import Denoiser
 from models.networks.targets import CHANGED, TargetName
 from tests.models.test_denoiser import SIDE, TARGETS, UNET, A, B, Example, T, config, example
-from tests.networks import awaken
+from tests.support.networks import awaken
 from training.losses.denoising import Noising, Prediction, change_weight, predict, squared_error
 from training.losses.texture import texture_error, texture_loss
 from training.losses.unpaired import low_frequency_error

@@ -14,9 +14,9 @@ from base.errors import UserError
 from models.cartridge.reader import load
 from models.dream import DiffusionWorld
 from models.runtime.sampler_cache import SamplerCache
-from tests.networks import awaken
-from tests.recordings import record_toys
-from tests.tiny_training import TINY, record_enough, tiny_data, tiny_learner
+from tests.support.networks import awaken
+from tests.support.recordings import record_toys
+from tests.support.tiny_training import TINY, record_enough, tiny_data, tiny_learner
 from training.data import Data
 from training.export import STARTS, describe_world, export, starting_contexts
 from training.scores import Scores

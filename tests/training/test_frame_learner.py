@@ -21,11 +21,11 @@ from models.diamond.config import DEPARTURES
 from models.frames import quantise, to_float
 from models.networks.unet import UNetConfig
 from models.runtime.frame_step import enlarged_context
-from tests.networks import awaken
-from tests.recordings import record_in_two_sizes
-from tests.tiny_cartridge import manifest as tiny_manifest
-from tests.tiny_cartridge import write_tiny_cartridge
-from tests.tiny_training import TINY_SEQUENCE, TINY_UPSAMPLER
+from tests.support.networks import awaken
+from tests.support.recordings import record_in_two_sizes
+from tests.support.tiny_cartridge import manifest as tiny_manifest
+from tests.support.tiny_cartridge import write_tiny_cartridge
+from tests.support.tiny_training import TINY_SEQUENCE, TINY_UPSAMPLER
 from training.beginning import build
 from training.data import Data, open_data
 from training.learners import upsampler_learner

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recordings import record_in_two_sizes
+from tests.support.recordings import record_in_two_sizes
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_GB = 12.0  # half of a machine of 24 GiB

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import golden
+from tests.support import golden
 
 # Convolutions of another processor differ in the last bits, and three updates carry them on.
 NEAR = 1e-3

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from base import plain
 from base.errors import UserError
 from models.cartridge.reader import load
-from tests.tiny_training import PLAINLY, TINY, Train
+from tests.support.tiny_training import PLAINLY, TINY, Train
 from training import checkpoint
 from training.recipes import run_config
 from training.recipes.old_runs import FIELDS as RENAMED
@@ -24,7 +24,7 @@ from training.recipes.old_runs import ROLLOUTS, renewed
 from training.recipes.presets import PRESETS, Preset
 from training.recipes.world import TrainConfig
 
-pytest_plugins = "tests.training_runs"
+pytest_plugins = "tests.support.training_runs"
 OLD = Path(__file__).parents[1] / "data" / "old_runs"
 
 

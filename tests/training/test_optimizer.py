@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from models.networks.denoiser import Denoiser
-from tests.networks import awaken
-from tests.tiny_training import TINY
+from tests.support.networks import awaken
+from tests.support.tiny_training import TINY
 from training.optimizer import ADAM_RMS, MOMENTUM, Muon, build, orthogonalise, schedule
 
 

@@ -12,7 +12,7 @@ import torch
 from base.errors import UserError
 from datasets.segments import Segments
 from datasets.store import Store
-from tests.recordings import record_in_two_sizes, record_toys
+from tests.support.recordings import record_in_two_sizes, record_toys
 from training.pairs import LargeFrames, PairBatches, PairedSegments, collate_pairs
 
 

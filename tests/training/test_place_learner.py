@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from base.errors import UserError
-from tests.tiny_places import (
+from tests.support.tiny_places import (
     BUTTONS,
     CAMERA,
     DEGREES_PER_COUNT,

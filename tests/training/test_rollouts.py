@@ -11,7 +11,7 @@ from torch import Tensor
 from datasets.batches import Batch, collate
 from datasets.segments import Segments
 from datasets.store import Store
-from tests.recordings import record_toys
+from tests.support.recordings import record_toys
 from training.rollouts import BRIEF_STEPS, BUFFER_SIZE, RUN_UP, Rollouts
 
 CONTEXT = 3

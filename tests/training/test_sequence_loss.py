@@ -10,7 +10,7 @@ from torch import Tensor
 from models.frames import quantise
 from models.networks.denoiser import Denoiser, DenoiserConfig
 from models.networks.unet import UNetConfig
-from tests.networks import awaken
+from tests.support.networks import awaken
 from training.losses.denoising import Noising, predict, squared_error
 from training.losses.sequence import sequence_losses
 

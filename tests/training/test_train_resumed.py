@@ -22,7 +22,7 @@ from models.cartridge.manifest import Preset
 from models.cartridge.reader import load
 from models.cartridge.writer import save
 from models.sampler import karras_sampler
-from tests.tiny_training import (
+from tests.support.tiny_training import (
     PLAINLY,
     ROOT,
     TINY,
@@ -40,7 +40,7 @@ from training.recipes.world import TrainConfig
 from training.run_lock import alone_in
 from training.trainer import Run
 
-pytest_plugins = "tests.training_runs"
+pytest_plugins = "tests.support.training_runs"
 
 
 def scalars(folder: Path) -> dict[str, dict[int, float]]:

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from base.errors import UserError
-from tests.tiny_training import ROOT, Train, environment, program
+from tests.support.tiny_training import ROOT, Train, environment, program
 from training import checkpoint, progress
 from training.recipes import run_config
 
-pytest_plugins = "tests.training_runs"
+pytest_plugins = "tests.support.training_runs"
 
 SIXTEEN_KB = 16 << 10
 

@@ -21,9 +21,9 @@ from models.cartridge.reader import load
 from models.dream import DiffusionWorld
 from models.runtime.sampler_cache import SamplerCache
 from models.sampler import Sampler
-from tests.recordings import record_in_two_sizes
-from tests.tiny_cartridge import manifest, write_tiny_cartridge
-from tests.tiny_training import (
+from tests.support.recordings import record_in_two_sizes
+from tests.support.tiny_cartridge import manifest, write_tiny_cartridge
+from tests.support.tiny_training import (
     TINY,
     TINY_SEQUENCE,
     TINY_UPSAMPLER,

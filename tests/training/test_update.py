@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from datasets.batches import Batches
 from models.frames import to_float, to_uint8
 from models.networks.denoiser import Denoiser
-from tests.networks import awaken
-from tests.tiny_training import TINY, record_enough, tiny_data, tiny_learner
+from tests.support.networks import awaken
+from tests.support.tiny_training import TINY, record_enough, tiny_data, tiny_learner
 from training.data import Data
 from training.learners import rollout_learner
 from training.learners.base import Losses, average
