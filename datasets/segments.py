@@ -57,6 +57,11 @@ class Segments:
                 "record more steps"
             )
 
+    @property
+    def earliest(self) -> int:
+        """First frame of an episode's first window; negative if it starts before the episode."""
+        return self.least_valid - self.length
+
     def __len__(self) -> int:
         """Return the number of windows."""
         return int(self._ends[-1]) if len(self._ends) else 0
@@ -67,15 +72,14 @@ class Segments:
             raise IndexError(f"no window {index} of {len(self)}")
         row = int(self._ends.searchsorted(index, side="right"))
         before = int(self._ends[row - 1]) if row else 0
-        return int(self._episodes[row]), index - before - (self.length - self.least_valid)
+        return int(self._episodes[row]), index - before + self.earliest
 
     def __contains__(self, place: tuple[int, int]) -> bool:
         """Tell whether there is a window that begins at (episode, frame)."""
         episode, start = place
-        least = self.least_valid - self.length
         return (
             episode in self._episodes
-            and least <= start <= self.store.length(episode) + 1 - self.length
+            and self.earliest <= start <= self.store.length(episode) + 1 - self.length
         )
 
     def __getitem__(self, index: int) -> Segment:

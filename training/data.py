@@ -13,6 +13,7 @@ from datasets.store import Store
 from training.pairs import FULL, LOW, LargeFrames
 from training.recipes.presets import Recipe
 from training.recipes.two_sizes import UpsamplerConfig
+from training.recipes.world import TrainConfig
 
 DREAM_STEPS = 50  # dreamed through at evaluations
 ENLARGED_STEPS = 15  # enlarged at them: the frames are large, and errors do not add up for long
@@ -98,12 +99,15 @@ def made_ready(store: Store, large: LargeFrames | None, recipe: Recipe) -> Data:
         )
     longest = max(store.length(episode) + 1 for episode in held_out)
     window = least = recipe.window
+    least_valid = None
     if isinstance(recipe, UpsamplerConfig):
         # Answers in a row are as many as asked for, or as there are episodes for.
         window = min(window, max(store.length(episode) + 1 for episode in training))
         scored, least = 1 + ENLARGED_STEPS, 2
     else:
         scored = recipe.context + DREAM_STEPS
+    if isinstance(recipe, TrainConfig):
+        least_valid = 2  # a new game has no past, and is to be learnt, too
     if longest < least:
         raise UserError(
             f"the episodes of {low} that are kept for testing have {longest} frames at most, "
@@ -113,7 +117,7 @@ def made_ready(store: Store, large: LargeFrames | None, recipe: Recipe) -> Data:
         store,
         training,
         held_out,
-        Segments(store, training, window),
+        Segments(store, training, window, least_valid),
         Segments(store, held_out, min(longest, scored)),
         large,
         [why for one in stores for why in one.skipped.values()] + list(missing.values()),

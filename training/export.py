@@ -25,7 +25,7 @@ from training.recipes.two_sizes import UpsamplerConfig
 from training.recipes.world import TrainConfig
 from training.scores import Scores
 
-STARTS = 32
+STARTS = 12
 LICENCE = "MIT (weights); the pictures show the recorded game and belong to its makers"
 
 
@@ -154,13 +154,15 @@ def export(
 def starting_contexts(data: Data, length: int) -> dict[str, NDArray[Any]]:
     """Return up to STARTS contexts of held-out episodes.
 
-    How the first begins, which is a new game, then others spread evenly over all their moments.
+    First a new game, as early as the recipe learns from, then others spread evenly over all
+    moments.
 
     From each of them the game went on for as long as evaluations go, so no start is a game
     about to end. As cartridges have it: frames uint8 (S, T, H, W, 3), actions float32 (S, T, A)
     and, of recordings in two sizes, large uint8 (S, H', W', 3).
     """
-    fresh = [(episode, 0) for episode in data.held_out if (episode, 0) in data.scored][:1]
+    earliest = data.segments.earliest
+    fresh = [(episode, earliest) for episode in data.held_out if (episode, 0) in data.scored][:1]
     spread = [data.scored.place(index) for index in data.scored.spread_over(STARTS)]
     places = fresh + spread[len(fresh) :]
     windows = [data.scored.read(*place, length).window for place in places]

@@ -32,6 +32,7 @@ from datasets.segments import Segment, Segments
 BUFFER_SIZE = 256
 RUN_UP = 2  # a rollout starts fewer steps than this before a hard example
 BRIEF_STEPS = 4  # length of such a rollout: it goes on a little after the place, even if diverged
+RECENT = 8  # steps within which what was seen elsewhere may still appear there
 PATCH_PX = 3  # edge of the squares that light is summed over
 REACH_PX = 5  # how far what is diverged may move in a step
 BEYOND_REPAIR = 0.5  # share of a picture within that reach at which any rollout is over
@@ -123,7 +124,7 @@ class Rollouts:
     def loss_mask(self) -> Tensor:
         """Return where next frames can be learnt, (S, 1, H, W) bool: out of reach of what is
         displaced."""
-        return ~_reach(self.displaced.any(dim=1))
+        return ~_reach(self.displaced[:, -RECENT:].any(dim=1))
 
     def advance(self, made: Tensor, recorded: Tensor) -> None:
         """Take the made frames (S, C, H, W) uint8 into the contexts and move on a step.
@@ -173,7 +174,7 @@ class Rollouts:
         self.steps[i] = self.most_steps
         if hard and rng.random() < self.hard_start_share:
             episode, first = _drawn(hard, rng)
-            first = max(0, first - int(rng.integers(RUN_UP)))
+            first = max(self.segments.earliest, first - int(rng.integers(RUN_UP)))
             if not self.keep_diverged[i]:
                 self.steps[i] = min(BRIEF_STEPS, self.most_steps)
         else:

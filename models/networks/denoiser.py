@@ -45,6 +45,10 @@ class DenoiserConfig:
 
     Off, unless the world has a place memory:
     recalled:      how many recalled views of the next frame stand before the context.
+
+    Off, unless the world looks far back:
+    lags:          how many steps before the last context frame each frame that it looks at was,
+                   rising from 0: a few frames tell of a long context. All of the context if empty.
     """
 
     height: int
@@ -60,11 +64,19 @@ class DenoiserConfig:
     floor: bool = False
     # Left out of what a config is printed as, by which replays know worlds that have none.
     recalled: int = field(default=0, repr=False)
+    lags: tuple[int, ...] = field(default=(), repr=False)
 
     @property
-    def seen(self) -> int:
-        """Number of pictures that it sees beside the noisy target: recalled views, and T."""
+    def given(self) -> int:
+        """Number of pictures that it is given beside the noisy target: recalled views, and T."""
         return self.recalled + self.context
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """Which of these it looks at, in their order."""
+        if not self.lags:
+            return tuple(range(self.given))
+        return (*range(self.recalled), *(self.given - 1 - lag for lag in reversed(self.lags)))
 
     @property
     def actions_told(self) -> int:
@@ -76,6 +88,10 @@ class DenoiserConfig:
             raise ValueError("height, width and context must be positive, and actions not negative")
         if self.recalled < 0:
             raise ValueError(f"recalled must not be negative, and {self.recalled} is")
+        if self.lags and (self.lags[0] != 0 or list(self.lags) != sorted(set(self.lags))):
+            raise ValueError(f"lags must rise from 0, not be {list(self.lags)}")
+        if self.lags and self.lags[-1] >= self.context:
+            raise ValueError(f"a context of {self.context} has no frame {self.lags[-1]} steps back")
         if not 0 < self.sigma_data < 100:
             raise ValueError(f"sigma_data must be positive, not {self.sigma_data}")
         if self.target not in get_args(TargetName):
@@ -133,7 +149,7 @@ class Denoiser(nn.Module):
             else None
         )
         self.cond = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
-        self.unet = UNet(3 * (config.seen + 1), self.target.outputs, config.unet)
+        self.unet = UNet(3 * (len(config.seen) + 1), self.target.outputs, config.unet)
 
     def forward(
         self,
@@ -152,7 +168,7 @@ class Denoiser(nn.Module):
         Returns (B, C, H, W), float32.
         """
         c_in, c_skip, c_out = self.scales(sigma)
-        output = self.network(x * c_in, sigma, context, actions, context_sigma)
+        output = self.network(x * c_in, sigma, self.look(context), actions, context_sigma)
         skip = self.target.skip(x, c_skip, context, output)
         return self.estimate(skip + c_out * output[:, :3])
 
@@ -172,20 +188,27 @@ class Denoiser(nn.Module):
         c_out = sigma * self.config.sigma_data / total.sqrt()
         return 1 / total.sqrt(), self.config.sigma_data**2 / total, c_out
 
+    def look(self, context: Tensor) -> Tensor:
+        """Return the frames of a context (B, recalled + T, C, H, W) that the network looks at."""
+        if not self.config.lags:
+            return context
+        return torch.cat([context[:, i : i + 1] for i in self.config.seen], dim=1)
+
     def network(
         self,
         x: Tensor,
         sigma: Tensor,
-        context: Tensor,
+        seen: Tensor,
         actions: Tensor | None,
         context_sigma: Tensor | None = None,
     ) -> Tensor:
         """Run the bare network: shapes as in `forward`, x already scaled to unit variance.
 
+        seen: the frames that `look` returned, (B, S, C, H, W).
         Returns float32 (B, target.outputs, H, W). Raises ValueError if actions are missing.
         """
         conditioning = self.conditioning(sigma, actions, context_sigma)
-        x = torch.cat((context.flatten(1, 2) / FRAME_STD, x), dim=1)
+        x = torch.cat((seen.flatten(1, 2) / FRAME_STD, x), dim=1)
         return self.unet(x, self.cond(conditioning)).float()
 
     def conditioning(

@@ -88,7 +88,7 @@ class FrameStep(PlayStep):
     def noises(self) -> Mapping[str, tuple[int, ...]]:
         draws, *shape = noise_shape(self.denoiser, self.sampler)
         # Drawn apart, so that the frame's noise is the same with noise on the context and without.
-        length = self.denoiser.config.seen if self.sampler.s_cond else 0
+        length = self.denoiser.config.given if self.sampler.s_cond else 0
         noised = {"context_noise": (length, *shape)} if length else {}
         return {"noise": (draws - length, *shape), **noised}
 
@@ -230,7 +230,7 @@ class EnlargingStep(PlayStep):
 def noise_shape(denoiser: Denoiser, sampler: Sampler) -> tuple[int, ...]:
     """Return (D, C, H, W) of the noise that `Denoiser.sample` takes."""
     config = denoiser.config
-    return (sampler.draws(config.seen), 3, config.height, config.width)
+    return (sampler.draws(config.given), 3, config.height, config.width)
 
 
 def to_context(frames: Tensor) -> Tensor:

@@ -57,6 +57,29 @@ def test_what_the_network_sees_has_unit_variance_and_so_has_what_it_is_asked_for
 
 
 @torch.no_grad()
+def test_with_lags_it_looks_at_some_frames_of_a_long_context(example: Example) -> None:
+    lags = dataclasses.replace(config("change"), context=5, lags=(0, 3), last_actions=2)
+    denoiser = awaken(Denoiser(lags))
+    context = to_float(torch.randint(0, 256, (B, 5, 3, SIDE, SIDE)))
+    actions = torch.zeros(B, 5, A)
+
+    def seen(context: Tensor) -> Tensor:
+        return denoiser(example.noise, torch.ones(B), context, actions)
+
+    assert torch.equal(denoiser.look(context), context[:, [1, 4]])
+    for frame in range(5):
+        other = context.clone()
+        other[:, frame] = -other[:, frame]
+        assert torch.equal(seen(other), seen(context)) == (frame not in (1, 4))
+
+
+@pytest.mark.parametrize("lags", [(1, 2), (0, 2, 1), (0, 1, 1), (0, 2)])
+def test_lags_rise_from_the_last_frame_and_stay_in_the_context(lags: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"lags must rise from 0|no frame 2 steps back"):
+        dataclasses.replace(config("change"), lags=lags)
+
+
+@torch.no_grad()
 def test_it_can_be_told_of_noise_on_the_context(example: Example) -> None:
     deaf = awaken(Denoiser(config("change")))
     keen = awaken(Denoiser(dataclasses.replace(config("change"), noised_context=True)))

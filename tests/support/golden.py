@@ -45,9 +45,10 @@ SMALL = replace(TINY, rollouts_from=0.15)
 RECIPES: dict[str, Recipe] = {
     "small": SMALL,
     "doom": replace(
-        SMALL, keep_diverged_share=0.0, diverged_light=18.0, replay_share=0.0, event_share=0.0,
-        changed_weight=1.0, log_loss=True, texture_weight=24.0, frozen_context_share=0.3,
-        prior_channels=(), target="warp", sigma_data=0.08,
+        SMALL, samples=1, keep_diverged_share=0.0, diverged_light=18.0, replay_share=0.0,
+        event_share=0.0, changed_weight=1.0, log_loss=True, texture_weight=24.0,
+        frozen_context_share=0.3, lags=(0, 1, 2, 3), prior_channels=(), target="warp",
+        sigma_data=0.08,
     ),
     "csgo": TINY_SEQUENCE,
     "csgo-upsampler": TINY_UPSAMPLER,

@@ -68,10 +68,11 @@ def test_what_is_exported_plays(data: Data, tmp_path: Path) -> None:
 
 def test_starts_come_from_held_out_games_that_go_on(data: Data) -> None:
     starts = starting_contexts(data, TINY.context)
-    held_out = data.store.read(1, 0, 13)
-    # 13 frames are dreamed through whole, so there is one such start.
-    np.testing.assert_array_equal(starts["frames"], held_out.frames[None, : TINY.context])
-    np.testing.assert_array_equal(starts["actions"], held_out.actions[None, : TINY.context])
+    # Its 13 frames are dreamed through whole, so there is one such start, and that is a new game.
+    first = data.store.read(1, 0, 1)
+    assert (starts["frames"] == first.frames).all() and starts["frames"].shape[:2] == (1, 4)
+    np.testing.assert_array_equal(starts["actions"][0, -1], first.actions[0])
+    assert not starts["actions"][0, :-1].any()
 
 
 def test_the_first_start_is_a_new_game(tmp_path: Path) -> None:
@@ -79,7 +80,8 @@ def test_the_first_start_is_a_new_game(tmp_path: Path) -> None:
     record_toys(tmp_path, 1000, 900, 900)
     data = tiny_data(tmp_path)
     frames = starting_contexts(data, TINY.context)["frames"]
-    np.testing.assert_array_equal(frames[0], data.store.read(data.held_out[0], 0, 4).frames)
+    first = data.store.read(data.held_out[0], 0, 1).frames
+    assert (frames[0] == first).all() and not (frames[1] == first).all()
 
 
 def test_starts_are_spread_over_all_held_out_games(tmp_path: Path) -> None:
@@ -88,8 +90,8 @@ def test_starts_are_spread_over_all_held_out_games(tmp_path: Path) -> None:
     assert [data.store.length(episode) for episode in data.held_out] == [60, 90]
     frames = starting_contexts(data, TINY.context)["frames"]
     assert len(frames) == STARTS
-    first, last = data.store.read(1, 0, 4).frames, data.store.read(11, 90 + 1 - 54, 91).frames
-    np.testing.assert_array_equal(frames[0], first)
+    first, last = data.store.read(1, 0, 1).frames, data.store.read(11, 90 + 1 - 54, 91).frames
+    assert (frames[0] == first).all()
     np.testing.assert_array_equal(frames[-1], last[:4])  # fifty steps before the end
 
 

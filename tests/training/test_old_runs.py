@@ -37,13 +37,14 @@ def test_a_run_of_one_noise_level_goes_on_without_a_frame_prior(
     train: Train, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It ended in a traceback: the checkpoint has no weights of a prior."""
-    assert train("--updates", "2", "--prior-channels", *PLAINLY) == 0
+    before = ("--samples", "1", "--lags", "0", "1", "2", "3", "--prior-channels")
+    assert train("--updates", "2", *before, *PLAINLY) == 0
     config = {**old("one"), "data": str(data)}
     assert "prior_channels" not in config["train"] and config["train"]["sigmas"] == [2.0]
     (tmp_path / "run" / run_config.NAME).write_text(json.dumps(config))
     assert train("--resume", "--updates", "3") == 0
     assert "going on after update 2" in capsys.readouterr().out
-    expected = replace(TINY, updates=3, prior_channels=())
+    expected = replace(TINY, updates=3, samples=1, lags=(0, 1, 2, 3), prior_channels=())
     assert run_config.load(tmp_path / "run").train == expected
     assert set(load(tmp_path / "run" / "cartridge").networks) == {"denoiser", "reward_end"}
 
@@ -72,12 +73,27 @@ def test_a_run_of_streams_goes_on_with_rollouts(train: Train, data: Path, tmp_pa
     assert (recipe.rollouts, recipe.rollout_steps, recipe.keep_diverged_share) == (2, 5, 0.4)
 
 
+# What presets were, where they are others now.
+FORMER: dict[str, dict[str, Any]] = {
+    "small": {
+        "batch": 32,
+        "samples": 1,
+        "rollouts": 16,
+        "rollouts_from": 0.15,
+        "lags": tuple(range(8)),
+        "channels": (64, 96, 128, 160),
+        "prior_channels": (32, 64, 128),
+    },
+    "doom": {"rollouts_from": 0.15},
+}
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_recipes_of_before_are_read_as_those_of_now(preset: Preset) -> None:
     saved = {**json.loads((OLD / "presets.json").read_text("utf-8"))[preset], "seed": 5}
     data = renewed({**old("one"), "train": saved, "preset": preset})
     read = plain.read(run_config.RunConfig, data, "config")
-    assert read.train == replace(PRESETS[preset], seed=5)
+    assert read.train == replace(PRESETS[preset], seed=5, **FORMER.get(preset, {}))
 
 
 @pytest.mark.parametrize(

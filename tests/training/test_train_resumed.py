@@ -277,14 +277,16 @@ def test_a_run_may_start_from_networks_that_saw_fewer_frames(
 ) -> None:
     """What was learnt with a short context need not be learnt again with a longer one."""
     slowly = ["--learning-rate", "1e-9", "--muon-learning-rate", "1e-9", "--ema", "0"]
-    more = ["--head-learning-rate", "1e-9", "--context", "6", "--updates", "1"]
+    more = ["--head-learning-rate", "1e-9", "--updates", "1"]
+    more += ["--lags", "0", "1", "3", "5"]
     assert train("--start-from", str(whole / "cartridge"), *more, *slowly) == 0
     before, after = load(whole / "cartridge"), load(tmp_path / "run" / "cartridge")
     frames = torch.rand(2, 7, 3, 8, 8) * 2 - 1
     x, sigma, acted = torch.randn(2, 3, 8, 8), torch.ones(2), torch.eye(4)[None].repeat(2, 2, 1)
     for seen, one in ((4, before), (6, after)):
         denoiser, head = one.networks["denoiser"], one.networks["reward_end"]
-        assert denoiser.config.context == seen and head.config.frames == seen + 1
+        assert denoiser.config.context == seen
+        assert head.config.frames == len(denoiser.config.lags) + 1
     with torch.no_grad():
         made = [
             one.networks["denoiser"](x, sigma, frames[:, -seen:], acted[:, -seen:])
@@ -292,7 +294,7 @@ def test_a_run_may_start_from_networks_that_saw_fewer_frames(
         ]
         told = [
             torch.cat([logits.flatten() for logits in one.networks["reward_end"](frames[:, -n:])])
-            for n, one in ((5, before), (7, after))
+            for n, one in ((4, before), (5, after))
         ]
     torch.testing.assert_close(*made, atol=1e-4, rtol=0)
     torch.testing.assert_close(*told, atol=1e-4, rtol=0)

@@ -16,6 +16,7 @@ from models.networks.reward_end import RewardEnd
 from training.data import Data
 from training.learners.base import Learner, Losses, counted
 from training.losses.denoising import Noising, Prediction, change_weight, predict, squared_error
+from training.losses.energy import energy_score
 from training.losses.frame_prior import prior_loss
 from training.losses.texture import texture_loss
 from training.optimizer import build
@@ -126,8 +127,9 @@ class RolloutLearner(Learner):
 
         The rollouts move on by one frame.
         """
+        config = self.config
         examples = self._examples(index, fresh, generator)
-        noising = self._noising(examples, generator)
+        noising = self._noising(examples, config.samples_at(index), generator)
         with autocast(self.device, self.precision):
             losses, prediction = self._denoising(examples, noising)
             head_loss, mending = self._head_loss(examples), losses.new_zeros(())
@@ -180,25 +182,36 @@ class RolloutLearner(Learner):
             frozen[:, None, None, None, None].to(self.device), context[:, -1:], context
         )
 
-    def _noising(self, examples: Examples, generator: torch.Generator) -> Noising:
-        """Draw the noise of play: on the target at its level, and a little on the context."""
+    def _noising(self, examples: Examples, samples: int, generator: torch.Generator) -> Noising:
+        """Draw the noise of play: on the target at its level, and a little on the context.
+
+        It is of samples · B rows, the first sample of all examples before the second.
+        """
 
         def unit(like: Tensor) -> Tensor:
             return torch.randn(like.shape, generator=generator).to(self.device)
 
-        rows, config = len(examples.frames), self.config
+        config = self.config
+        frames = examples.frames[:, -1].repeat(samples, 1, 1, 1)
         sigma, context_sigma = (
-            torch.full((rows,), level, device=self.device)
+            torch.full((len(frames),), level, device=self.device)
             for level in (config.sigma, config.context_noise)
         )
-        noise, context_noise = unit(examples.frames[:, -1]), unit(examples.context)
+        noise, context_noise = unit(frames), unit(self.denoiser.look(examples.context))
+        # The same for all samples of an example: they are to differ by the target's noise alone.
+        context_noise = context_noise.repeat(samples, 1, 1, 1, 1)
         return Noising(sigma, noise, context_sigma=context_sigma, context_noise=context_noise)
 
     def _denoising(self, examples: Examples, noising: Noising) -> tuple[Tensor, Prediction]:
-        """Return the denoiser's loss of each example (B,), and what it predicted."""
-        config, context = self.config, examples.context
-        frame, actions = examples.frames[:, -1], examples.batch.actions[:, :-1]
+        """Return the denoiser's loss of each example (B,), and what it predicted, as `noising`."""
+        config = self.config
+        samples = len(noising.sigma) // len(examples.frames)
+        frame = examples.frames[:, -1].repeat(samples, 1, 1, 1)
+        context = examples.context.repeat(samples, 1, 1, 1, 1)
+        actions = examples.batch.actions[:, :-1].repeat(samples, 1, 1)
         prediction = predict(self.denoiser, frame, context, actions, noising, pure_noise=True)
+        if samples > 1:
+            return energy_score(prediction, samples, examples.loss_mask), prediction
         weight = change_weight(frame, context, config.changed_weight)
         losses = squared_error(prediction, weight, examples.loss_mask)
         if config.texture_weight:
@@ -211,7 +224,7 @@ class RolloutLearner(Learner):
         batch = examples.batch
         # Weighed, or a head shown many ends would call an end where there is none.
         return self.head.loss(
-            examples.frames,
+            examples.frames[:, -self.head.config.frames :],
             batch.rewards[:, -2],
             batch.life_lost[:, -2],
             batch.ended[:, -2],

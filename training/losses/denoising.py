@@ -3,7 +3,7 @@
 Other terms (training/losses/texture.py, training/losses/unpaired.py) are of the same `Prediction`
 and are added to the squared error, each (B,).
 
-Shapes: B batch, T context frames, C = 3 channels, H W pixels, A action width.
+Shapes: B batch, T context frames, S of them looked at, C = 3 channels, H W pixels, A action width.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ class Noising:
 
     sigma:  (B,) level of the noise on the target. noise: (B, C, H, W) of unit variance.
     offset: (B, C, 1, 1) of unit variance, for a denoiser with sigma_offset.
-    context_sigma, context_noise, context_offset: the same (B,), (B, T, C, H, W) and
-            (B, T, C, 1, 1) for the context; None where that stays clean.
+    context_sigma, context_noise, context_offset: the same (B,), (B, S, C, H, W) and
+            (B, S, C, 1, 1) for the frames of the context that the network looks at; None where
+            those stay clean.
     """
 
     sigma: Tensor
@@ -49,7 +50,7 @@ class Noising:
         return noisy + sigma_offset * self.offset
 
     def on_context(self, context: Tensor, sigma_offset: float) -> Tensor:
-        """Return the context (B, T, C, H, W) as the network gets to see it."""
+        """Return the frames (B, S, C, H, W) that the network looks at as it gets to see them."""
         if self.context_sigma is not None and self.context_noise is not None:
             level = self.context_sigma[:, None, None, None, None]
             context = context + level * self.context_noise
@@ -119,7 +120,7 @@ def predict(
     base = denoiser.target.base(context)
     target = frame - base
     x = noising.on_target(None if pure_noise else target, offset)
-    seen = noising.on_context(context, offset)
+    seen = noising.on_context(denoiser.look(context), offset)
     c_in, c_skip, c_out = denoiser.scales(noising.sigma)
     output = denoiser.network(x * c_in, noising.sigma, seen, actions, noising.context_sigma)
     skip = denoiser.target.skip(x, c_skip, context, output)

@@ -45,11 +45,12 @@ def _length(difference: Tensor) -> Tensor:
     Patches overlap by half. What is nearly right counts by its square, or noise would matter most.
     """
     squares = difference.square().sum(dim=1, keepdim=True)
-    lengths = [
-        (F.avg_pool2d(squares, edge, stride=edge // 2) * edge**2 + SOFT**2).sqrt() - SOFT
-        for edge in EDGES_PX
-    ]
-    return _mean([length.mean(dim=(1, 2, 3)) for length in lengths])
+    lengths = []
+    for edge in EDGES_PX:
+        edge = min(edge, *squares.shape[2:])
+        sums = F.avg_pool2d(squares, edge, stride=edge // 2) * edge**2
+        lengths.append(((sums + SOFT**2).sqrt() - SOFT).mean(dim=(1, 2, 3)))
+    return _mean(lengths)
 
 
 def _mean(parts: Sequence[Tensor]) -> Tensor:

@@ -35,11 +35,14 @@ def renewed(config: Any) -> Any:
     learnt what is no longer taught.
     """
     recipe = config.get("train") if isinstance(config, dict) else None
-    if not isinstance(recipe, dict) or not recipe.keys() & {*FIELDS, *REMOVED}:
+    if not isinstance(recipe, dict):
+        return config
+    # Recipes of two sizes have steps of play, and may spread their noise levels.
+    small = "steps" not in recipe
+    if not recipe.keys() & {*FIELDS, *REMOVED} and not (small and "context" in recipe):
         return config
     now = _renamed(recipe, FIELDS)
-    # Recipes of two sizes have steps of play, and may spread their noise levels.
-    return {**config, "train": now if "steps" in recipe else _at_one_level(now)}
+    return {**config, "train": _squared(_at_one_level(now)) if small else now}
 
 
 def renewed_state(state: dict[str, Any]) -> dict[str, Any]:
@@ -60,6 +63,14 @@ def check_flags(arguments: Sequence[str]) -> None:
 
 def _renamed(data: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     return {names.get(name, name): value for name, value in data.items()}
+
+
+def _squared(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return the recipe of a small world that saw all of its context and learnt squared error."""
+    now = {name: value for name, value in recipe.items() if name != "context"}
+    context = recipe.get("context")
+    seen = {"lags": list(range(context))} if isinstance(context, int) else {}
+    return {"samples": 1, **seen, **now}
 
 
 def _at_one_level(recipe: dict[str, Any]) -> dict[str, Any]:

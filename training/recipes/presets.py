@@ -15,6 +15,9 @@ Preset = Literal["small", "doom", "doom-upsampler", "csgo", "csgo-upsampler"]
 # A camera that turns moves every pixel: there is no ball to be lost, and no pixel counts for more.
 DOOM = TrainConfig(
     updates=4_600,
+    batch=32,
+    samples=1,
+    rollouts=16,
     keep_diverged_share=0.0,
     rollout_steps=10,
     diverged_light=18.0,
@@ -27,7 +30,8 @@ DOOM = TrainConfig(
     prior_channels=(),
     target="warp",
     sigma_data=0.08,
-    context=4,
+    lags=(0, 1, 2, 3),
+    channels=(64, 96, 128, 160),
     cooldown=0.7,
 )
 # It enlarges in one step, and so learns at the one level of noise that this step begins at.

@@ -22,13 +22,14 @@ if TYPE_CHECKING:  # torch comes with them, which a command line's help does not
 PRIOR_COND = 64  # width of what tells the prior how much noise there is
 LARGEST_SEED = 2**32 - 1
 POSITIVE = (
-    "updates", "batch", "rollout_steps", "context", "head_channels", "changed_weight",
+    "updates", "batch", "samples", "rollout_steps", "head_channels", "changed_weight",
     "diverged_light", "sigma", "learning_rate", "head_learning_rate", "gradient_clip",
 )  # fmt: skip
 NOT_NEGATIVE = (
-    "rollouts", "rollouts_from", "prior_sigma", "keep_diverged_share", "hard_start_share",
-    "replay_share", "event_share", "frozen_context_share", "last_actions", "texture_weight",
-    "context_noise", "muon_learning_rate", "weight_decay", "warmup", "cooldown", "ema", "seed",
+    "rollouts", "energy_from", "rollouts_from", "prior_sigma", "keep_diverged_share",
+    "hard_start_share", "replay_share", "event_share", "frozen_context_share", "last_actions",
+    "texture_weight", "context_noise", "muon_learning_rate", "weight_decay", "warmup", "cooldown",
+    "ema", "seed",
 )  # fmt: skip
 
 
@@ -41,11 +42,16 @@ class TrainConfig:
 
     updates: int = 6_000
     """Optimiser steps in all."""
-    batch: int = 32
+    batch: int = 16
     """Examples in an update."""
-    rollouts: int = 16
+    samples: int = 2
+    """Frames drawn for each example, to be compared by the energy score, which asks for frames as
+    likely as the game's. With 1 the squared error is learnt, whose answer to doubt is a blur."""
+    energy_from: float = 0.1
+    """Share of the updates before that: squared error is quicker to teach the outlines."""
+    rollouts: int = 8
     """Of these, how many continue a rollout of the model instead of a recorded context."""
-    rollouts_from: float = 0.15
+    rollouts_from: float = 0.2
     """Share of the updates before rollouts begin. A network that cannot yet tell the next frame
     from the recorded ones learns nothing from its own: they only drown what there is to learn."""
     diverged_light: float = 1.4
@@ -66,7 +72,8 @@ class TrainConfig:
     """Noise level of play, which makes a frame in one network call. All examples are at it, and
     are noise alone, as in play: what little shines through, a network would rely on."""
     changed_weight: float = 6.0
-    """Weight of a pixel that changes: such pixels are few, and they are the game."""
+    """Weight of a pixel that changes in the squared error: such pixels are few, and they are the
+    game."""
     log_loss: bool = False
     """Learn from the logarithm of each example's loss. Else what hardly moves counts for nothing
     beside what moves much, and where a camera stands still its picture blurs."""
@@ -83,11 +90,12 @@ class TrainConfig:
     change after warping."""
     sigma_data: float = 0.03
     """Standard deviation of that target. Too large a one lets noise through where nothing moves."""
-    context: int = 8
-    """Past frames that the network sees: a life is lost up to eight steps after the ball is."""
+    lags: tuple[int, ...] = (0, 1, 2, 3, 5, 9, 16, 28)
+    """Steps before the last frame of each past frame that the network sees. What happens next may
+    have begun two seconds ago: a new ball, say, comes a while after the last one was lost."""
     last_actions: int = 4
     """Number of these, the last ones, whose actions it is told; 0 for all."""
-    channels: tuple[int, ...] = (64, 96, 128, 160)
+    channels: tuple[int, ...] = (32, 64, 128, 160)
     """Widths of the U-Net's levels."""
     depths: tuple[int, ...] = (1, 1, 1, 1)
     """Residual blocks in each level."""
@@ -97,7 +105,7 @@ class TrainConfig:
     """Width of the conditioning vector."""
     head_channels: int = 64
     """Width of the reward and ending head."""
-    prior_channels: tuple[int, ...] = (32, 64, 128)
+    prior_channels: tuple[int, ...] = (32, 64)
     """Widths of the frame prior's levels, which mends each dreamed frame; empty for none."""
     prior_sigma: float = 0.04
     """Deviation of the noise, of [-1, 1], that the prior takes a dreamed frame to carry."""
@@ -126,14 +134,21 @@ class TrainConfig:
         check_numbers(self, POSITIVE, NOT_NEGATIVE)
         if self.rollouts >= self.batch:
             raise UserError(f"--rollouts must be fewer than --batch: {self.batch - 1} at most")
+        if self.samples > 1 and (self.texture_weight or self.log_loss):
+            raise UserError("--texture-weight and --log-loss need --samples 1")
         if self.texture_weight and not self.rollouts:
             raise UserError("--texture-weight counts in rollouts only, and --rollouts 0 makes none")
         if self.sigma > LARGEST_SIGMA:
             raise UserError(f"--sigma must be at most {LARGEST_SIGMA:g}, not {self.sigma}")
-        for name in (n for n in NOT_NEGATIVE if n.endswith("_share") or n == "rollouts_from"):
+        for name in (n for n in NOT_NEGATIVE if n.endswith(("_share", "_from"))):
             if getattr(self, name) > 1:
                 raise UserError(f"{flag(name)} must be at most 1, not {getattr(self, name)}")
         check_pace(self.ema, self.cooldown, self.seed)
+
+    @property
+    def context(self) -> int:
+        """Past frames in all, from the oldest that the network sees to the last."""
+        return self.lags[-1] + 1
 
     @property
     def window(self) -> int:
@@ -144,6 +159,10 @@ class TrainConfig:
     def first_rollouts(self) -> int:
         """Update at which rollouts begin."""
         return math.ceil(self.rollouts_from * self.updates)
+
+    def samples_at(self, update: int) -> int:
+        """Return how many frames an update draws for each example."""
+        return self.samples if update >= self.energy_from * self.updates else 1
 
     @property
     def sampler(self) -> Sampler:
@@ -173,6 +192,7 @@ class TrainConfig:
         return DenoiserConfig(
             height, width, self.context, actions, self.target, self.sigma_data, unet,
             last_actions=self.last_actions,
+            lags=() if self.lags == tuple(range(self.context)) else self.lags,
         )  # fmt: skip
 
     def frame_prior(self, height: int, width: int) -> FramePriorConfig | None:
@@ -196,10 +216,13 @@ class TrainConfig:
         return FramePriorConfig(height, width, unet, self.prior_sigma)
 
     def reward_end(self, height: int, width: int) -> RewardEndConfig:
-        """Return the reward and ending head for frames of a size; it sees context and new frame."""
+        """Return the reward and ending head for frames of a size.
+
+        It sees the new frame and as many before it as the denoiser looks at.
+        """
         from models.networks.reward_end import RewardEndConfig
 
-        return RewardEndConfig(height, width, self.context + 1, self.head_channels)
+        return RewardEndConfig(height, width, len(self.lags) + 1, self.head_channels)
 
 
 def check_numbers(

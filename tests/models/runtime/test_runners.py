@@ -41,15 +41,19 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime_choice, "cpu_threads", lambda: 1)
 
 
-@pytest.fixture(scope="module", params=["tiny", "mended", "atari", "csgo"])
+@pytest.fixture(scope="module", params=["tiny", "mended", "lagging", "atari", "csgo"])
 def cartridge(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Cartridge:
-    """The three kinds of worlds, small, and one with a frame prior."""
+    """The three kinds of worlds, small; one with a frame prior, and one with lags."""
     path: Path = tmp_path_factory.mktemp(request.param) / "world"
-    if request.param in ("tiny", "mended"):
-        prior = tiny_prior(sigma=0.5) if request.param == "mended" else None
-        write_tiny_cartridge(path, replace(manifest(), frame_prior=prior))
+    if request.param in ("tiny", "mended", "lagging"):
+        world = manifest()
+        if request.param == "mended":
+            world = replace(world, frame_prior=tiny_prior(sigma=0.5))
+        elif request.param == "lagging":
+            world = replace(world, denoiser=replace(world.denoiser, lags=(0, 2)))
+        write_tiny_cartridge(path, world)
     else:
         write_cartridge(pong() if request.param == "atari" else shooter(path.parent, 1), path)
     return check(path).load(torch.float32)
