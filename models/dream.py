@@ -91,7 +91,7 @@ class DiffusionWorld:
     @property
     def provenance(self) -> Mapping[str, str]:
         """Settings that decide its frames, apart from seed, start, actions, switches and knobs."""
-        return self._samplers.making
+        return self._samplers.provenance
 
     @property
     def thumbnails(self) -> tuple[Frame, ...]:

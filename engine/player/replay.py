@@ -121,6 +121,6 @@ def _changes(replay: Replay, world: World) -> dict[str, tuple[str, str]]:
     now = provenance_of(world)
     return {
         what: (then, now.get(what, "unknown"))
-        for what, then in replay.making.items()
+        for what, then in replay.provenance.items()
         if now.get(what) != then
     }

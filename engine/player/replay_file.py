@@ -90,14 +90,14 @@ class Replay:
     cartridge: the name that it was played by, such as "breakout".
     asked:     its run options, by the names of the fields in tools.app.resolver.
     world:     the world's own name.
-    making:    the provenance of its frames, as of `engine.contracts.provenance_of`.
+    provenance: of its frames, as `engine.contracts.provenance_of` returned it.
     events:    each with the checksum of the frame that it led to; the first is a `Began`.
     """
 
     cartridge: str
     asked: Mapping[str, str]
     world: str
-    making: Mapping[str, str]
+    provenance: Mapping[str, str]
     events: tuple[tuple[Event, int], ...]
 
     @property
@@ -175,7 +175,7 @@ class ReplayWriter(Log):
             "cartridge": self._cartridge,
             "asked": self._asked,
             "world": world.name,
-            "making": dict(provenance_of(world)),
+            "provenance": dict(provenance_of(world)),
         }
         self._describe, self._world = world.actions.describe, world.name
         self._batch = min(MOST_AT_ONCE, max(1, round(BATCH_S * world.rate_fps)))
@@ -287,7 +287,7 @@ def read_replay(path: Path) -> Replay:
             cartridge=_text(header.get("cartridge")),
             world=_text(header.get("world")),
             asked=_texts(header.get("asked")),
-            making=_texts(header.get("making")),
+            provenance=_texts(header.get("provenance", header.get("making"))),
             events=events,
         )
     except UserError as error:

@@ -86,6 +86,7 @@ class FrameStep(PlayStep):
 
     @property
     def noises(self) -> Mapping[str, tuple[int, ...]]:
+        """Return the shapes of the frame's noise, and of the context's if the sampler adds some."""
         draws, *shape = noise_shape(self.denoiser, self.sampler)
         # Drawn apart, so that the frame's noise is the same with noise on the context and without.
         length = self.denoiser.config.given if self.sampler.s_cond else 0
@@ -133,6 +134,7 @@ class SampledStep(PlayStep):
 
     @property
     def noises(self) -> Mapping[str, tuple[int, ...]]:
+        """Return the shape (D, C, H, W) of the frame's noise."""
         return {"noise": noise_shape(self.denoiser, self.sampler)}
 
     def forward(self, frames: Tensor, actions: Tensor, noise: Tensor) -> tuple[Tensor, ...]:
@@ -156,6 +158,7 @@ class RecurrentStep(PlayStep):
 
     @property
     def noises(self) -> Mapping[str, tuple[int, ...]]:
+        """Return the shape (D, C, H, W) of the frame's noise."""
         return {"noise": noise_shape(self.denoiser, self.sampler)}
 
     def forward(
@@ -172,6 +175,10 @@ class RecurrentStep(PlayStep):
 
     @torch.inference_mode()
     def begin(self, frames: NDArray[np.uint8], actions: NDArray[np.float32]) -> State:
+        """Return h and c (L,) after a context: frames (T, H, W, C) and actions (T, A).
+
+        The last action is left out, since it leads to the frame that comes next.
+        """
         weight = self.reward_end.lstm.hidden.weight
         seen = to_context(torch.from_numpy(frames)[None].to(weight.device))
         acted = torch.from_numpy(actions)[None, :-1].to(weight.device)
@@ -212,6 +219,7 @@ class EnlargingStep(PlayStep):
 
     @property
     def noises(self) -> Mapping[str, tuple[int, ...]]:
+        """Return the shapes (D, C, H, W) of both frames' noises, each in its own size."""
         return {
             "noise": noise_shape(self.denoiser, self.sampler),
             "large_noise": noise_shape(self.upsampler, self.upsampling),

@@ -51,23 +51,28 @@ class Symbol:
 
     @property
     def shape(self) -> torch.Size:
+        """Return the shape of the graph's tensor, which is static."""
         return torch.Size(list(self.output.get_shape()))
 
     @property
     def ndim(self) -> int:
+        """Return the number of dimensions."""
         return len(self.shape)
 
     @property
     def dtype(self) -> torch.dtype:
+        """Return the torch type that matches the element type in the graph."""
         name = np.dtype(self.output.get_element_type().to_dtype())
         return next(torch_type for torch_type, known in TYPES.items() if name == known)
 
     @property
     def device(self) -> torch.device:
+        """Return the CPU: the graph has no other device."""
         return torch.device("cpu")
 
     @property
     def mT(self) -> Symbol:  # noqa: N802 - torch's own spelling
+        """Return the tensor with its last two dimensions swapped."""
         return transpose(self, -1, -2)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -182,10 +187,12 @@ def _shared(value: Tensor, form: str, make: Callable[[], Node]) -> Node:
 
 
 def wrap(created: Any) -> Symbol:
+    """Return the first output of a node as a tensor."""
     return Symbol(created.output(0))
 
 
 def integers(values: Iterable[int]) -> Node:
+    """Return a constant of int64: shapes, axes and bounds."""
     return ops.constant(np.array(list(values), np.int64))
 
 
@@ -193,6 +200,10 @@ def conv2d(
     x: Symbol, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
     dilation: Any = 1, groups: int = 1,
 ) -> Symbol:  # fmt: skip
+    """Translate torch.nn.functional.conv2d; after an activation in int8, if the graph uses it.
+
+    Raises NotSupportedError for groups.
+    """
     if groups != 1:
         raise NotSupportedError("no OpenVINO form of a grouped convolution")
     stride, padding, dilation = (
@@ -221,6 +232,7 @@ def whole_numbers(x: Symbol) -> tuple[Symbol, Symbol]:
 
 
 def linear(x: Symbol, weight: Tensor, bias: Tensor | None = None) -> Symbol:
+    """Translate torch.nn.functional.linear; with int8 weights where they are many."""
     whole = _int8.get() and weight.numel() >= MANY
     kernel = whole_weights(weight) if whole else node(weight)
     y = ops.matmul(node(x), kernel, False, True)
@@ -233,6 +245,7 @@ def group_norm(
 ) -> Symbol:  # fmt: skip
     # By means over each channel's map, which leave it laid out as convolutions have it. OpenVINO's
     # own norms, over groups, want another layout: there and back took a seventh of a frame's time.
+    """Translate torch.nn.functional.group_norm for x (B, C, H, W)."""
     _, channels, *sides = x.shape
     size, maps = channels // num_groups, integers((2, 3))
     share = node(torch.full((num_groups, size, size, 1, 1), 1 / size))
@@ -251,14 +264,17 @@ def group_norm(
 
 
 def scaled_dot_product_attention(q: Symbol, k: Symbol, v: Symbol) -> Symbol:
+    """Translate attention of q, k and v, each (B, heads, N, D), without a mask."""
     return wrap(ops.scaled_dot_product_attention(node(q), node(k), node(v)))
 
 
 def cat(values: Sequence[Any], dim: int = 0) -> Symbol:
+    """Translate torch.cat."""
     return wrap(ops.concat([node(value) for value in values], dim))
 
 
 def pad(x: Symbol, amounts: Sequence[int], mode: str = "constant", value: Any = None) -> Symbol:
+    """Translate torch.nn.functional.pad with zeros; NotSupportedError for any other padding."""
     if mode != "constant" or value:
         raise NotSupportedError(f"no OpenVINO form of padding with {mode} {value}")
     if not any(amounts):
@@ -273,6 +289,10 @@ def interpolate(
     x: Symbol, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
     align_corners: Any = None, recompute_scale_factor: Any = None, antialias: bool = False,
 ) -> Symbol:  # fmt: skip
+    """Translate enlargement of (B, C, H, W) by a whole factor, in a mode of `ENLARGED`.
+
+    Raises NotSupportedError for anything else.
+    """
     factor = int(scale_factor or 0)
     if mode not in ENLARGED or factor != scale_factor or size is not None or align_corners:
         raise NotSupportedError(f"no OpenVINO form of {mode} enlargement by {scale_factor}")
@@ -304,59 +324,71 @@ def grid_sample(
     x: Symbol, grid: Symbol, mode: str = "bilinear", padding_mode: str = "zeros",
     align_corners: bool = False,
 ) -> Symbol:  # fmt: skip
+    """Translate torch.nn.functional.grid_sample."""
     how = {"mode": mode, "padding_mode": padding_mode, "align_corners": align_corners}
     return wrap(ops.grid_sample(node(x), node(grid), how))
 
 
 def pixel_unshuffle(x: Symbol, factor: int) -> Symbol:
+    """Translate torch.nn.functional.pixel_unshuffle."""
     return wrap(ops.space_to_depth(node(x), "depth_first", factor))
 
 
 def pixel_shuffle(x: Symbol, factor: int) -> Symbol:
+    """Translate torch.nn.functional.pixel_shuffle."""
     return wrap(ops.depth_to_space(node(x), "depth_first", factor))
 
 
 def reshape(x: Symbol, *shape: Any) -> Symbol:
+    """Translate Tensor.reshape; sizes one by one or as one sequence."""
     sizes = shape[0] if isinstance(shape[0], Sequence) else shape
     return wrap(ops.reshape(node(x), integers(sizes), False))
 
 
 def flatten(x: Symbol, start_dim: int = 0, end_dim: int = -1) -> Symbol:
+    """Translate Tensor.flatten."""
     start, end = start_dim % x.ndim, end_dim % x.ndim
     shape = x.shape
     return reshape(x, [*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]])
 
 
 def permute(x: Symbol, *order: Any) -> Symbol:
+    """Translate Tensor.permute; axes one by one or as one sequence."""
     axes = order[0] if isinstance(order[0], Sequence) else order
     return wrap(ops.transpose(node(x), integers(axis % x.ndim for axis in axes)))
 
 
 def transpose(x: Symbol, first: int, second: int) -> Symbol:
+    """Translate Tensor.transpose."""
     order = list(range(x.ndim))
     order[first], order[second] = order[second], order[first]
     return permute(x, order)
 
 
 def unsqueeze(x: Symbol, dim: int) -> Symbol:
+    """Translate Tensor.unsqueeze."""
     return wrap(ops.unsqueeze(node(x), integers([dim])))
 
 
 def squeeze(x: Symbol, dim: int) -> Symbol:
+    """Translate Tensor.squeeze of one dimension."""
     return wrap(ops.squeeze(node(x), integers([dim])))
 
 
 def chunk(x: Symbol, chunks: int, dim: int = 0) -> tuple[Symbol, ...]:
+    """Translate Tensor.chunk into parts of equal size."""
     parts = ops.split(node(x), ops.constant(dim % x.ndim), chunks)
     return tuple(Symbol(output) for output in parts.outputs())
 
 
 def split(x: Symbol, sizes: Sequence[int], dim: int = 0) -> tuple[Symbol, ...]:
+    """Translate Tensor.split into parts of the given sizes."""
     parts = ops.variadic_split(node(x), dim % x.ndim, list(sizes))
     return tuple(Symbol(output) for output in parts.outputs())
 
 
 def unbind(x: Symbol, dim: int = 0) -> tuple[Symbol, ...]:
+    """Translate Tensor.unbind."""
     return tuple(squeeze(part, dim) for part in chunk(x, x.shape[dim], dim))
 
 
@@ -393,20 +425,24 @@ def cut(x: Symbol, axis: int, start: int, stop: int) -> Symbol:
 
 
 def to(x: Symbol, *target: Any, **options: Any) -> Symbol:
+    """Translate Tensor.to; a target without a type changes nothing."""
     dtype = next((t for t in (*target, *options.values()) if isinstance(t, torch.dtype)), None)
     return x if dtype is None or dtype == x.dtype else wrap(ops.convert(node(x), TYPES[dtype]))
 
 
 def clamp(x: Symbol, min: float, max: float) -> Symbol:
+    """Translate Tensor.clamp with both bounds."""
     return wrap(ops.clamp(node(x), float(min), float(max)))
 
 
 def hardshrink(x: Symbol, lambd: float = 0.5) -> Symbol:
+    """Translate torch.nn.functional.hardshrink."""
     far = ops.greater(ops.abs(node(x)), ops.constant(np.float32(lambd)))
     return wrap(ops.select(far, node(x), ops.constant(np.float32(0))))
 
 
 def amax(x: Symbol, dim: int | Sequence[int], keepdim: bool = False) -> Symbol:
+    """Translate Tensor.amax."""
     dims = [dim] if isinstance(dim, int) else dim
     return wrap(ops.reduce_max(node(x), integers(dims), keepdim))
 
@@ -415,6 +451,10 @@ def max_pool2d(
     x: Symbol, kernel_size: int, stride: int | None = None, padding: int = 0, dilation: int = 1,
     ceil_mode: bool = False, return_indices: bool = False,
 ) -> Symbol:  # fmt: skip
+    """Translate torch.nn.functional.max_pool2d; sizes are the same in both directions.
+
+    Raises NotSupportedError for ceil_mode and return_indices.
+    """
     if ceil_mode or return_indices:
         raise NotSupportedError("no OpenVINO form of max_pool2d that rounds up or tells places")
     kernel, step, around, apart = (
@@ -424,18 +464,22 @@ def max_pool2d(
 
 
 def add(a: Any, b: Any) -> Symbol:
+    """Translate torch.add."""
     return wrap(ops.add(node(a), node(b)))
 
 
 def sub(a: Any, b: Any) -> Symbol:
+    """Translate torch.sub."""
     return wrap(ops.subtract(node(a), node(b)))
 
 
 def mul(a: Any, b: Any) -> Symbol:
+    """Translate torch.mul."""
     return wrap(ops.multiply(node(a), node(b)))
 
 
 def div(a: Any, b: Any) -> Symbol:
+    """Translate torch.div."""
     return wrap(ops.divide(node(a), node(b)))
 
 

@@ -52,6 +52,7 @@ class OpenVinoRunner:
         self._request = compiled.create_infer_request()
 
     def run(self, inputs: Inputs) -> Outputs:
+        """Run one step on the prepared request; arrays without a batch, in and out."""
         self._request.infer([array[None] for array in inputs.values()])
         return tuple(tensor.data[0].copy() for tensor in self._request.output_tensors)
 

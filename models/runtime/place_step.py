@@ -47,6 +47,7 @@ class PlaceStep(PlayStep):
 
     @property
     def noises(self) -> Mapping[str, tuple[int, ...]]:
+        """Return the noises of the inner step; poses and views are not sampled."""
         return self.inner.noises
 
     def forward(self, frames: Tensor, actions: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
@@ -78,4 +79,5 @@ class PlaceStep(PlayStep):
         }
 
     def read(self, made: State, rng: np.random.Generator) -> Events:
+        """Return the events that the inner step reads from its outputs."""
         return self.inner.read(made, rng)

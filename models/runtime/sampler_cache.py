@@ -65,7 +65,7 @@ class SamplerCache:
     """Steps of play by the options they are made with, each prepared when it is first asked for.
 
     standard: how many steps are taken unless others are asked for. most: how many there can be.
-    making: what a replay keeps of how frames are made, as engine.contracts.provenance_of has it.
+    provenance: of the frames, which replays keep (`engine.contracts.provenance_of`).
     context_noise: the standard one; context_noises: all there are. precisions: likewise.
     """
 
@@ -101,12 +101,12 @@ class SamplerCache:
         runner, self._decision = choose(
             step, self.example(step), identity, device, precision, compiled
         )
-        self.making = self._making(name, runner.choice)
+        self.provenance = self._provenance(name, runner.choice)
         self.precisions = _precisions(step, runner.choice)
         options = SamplingOptions(self.standard, self.context_noise, runner.choice.precision)
         self._prepared = {options: PreparedStep(options, step, runner)}
 
-    def _making(self, preset: str, choice: Choice) -> dict[str, str]:
+    def _provenance(self, preset: str, choice: Choice) -> dict[str, str]:
         return {
             "weights": self._cartridge.weights,
             "networks": hashlib.sha256(self._built.encode()).hexdigest()[:16],

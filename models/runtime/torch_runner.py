@@ -30,6 +30,7 @@ class TorchRunner:
         self._step = fit(step, choice)
 
     def run(self, inputs: Inputs) -> Outputs:
+        """Run one step; arrays without a batch, in and out."""
         with torch.inference_mode():
             made = self._step(
                 *(torch.from_numpy(array)[None].to(self._device) for array in inputs.values())
@@ -67,6 +68,7 @@ class GraphRunner:
             self._replay = (capture or capture_graph)(self._work)
 
     def run(self, inputs: Inputs) -> Outputs:
+        """Replay the captured step; arrays without a batch, in and out."""
         with torch.inference_mode():
             self._write(inputs)
             self._inputs.copy_(self._host_in, non_blocking=True)

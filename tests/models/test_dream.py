@@ -73,10 +73,10 @@ def test_it_tells_what_the_cartridge_says(tiny: Path) -> None:
 
 
 def test_it_tells_how_its_frames_are_made(tiny: Path) -> None:
-    making = provenance_of(open_world(check(tiny), device="cpu", precision="float32", steps=1))
-    assert making["weights"] == load(tiny).weights
-    told = [making[what] for what in ("steps", "device", "precision")]
-    assert told == ["1", "cpu", "float32"] and "preset" not in making
+    provenance = provenance_of(open_world(check(tiny), device="cpu", precision="float32", steps=1))
+    assert provenance["weights"] == load(tiny).weights
+    told = [provenance[what] for what in ("steps", "device", "precision")]
+    assert told == ["1", "cpu", "float32"] and "preset" not in provenance
 
 
 def test_networks_of_another_make_are_others_with_the_same_weights(

@@ -30,9 +30,11 @@ class SequenceLearner(FrameLearner):
         self.batches = Batches(data.segments, config.batch * config.accumulate, config.seed)
 
     def examples(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return frames uint8 (B, T + N, C, H, W) and actions (B, T + N, A)."""
         return batch.frames, batch.actions
 
     def noisings(self, rows: int, generator: torch.Generator) -> list[Noising]:
+        """Draw levels and noise for a frame and its context, once for each of the N frames."""
         network, context = self.denoiser.config, self.config.context
         frame = (3, network.height, network.width)
 
@@ -57,6 +59,7 @@ class SequenceLearner(FrameLearner):
         return sequence_losses(self.denoiser, to_float(frames), actions, noisings)
 
     def score(self) -> Scores:
+        """Score the average, with its fastest preset, on the same held-out windows each time."""
         windows = collate(self.data.scored.spread(SCORED_STARTS))
         with autocast(self.device, self.precision):
             return score(self.averaged, windows, self.config.samplers()[PLAY_PRESETS[0]])

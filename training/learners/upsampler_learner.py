@@ -60,12 +60,19 @@ class UpsamplerLearner(FrameLearner):
         self.batches = PairBatches(segments, config.batch * config.accumulate, config.seed)
 
     def gradients(self, index: int, batch: PairBatch) -> Losses:
+        """Compute gradients, and keep the network's frames as `answers` for the next update."""
         self._made: list[Tensor] = []
         losses = super().gradients(index, batch)
         self.answers = torch.cat(self._made)
         return losses
 
     def examples(self, batch: PairBatch, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Return large frames (B, 2, C, H, W), the small one (B, C, h, w), and the unpaired rows (B,).
+
+        The first large frame is the network's own answer where a row continues the update before;
+        the
+        small one is dreamed in the first rows if there are rollouts, and those rows are unpaired.
+        """
         large, small = batch.large, batch.small[:, -1]
         unpaired = torch.zeros(len(small), dtype=torch.bool)
         if self.rollouts is not None:
@@ -79,6 +86,7 @@ class UpsamplerLearner(FrameLearner):
         return large, small, unpaired
 
     def noisings(self, rows: int, generator: torch.Generator) -> list[Noising]:
+        """Draw one level and one noise for each row."""
         network = self.denoiser.config
         shape = (rows, 3, network.height, network.width)
         return [
@@ -90,10 +98,12 @@ class UpsamplerLearner(FrameLearner):
         ]
 
     def state_dict(self) -> dict[str, Any]:
+        """Return the state, with the answers and dreamed frames that the next update continues."""
         dreamed = self.rollouts.context if self.rollouts else None
         return {**super().state_dict(), "answers": self.answers, "dreamed": dreamed}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
         super().load_state_dict(state)
         self.answers = state["answers"]
         if self.rollouts is not None:

@@ -325,8 +325,8 @@ def test_lines_of_any_shape_give_a_replay_or_one_line(place: Path, lines: list[d
         ({"format": "something"}, "not a replay"),
         ({"version": 2}, "version is not 1"),
         ({"asked": None}, "damaged"),
-        ({"making": []}, "damaged"),
-        ({"making": {"a": 1}}, "damaged"),
+        ({"provenance": []}, "damaged"),
+        ({"provenance": {"a": 1}}, "damaged"),
         ({"world": None}, "damaged"),
     ],
 )
@@ -335,6 +335,14 @@ def test_foreign_headers_are_refused(place: Path, change: dict, complaint: str) 
     changed = json.dumps(json.loads(header) | change).encode()
     error = tried(place, changed + b"\n" + rest)
     assert isinstance(error, UserError) and complaint in str(error)
+
+
+def test_a_replay_that_called_its_provenance_making_is_read(place: Path) -> None:
+    header, rest = GOOD.split(b"\n", 1)
+    old = json.loads(header)
+    old["making"] = old.pop("provenance") | {"precision": "float32"}
+    replay = tried(place, json.dumps(old).encode() + b"\n" + rest)
+    assert isinstance(replay, Replay) and replay.provenance == old["making"]
 
 
 def test_a_file_that_is_not_there_or_too_large_is_one_line(
