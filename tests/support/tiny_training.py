@@ -29,6 +29,7 @@ Train = Callable[..., int]
 TINY = TrainConfig(
     updates=6,
     batch=4,
+    energy_from=0.1,
     rollouts=2,
     rollouts_from=0.0,
     rollout_steps=5,

@@ -74,7 +74,11 @@ def test_recordings_that_will_not_do_are_refused_before_anything_is_written(
     [
         (["--updates", "0"], "--updates must be more than 0, not 0"),
         (["--batch", "2"], "--rollouts must be fewer than --batch: 1 at most"),
-        (["--rollouts", "0", "--texture-weight", "1"], "--texture-weight counts in rollouts only"),
+        (
+            ["--samples", "1", "--rollouts", "0", "--texture-weight", "1"],
+            "--texture-weight counts in rollouts only",
+        ),
+        (["--texture-weight", "1"], "--texture-weight and --log-loss need --samples 1"),
         (["--rollouts", "-1"], "--rollouts must not be negative, and -1 is"),
         (["--streams", "2"], "--streams is called --rollouts now"),
         (["--share-enduring=0.3"], "--share-enduring is called --keep-diverged-share now"),
@@ -98,7 +102,7 @@ def test_recordings_that_will_not_do_are_refused_before_anything_is_written(
         (["--channels", "8", "9999"], "9999 channels are more than there can be"),
         (["--cond", "12"], "unet.cond must be a multiple of 8"),
         (["--head-channels", "0"], "--head-channels must be more than 0"),
-        (["--context", "700"], "13 frames at most, and 701 are needed"),
+        (["--lags", "0", "699"], "13 frames at most, and 701 are needed"),
         (["--evaluate-every", "0"], "--evaluate-every must be 1 or more, not 0"),
         (["--memory-gb", "-1"], "--memory-gb must be 0 or more, not -1.0"),
         (["--checkpoint-seconds", "inf"], "--checkpoint-seconds must be 0 or more, not inf"),

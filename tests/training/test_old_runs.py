@@ -44,7 +44,9 @@ def test_a_run_of_one_noise_level_goes_on_without_a_frame_prior(
     (tmp_path / "run" / run_config.NAME).write_text(json.dumps(config))
     assert train("--resume", "--updates", "3") == 0
     assert "going on after update 2" in capsys.readouterr().out
-    expected = replace(TINY, updates=3, samples=1, lags=(0, 1, 2, 3), prior_channels=())
+    changed: dict[str, Any] = {"samples": 1, "lags": (0, 1, 2, 3), "prior_channels": ()}
+    now = TrainConfig().energy_from  # it has none
+    expected = replace(TINY, updates=3, energy_from=now, **changed)
     assert run_config.load(tmp_path / "run").train == expected
     assert set(load(tmp_path / "run" / "cartridge").networks) == {"denoiser", "reward_end"}
 
@@ -76,15 +78,11 @@ def test_a_run_of_streams_goes_on_with_rollouts(train: Train, data: Path, tmp_pa
 # What presets were, where they are others now.
 FORMER: dict[str, dict[str, Any]] = {
     "small": {
-        "batch": 32,
         "samples": 1,
-        "rollouts": 16,
-        "rollouts_from": 0.15,
         "lags": tuple(range(8)),
         "channels": (64, 96, 128, 160),
         "prior_channels": (32, 64, 128),
     },
-    "doom": {"rollouts_from": 0.15},
 }
 
 

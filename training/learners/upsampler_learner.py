@@ -67,11 +67,10 @@ class UpsamplerLearner(FrameLearner):
         return losses
 
     def examples(self, batch: PairBatch, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Return large frames (B, 2, C, H, W), the small one (B, C, h, w), and the unpaired rows (B,).
+        """Return large frames (B, 2, C, H, W), small ones (B, C, h, w) and unpaired rows (B,).
 
         The first large frame is the network's own answer where a row continues the update before;
-        the
-        small one is dreamed in the first rows if there are rollouts, and those rows are unpaired.
+        the small one is dreamed in the first rows if there are rollouts, and those are unpaired.
         """
         large, small = batch.large, batch.small[:, -1]
         unpaired = torch.zeros(len(small), dtype=torch.bool)

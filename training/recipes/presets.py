@@ -15,9 +15,7 @@ Preset = Literal["small", "doom", "doom-upsampler", "csgo", "csgo-upsampler"]
 # A camera that turns moves every pixel: there is no ball to be lost, and no pixel counts for more.
 DOOM = TrainConfig(
     updates=4_600,
-    batch=32,
     samples=1,
-    rollouts=16,
     keep_diverged_share=0.0,
     rollout_steps=10,
     diverged_light=18.0,

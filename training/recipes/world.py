@@ -42,16 +42,17 @@ class TrainConfig:
 
     updates: int = 6_000
     """Optimiser steps in all."""
-    batch: int = 16
+    batch: int = 32
     """Examples in an update."""
     samples: int = 2
     """Frames drawn for each example, to be compared by the energy score, which asks for frames as
     likely as the game's. With 1 the squared error is learnt, whose answer to doubt is a blur."""
-    energy_from: float = 0.1
-    """Share of the updates before that: squared error is quicker to teach the outlines."""
-    rollouts: int = 8
+    energy_from: float = 0.6
+    """Share of the updates before that. Squared error teaches far more quickly what can be
+    foretold; then little is left in doubt, and the score decides that."""
+    rollouts: int = 16
     """Of these, how many continue a rollout of the model instead of a recorded context."""
-    rollouts_from: float = 0.2
+    rollouts_from: float = 0.15
     """Share of the updates before rollouts begin. A network that cannot yet tell the next frame
     from the recorded ones learns nothing from its own: they only drown what there is to learn."""
     diverged_light: float = 1.4
