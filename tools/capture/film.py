@@ -122,7 +122,7 @@ def facts_of(path: Path, profile: Profile) -> FilmFacts:
 
 
 def times_of(path: Path) -> Iterator[float]:
-    """When each frame of a film is shown, in seconds after the first."""
+    """Yield the time at which each frame of a film is shown, in seconds after the first."""
     return (frame.time_s for frame in frames_of(path))
 
 

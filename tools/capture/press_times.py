@@ -36,7 +36,7 @@ class FilmClock:
 
     @cached_property
     def times(self) -> Sequence[float]:
-        """When each frame is shown; decodes the film, once."""
+        """Times at which frames are shown, in seconds; decodes the film, once."""
         return self.read_times()
 
     @property

@@ -28,7 +28,7 @@ class BreakoutFutures:
         self._moments: dict[tuple[int, int], Snapshot] = {}  # by episode and frame
 
     def leads_to(self, start: Excerpt) -> bool:
-        """Whether the game as it is here plays the start's episode again."""
+        """Return True if the game as it is here plays the start's episode again."""
         return self._footage.repeatable(start, self._world)
 
     def follow(self, start: Excerpt, rng: np.random.Generator) -> Frames:

@@ -94,7 +94,7 @@ def field_is_dark(frame: Frame) -> bool:
 
 
 def brick_share(frame: Frame) -> float:
-    """How much of the bricks' area has the colour that a brick has there, 0 to 1."""
+    """Return the share, 0 to 1, of the bricks' area that has the colour of a brick there."""
     off = np.abs(frame[BRICKS].astype(np.int16) - BRICK_ROWS[:, None]).max(axis=-1)
     return float((off <= BRICK_NEAR).mean())
 

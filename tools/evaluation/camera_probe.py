@@ -25,7 +25,7 @@ RIDGE = 1e-9  # lets a picture without any edge be one that does not move
 
 @dataclass(frozen=True)
 class Motion:
-    """How what is seen moves from one frame to another.
+    """Motion of the picture from one frame to another.
 
     right:  in widths of the picture; a camera that turns left has it positive.
     growth: about its middle, as a share of its size: positive where the camera goes forward.

@@ -31,7 +31,7 @@ class DoomFutures:
         self._world.close()
 
     def leads_to(self, start: Excerpt) -> bool:
-        """Whether the game as it is here plays the start's episode again."""
+        """Return True if the game as it is here plays the start's episode again."""
         return self._footage.repeatable(start, self._world)
 
     def hold(self, start: Excerpt, held: ActionVector, steps: int) -> Frames:

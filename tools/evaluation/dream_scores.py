@@ -98,7 +98,7 @@ def contrast(frame: Frame) -> float:
 
 
 def events(dreamer: Dreamer) -> dict[str, float]:
-    """How well rewards, lost lives and ends are told: of those recorded, the share that is seen.
+    """Return the shares of recorded rewards, lost lives and ends that the model predicts.
 
     Each is looked for in up to 100 steps where it happened, spread over the episodes, and in 300
     others, where seeing it is a false alarm. A kind that never happened is left out.
@@ -127,7 +127,7 @@ def events(dreamer: Dreamer) -> dict[str, float]:
 
 
 def tells(kind: str, logits: NDArray[np.float32]) -> bool:
-    """Whether the logits of a step's events say that one of a kind happened."""
+    """Return True if the logits of a step's events say that one of a kind happened."""
     if kind == "reward":
         return REWARDS[int(logits[:3].argmax())] != 0
     return bool(logits[3 if kind == "life_lost" else 4] > 0)

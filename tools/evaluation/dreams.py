@@ -83,7 +83,7 @@ class Footage:
         return [self.at(episode, first, length) for episode, first in places]
 
     def repeatable(self, excerpt: Excerpt, game: World) -> bool:
-        """Whether a real game, as it is here, plays an excerpt's episode again from its seed."""
+        """Return True if the real game here plays an excerpt's episode again from its seed."""
         info = self.store.episode_info(excerpt.episode)
         return info.player in BY_PROGRAM and info.emulator == provenance_of(game)
 

@@ -46,7 +46,7 @@ Shares = Mapping[str, NDArray[np.float64]]  # by name, mean over the plays at ea
 
 @dataclass(frozen=True)
 class LongPlay:
-    """What is to be played: so many seconds from each of so many starts."""
+    """Amount of play: seconds from each start, and the number of starts."""
 
     seconds: int
     starts: int
