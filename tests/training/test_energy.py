@@ -30,14 +30,14 @@ def test_a_ball_in_a_likely_place_is_better_than_a_faint_one_in_both() -> None:
     """Squared error has it the other way, and such balls fade away."""
     generator = torch.Generator().manual_seed(0)
     true, one, other = (ball(torch.randint(0, 2, (400,), generator=generator)) for _ in range(3))
-    faint = ball(torch.zeros(1)) / 2 + ball(torch.ones(1)) / 2
+    faint = ball(torch.tensor([0])) / 2 + ball(torch.tensor([1])) / 2
     twice = true.repeat(2, 1, 1, 1)
     sampled = energy_score(prediction(twice, torch.cat((one, other))), 2).mean()
     blurred = energy_score(prediction(twice, faint.expand_as(twice)), 2).mean()
     assert sampled < 0.8 * blurred
     assert (one - true).square().mean() > 1.5 * (faint - true).square().mean()
     # Always the same place is no better: it is wrong every other time.
-    fixed = ball(torch.zeros(1)).expand_as(twice)
+    fixed = ball(torch.tensor([0])).expand_as(twice)
     assert sampled < 0.8 * energy_score(prediction(twice, fixed), 2).mean()
 
 
