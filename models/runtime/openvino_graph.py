@@ -243,9 +243,9 @@ def group_norm(
     x: Symbol, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Symbol:  # fmt: skip
+    """Translate torch.nn.functional.group_norm for x (B, C, H, W)."""
     # By means over each channel's map, which leave it laid out as convolutions have it. OpenVINO's
     # own norms, over groups, want another layout: there and back took a seventh of a frame's time.
-    """Translate torch.nn.functional.group_norm for x (B, C, H, W)."""
     _, channels, *sides = x.shape
     size, maps = channels // num_groups, integers((2, 3))
     share = node(torch.full((num_groups, size, size, 1, 1), 1 / size))

@@ -37,7 +37,7 @@ NOT_NEGATIVE = (
 class TrainConfig:
     """Recipe of a world model that plays in one denoising step.
 
-    Every value was measured on two CPU cores with Breakout; the notes say what it is for.
+    Every value was measured on two CPU cores; the notes say what it is for.
     """
 
     updates: int = 6_000
